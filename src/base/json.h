@@ -1,0 +1,21 @@
+/*
+ * Glue over jansson: reading with the file's name, line and column in every error, duplicate keys refused, and writing
+ * with numbers that read back to the same bits in the fewest digits (1e-06, not 9.9999999999999995e-7).
+ */
+#ifndef STRAIT_BASE_JSON_H
+#define STRAIT_BASE_JSON_H
+
+#include "base/buffer.h"
+
+#include <jansson.h>
+
+/* Parses `length` bytes; `name` is what errors call it. The caller owns *out (json_decref). */
+strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out) STRAIT_MUST_USE;
+/* Reads and parses a file of at most 1 GiB. */
+strait_status strait_json_read(const char *path, json_t **out) STRAIT_MUST_USE;
+/* Appends `value` as text; `indent` spaces per level, 0 = one line. Key order is kept. */
+strait_status strait_json_format(const json_t *value, int indent, strait_buffer *out) STRAIT_MUST_USE;
+/* Appends the shortest decimal that reads back to the same double ("null" where not finite). */
+strait_status strait_json_format_real(double value, strait_buffer *out) STRAIT_MUST_USE;
+
+#endif

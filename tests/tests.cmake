@@ -1,0 +1,30 @@
+# Unit tests: each tests/unit/test_<noun>.c is one cmocka program linked with the library.
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+file(GLOB STRAIT_UNIT_TESTS CONFIGURE_DEPENDS tests/unit/test_*.c)
+foreach(source ${STRAIT_UNIT_TESTS})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE strait_library PkgConfig::cmocka)
+  target_compile_definitions(${name} PRIVATE STRAIT_TEST_DATA="${PROJECT_SOURCE_DIR}/tests")
+  add_test(NAME ${name} COMMAND ${name})
+endforeach()
+
+# The op suite: every op against its reference; also the micro-benchmark.
+file(GLOB STRAIT_CHECKS CONFIGURE_DEPENDS tests/check/*.c ops/*/*.check.c)
+if(STRAIT_CHECKS)
+  add_executable(strait_check ${STRAIT_CHECKS})
+  target_link_libraries(strait_check PRIVATE strait_library)
+  add_test(NAME strait_check COMMAND strait_check)
+endif()
+
+# Fuzz targets: tests/fuzz/fuzz_<noun>.c define LLVMFuzzerTestOneInput.
+if(STRAIT_FUZZ)
+  file(GLOB STRAIT_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+  foreach(source ${STRAIT_FUZZERS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE strait_library)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()

@@ -1,0 +1,167 @@
+/* JSON by jansson: errors that name file and place, and numbers in their shortest form. Knows no schema. */
+#include "base/json.h"
+
+#include "base/file.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_FILE_MAX ((size_t)1 << 30)
+/* jansson itself refuses to parse deeper than 2048 levels; values that we build are far flatter. */
+#define JSON_DEPTH_MAX 2048
+
+strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out)
+{
+    json_error_t error;
+    json_t *value = json_loadb(bytes ? bytes : "", length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (value) {
+        *out = value;
+        return STRAIT_OK;
+    }
+    if (json_error_code(&error) == json_error_out_of_memory) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory while reading %zu bytes of JSON", name, length);
+    }
+    return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: line %d, column %d: not JSON: %s", name, error.line, error.column,
+                       error.text);
+}
+
+strait_status strait_json_read(const char *path, json_t **out)
+{
+    strait_buffer text = {0};
+    strait_status status = strait_file_read(path, JSON_FILE_MAX, &text);
+    if (status == STRAIT_OK) status = strait_json_parse(path, text.bytes, text.length, out);
+    strait_buffer_fini(&text);
+    return status;
+}
+
+/* The fewest significant digits that read back to `value`, as in "%.*e"; the exponent of the first goes to *exponent.
+ * Digits are picked out of the text, so that the decimal point of the caller's locale does not matter. */
+static int shortest_digits(double value, char digits[24], int *exponent)
+{
+    /* 15 digits always survive the way through a normal double, so a shorter form shows as trailing zeros there. */
+    int precision = value < DBL_MIN ? 1 : DBL_DIG;
+    char text[64];
+    for (; precision < 17; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision - 1, value);
+        if (memcmp(&(double){strtod(text, NULL)}, &value, sizeof value) == 0) break;
+    }
+    snprintf(text, sizeof text, "%.*e", precision - 1, value);
+    int count = 0;
+    const char *at = text;
+    for (; *at && *at != 'e'; at++) {
+        if (*at >= '0' && *at <= '9') digits[count++] = *at;
+    }
+    *exponent = *at ? (int)strtol(at + 1, NULL, 10) : 0;
+    while (count > 1 && digits[count - 1] == '0') count--;
+    digits[count] = '\0';
+    return count;
+}
+
+strait_status strait_json_format_real(double value, strait_buffer *out)
+{
+    if (!isfinite(value)) return strait_buffer_printf(out, "null");
+    const char *sign = signbit(value) ? "-" : "";
+    if (value == 0) return strait_buffer_printf(out, "%s0.0", sign);
+    char digits[24];
+    int exponent;
+    int count = shortest_digits(fabs(value), digits, &exponent);
+
+    /* The forms of Python's repr, so that files compare equal to those that its json module writes. */
+    if (exponent < -4 || exponent >= 16) {
+        return strait_buffer_printf(out, "%s%c%s%se%c%02d", sign, digits[0], count > 1 ? "." : "", digits + 1,
+                                    exponent < 0 ? '-' : '+', abs(exponent));
+    }
+    if (exponent < 0) return strait_buffer_printf(out, "%s0.%.*s%s", sign, -exponent - 1, "0000", digits);
+    if (count > exponent + 1) {
+        return strait_buffer_printf(out, "%s%.*s.%s", sign, exponent + 1, digits, digits + exponent + 1);
+    }
+    return strait_buffer_printf(out, "%s%s%.*s.0", sign, digits, exponent + 1 - count, "0000000000000000");
+}
+
+static strait_status format_string(const char *bytes, size_t length, strait_buffer *out)
+{
+    STRAIT_TRY(strait_buffer_append(out, "\"", 1));
+    size_t plain = 0; /* start of what needs no escape and is not yet written */
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        STRAIT_TRY(strait_buffer_append(out, bytes + plain, i - plain));
+        plain = i + 1;
+        switch (c) {
+        case '"': STRAIT_TRY(strait_buffer_append(out, "\\\"", 2)); break;
+        case '\\': STRAIT_TRY(strait_buffer_append(out, "\\\\", 2)); break;
+        case '\b': STRAIT_TRY(strait_buffer_append(out, "\\b", 2)); break;
+        case '\f': STRAIT_TRY(strait_buffer_append(out, "\\f", 2)); break;
+        case '\n': STRAIT_TRY(strait_buffer_append(out, "\\n", 2)); break;
+        case '\r': STRAIT_TRY(strait_buffer_append(out, "\\r", 2)); break;
+        case '\t': STRAIT_TRY(strait_buffer_append(out, "\\t", 2)); break;
+        default: STRAIT_TRY(strait_buffer_printf(out, "\\u%04x", c)); break;
+        }
+    }
+    STRAIT_TRY(strait_buffer_append(out, bytes + plain, length - plain));
+    return strait_buffer_append(out, "\"", 1);
+}
+
+static strait_status new_line(int indent, int depth, strait_buffer *out)
+{
+    if (indent <= 0) return STRAIT_OK;
+    return strait_buffer_printf(out, "\n%*s", indent * depth, "");
+}
+
+static strait_status format_value(const json_t *value, int indent, int depth, strait_buffer *out);
+
+static strait_status format_array(const json_t *array, int indent, int depth, strait_buffer *out)
+{
+    size_t count = json_array_size(array);
+    STRAIT_TRY(strait_buffer_append(out, "[", 1));
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) STRAIT_TRY(strait_buffer_append(out, ",", 1));
+        STRAIT_TRY(new_line(indent, depth + 1, out));
+        STRAIT_TRY(format_value(json_array_get(array, i), indent, depth + 1, out));
+    }
+    if (count > 0) STRAIT_TRY(new_line(indent, depth, out));
+    return strait_buffer_append(out, "]", 1);
+}
+
+static strait_status format_object(json_t *object, int indent, int depth, strait_buffer *out)
+{
+    STRAIT_TRY(strait_buffer_append(out, "{", 1));
+    bool first = true;
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        const char *key = json_object_iter_key(at);
+        if (!first) STRAIT_TRY(strait_buffer_append(out, ",", 1));
+        first = false;
+        STRAIT_TRY(new_line(indent, depth + 1, out));
+        STRAIT_TRY(format_string(key, strlen(key), out));
+        STRAIT_TRY(strait_buffer_append(out, ": ", indent > 0 ? 2 : 1));
+        STRAIT_TRY(format_value(json_object_iter_value(at), indent, depth + 1, out));
+    }
+    if (!first) STRAIT_TRY(new_line(indent, depth, out));
+    return strait_buffer_append(out, "}", 1);
+}
+
+static strait_status format_value(const json_t *value, int indent, int depth, strait_buffer *out)
+{
+    if (depth > JSON_DEPTH_MAX) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+    }
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return format_object((json_t *)(uintptr_t)value, indent, depth, out);
+    case JSON_ARRAY: return format_array(value, indent, depth, out);
+    case JSON_STRING: return format_string(json_string_value(value), json_string_length(value), out);
+    case JSON_INTEGER: return strait_buffer_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    case JSON_REAL: return strait_json_format_real(json_real_value(value), out);
+    case JSON_TRUE: return strait_buffer_append(out, "true", 4);
+    case JSON_FALSE: return strait_buffer_append(out, "false", 5);
+    case JSON_NULL: return strait_buffer_append(out, "null", 4);
+    }
+    return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "JSON value of unknown type %d", (int)json_typeof(value));
+}
+
+strait_status strait_json_format(const json_t *value, int indent, strait_buffer *out)
+{
+    return format_value(value, indent, 0, out);
+}

@@ -44,7 +44,7 @@ static void print_help(FILE *to)
 
 static int unknown_verb(const char *name)
 {
-    const char *names[sizeof verbs / sizeof verbs[0]];
+    const char *names[sizeof verbs / sizeof verbs[0]] = {NULL};
     size_t count = 0;
     for (const verb *v = verbs; v->name != NULL; ++v) names[count++] = v->name;
     const char *near = strait_nearest(name, names, count);

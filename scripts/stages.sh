@@ -1,0 +1,266 @@
+# The stages of test.sh, one function each. Uses its variables: root, logs, jobs, fuzz_seconds, verbose, and the counters.
+
+# step NAME FORMAT SECONDS COMMAND...: runs a command with a time limit, its output into a log, and counts its tests.
+# FORMAT: tap (cmocka), lines ("ok NAME", "FAIL NAME why", "skip NAME why"), one (the exit status is the test).
+step() {
+    local name=$1 format=$2 limit=$3 status log counts begun=$SECONDS
+    shift 3
+    log=$logs/$name.log
+    mkdir -p "$(dirname "$log")"
+    timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    count_log "$name" "$format" "$status" "$limit" "$log" "$((SECONDS - begun))"
+}
+
+# Adds a finished step's tests to the counters; shows the log where something failed.
+count_log() {
+    local name=$1 format=$2 status=$3 limit=$4 log=$5 seconds=$6 ok=0 bad=0 skip=0
+    case $format in
+    tap) read -r ok bad skip < <(awk '
+        /^ok [0-9]+ # SKIP/ { skip++; next }
+        /^ok [0-9]+/ { ok++ }
+        /^not ok [0-9]+/ { bad++ }
+        END { print ok + 0, bad + 0, skip + 0 }' "$log") ;;
+    lines) read -r ok bad skip < <(awk '
+        /^ok( |$)/ { ok++ }
+        /^FAIL( |$)/ { bad++ }
+        /^[Ss][Kk][Ii][Pp]( |$)/ { skip++ }
+        /^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3; s = $5; summary = 1 }
+        END { if (ok + bad + skip == 0 && summary) { ok = p; bad = f; skip = s }
+              print ok + 0, bad + 0, skip + 0 }' "$log") ;;
+    one) if [ "$status" = 0 ]; then ok=1; fi ;;
+    esac
+    local why=
+    if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+        why="stopped after $limit s"
+    elif [ "$status" != 0 ]; then
+        why="exit status $status"
+    elif [ "$bad" != 0 ]; then
+        why="tests failed, yet exit status 0"
+    elif [ $((ok + skip)) = 0 ]; then
+        why="ran no test"
+    fi
+    # A program that died, or says it failed without a failed test, is a failure of its own.
+    [ -n "$why" ] && [ "$bad" = 0 ] && bad=1
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    [ "$skip" != 0 ] && grep -iE '^(skip|ok [0-9]+ # SKIP)' "$log" | sed 's/^/   /' >&2
+    if [ "$bad" != 0 ]; then
+        failures+=("$name: $why (build/test/$name.log)")
+        say "   FAIL $name: $why"
+        grep -E '^(FAIL|not ok)' "$log" | head -n 40 | sed 's/^/   | /' >&2
+        tail -n 60 "$log" | sed 's/^/   | /' >&2
+        return 1
+    fi
+    [ "$verbose" = yes ] && say "   ok $name: $ok tests, $seconds s"
+    return 0
+}
+
+skip_step() {
+    skipped=$((skipped + 1))
+    say "   skip $1: $2"
+}
+
+# build_tree NAME DIRECTORY CMAKE-OPTION...: configures and builds; the build itself counts as one test.
+build_tree() {
+    local name=$1 tree=$2
+    shift 2
+    step "$name" one 1200 bash -c 'tree=$1; jobs=$2; shift 2
+        cmake -S . -B "$tree" "$@" && cmake --build "$tree" --parallel "$jobs"' - "$tree" "$jobs" "$@"
+}
+
+unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: every cmocka program of a build tree
+    local tree=$1 prefix=$2 limit=$3 program name
+    shift 3
+    for program in "$tree"/test_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        name=$(basename "$program")
+        CMOCKA_MESSAGE_OUTPUT=TAP step "$prefix/$name" tap "$limit" "$@" "$program"
+    done
+}
+
+stage_layers() {
+    need_packages "the layer check and comparisons" python3 || true
+    step layers lines 60 tools/check_layers
+}
+
+stage_format() {
+    local tool=
+    need_packages "the format check" clang-format-14 || true
+    for tool in clang-format-14 clang-format; do
+        command -v "$tool" >/dev/null && "$tool" --version | grep -q 'version 14\.' && break
+        tool=
+    done
+    if [ -z "$tool" ]; then
+        skip_step format "clang-format 14 is not installed, and other versions format differently"
+        return
+    fi
+    # git names the files, so that what a build or an editor left behind is not looked at.
+    step format one 120 bash -c 'git ls-files -z "*.c" "*.h" | xargs -0 "$0" --dry-run --Werror' "$tool"
+}
+
+stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo; }
+
+stage_unit() { unit_tests build unit 120; }
+
+stage_check() {
+    if [ -x build/strait_check ]; then
+        step strait_check lines 600 build/strait_check
+    else
+        skip_step check "there is no program strait_check yet"
+    fi
+}
+
+# Runs every shell test of the command line with the program of one build tree.
+cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS
+    local script name work
+    for script in tests/cli/*.sh; do
+        [ -f "$script" ] || continue
+        name=$(basename "$script" .sh)
+        work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
+        STRAIT=$root/$1/strait STRAIT_SOURCE=$root step "$2/$name" lines "$3" \
+            bash -c 'cd "$1" && exec bash "$2"' - "$work" "$root/$script"
+        chmod -R u+rwX "$work" 2>/dev/null
+        rm -rf "$work"
+    done
+}
+
+stage_cli() {
+    if [ -x build/strait ]; then
+        cli_tests build cli 300
+    else
+        skip_step cli "there is no program build/strait yet"
+    fi
+}
+
+stage_golden() {
+    if [ ! -x build/strait_golden ]; then
+        skip_step golden "there is no program strait_golden yet"
+    else
+        step golden lines 300 build/strait_golden --strait build/strait tests/golden
+    fi
+}
+
+# A small environment: the packages that other programs read and write our files with.
+make_venv() {
+    local venv=build/venv stamp
+    stamp=$(cat tests/python/requirements.txt)
+    [ -f "$venv/stamp" ] && [ "$(cat "$venv/stamp")" = "$stamp" ] && return 0
+    rm -rf "$venv"
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check \
+        -r tests/python/requirements.txt && printf '%s\n' "$stamp" >"$venv/stamp"
+}
+
+stage_python() {
+    local script name work
+    ls tests/python/*.py >/dev/null 2>&1 || {
+        skip_step python "there is no test in tests/python"
+        return
+    }
+    need_packages "comparisons with the tokenizers, safetensors and tensorboard packages" python3 python3-venv || true
+    if ! make_venv >"$logs/venv.log" 2>&1; then
+        tail -n 20 "$logs/venv.log" >&2
+        skip_step python "the Python environment could not be made (no network?); see build/test/venv.log"
+        return
+    fi
+    for script in tests/python/*.py; do
+        name=$(basename "$script" .py)
+        work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
+        STRAIT=$root/build/strait STRAIT_SOURCE=$root step "python/$name" lines 600 \
+            bash -c 'cd "$1" && exec "$2" "$3"' - "$work" "$root/build/venv/bin/python" "$root/$script"
+        rm -rf "$work"
+    done
+}
+
+stage_install() { step install lines 300 bash tests/install.sh; }
+
+clang_packages() {
+    need_packages "the sanitizers and fuzzing" clang-14 || return 1
+    if known_package libclang-rt-14-dev; then need_packages "the sanitizers' runtime" libclang-rt-14-dev; fi
+}
+
+# Address space randomisation with many bits breaks the thread sanitizer's fixed map.
+fixed_addresses() { if setarch -R true 2>/dev/null; then echo "setarch -R"; fi; }
+
+# Address and undefined-behaviour sanitizers by clang, with the coverage that fuzzing needs: one build for both.
+build_asan() {
+    [ -n "${asan_built:-}" ] && return "$asan_built"
+    asan_built=1
+    clang_packages || {
+        skip_step asan "clang 14 is not to be had"
+        return 1
+    }
+    build_tree asan/build build/asan -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+        -DSTRAIT_SANITIZE=address,undefined -DSTRAIT_FUZZ=ON || return 1
+    asan_built=0
+}
+
+stage_sanitize() {
+    build_asan || return
+    export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
+    export UBSAN_OPTIONS=print_stacktrace=1
+    unit_tests build/asan asan 300
+    [ -x build/asan/strait ] && cli_tests build/asan asan-cli 600
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# The thread sanitizer runs the unit tests that start threads and a tiny training run.
+stage_threads() {
+    local name
+    build_tree tsan/build build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_SANITIZE=thread || return
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    for name in $(grep -lE 'pool|pthread|thread|train' tests/unit/test_*.c); do
+        name=$(basename "$name" .c)
+        # shellcheck disable=SC2046
+        CMOCKA_MESSAGE_OUTPUT=TAP step "tsan/$name" tap 300 $(fixed_addresses) "build/tsan/$name"
+    done
+    if [ -f tests/threads.sh ]; then
+        # shellcheck disable=SC2046
+        STRAIT=$root/build/tsan/strait STRAIT_SOURCE=$root step tsan/train lines 600 $(fixed_addresses) bash tests/threads.sh
+    fi
+    unset TSAN_OPTIONS
+}
+
+# Each fuzz target starts from its seeds in tests/fuzz/seeds/NAME and keeps what it finds under build/fuzz.
+fuzz_one() { # fuzz_one PROGRAM SECONDS
+    local name corpus seeds=()
+    name=$(basename "$1")
+    corpus=build/fuzz/$name
+    mkdir -p "$corpus/found" "$corpus/crash"
+    [ -d "tests/fuzz/seeds/${name#fuzz_}" ] && seeds+=("tests/fuzz/seeds/${name#fuzz_}")
+    [ -f "tests/fuzz/${name#fuzz_}.dict" ] && seeds+=("-dict=tests/fuzz/${name#fuzz_}.dict")
+    "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="$corpus/crash/" \
+        "$corpus/found" "${seeds[@]+"${seeds[@]}"}"
+}
+
+stage_fuzz() {
+    local program name
+    build_asan || return
+    ls build/asan/fuzz_* >/dev/null 2>&1 || {
+        skip_step fuzz "there is no fuzz target yet"
+        return
+    }
+    export -f fuzz_one
+    rm -f build/fuzz/*.status
+    mkdir -p build/fuzz "$logs/fuzz"
+    find build/asan -maxdepth 1 -name 'fuzz_*' -type f -perm -u+x | sort |
+        xargs -P "$jobs" -I{} bash -c 'name=$(basename "$1")
+            fuzz_one "$1" "$2" >"$3/fuzz/$name.log" 2>&1; echo $? >build/fuzz/$name.status' - {} "$fuzz_seconds" "$logs"
+    for program in build/fuzz/*.status; do
+        name=$(basename "$program" .status)
+        count_log "fuzz/$name" one "$(cat "$program")" "$fuzz_seconds" "$logs/fuzz/$name.log" "$fuzz_seconds"
+    done
+}
+
+stage_neon() {
+    [ -f tests/neon.sh ] || {
+        skip_step neon "there is no tests/neon.sh yet"
+        return
+    }
+    if [ "$(uname -m)" != aarch64 ]; then
+        need_packages "running the arm64 kernels here" gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user || {
+            skip_step neon "the arm64 compiler or qemu-user is not to be had"
+            return
+        }
+    fi
+    step neon lines 900 bash tests/neon.sh
+}

@@ -1,0 +1,337 @@
+/*
+ * Devices, memory, queues and events as the code above sees them. Arguments are checked here, once; drivers trust what
+ * reaches them.
+ */
+#include "device/device.h"
+
+#include "device/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct strait_device {
+    strait_driver driver; /* completed: no slot is NULL */
+    strait_handle handle;
+    strait_device_props props;
+    int64_t used[STRAIT_TAG_COUNT];
+    int64_t peak[STRAIT_TAG_COUNT];
+};
+
+struct strait_memory {
+    strait_device *device; /* borrowed */
+    strait_handle handle;
+    int64_t bytes;
+    strait_tag tag;
+};
+
+struct strait_queue {
+    strait_device *device; /* borrowed */
+    strait_handle handle;
+};
+
+struct strait_event {
+    strait_device *device; /* borrowed */
+    strait_handle handle;
+};
+
+/* ---- devices ---- */
+
+static strait_status find_driver(const char *name, size_t length, const strait_driver **out)
+{
+    char known[256] = "";
+    for (int i = 0; i < strait_driver_count(); i++) {
+        const strait_driver *driver = strait_driver_at(i);
+        if (strlen(driver->name) == length && strncmp(driver->name, name, length) == 0) {
+            *out = driver;
+            return STRAIT_OK;
+        }
+        if (i > 0) strncat(known, ", ", sizeof known - strlen(known) - 1);
+        strncat(known, driver->name, sizeof known - strlen(known) - 1);
+    }
+    return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": no such backend; there are: %s", name, known);
+}
+
+static strait_status parse_index(const char *name, const char *colon, int32_t count, int32_t *out)
+{
+    if (!colon) {
+        *out = 0;
+        return STRAIT_OK;
+    }
+    char *end;
+    long index = strtol(colon + 1, &end, 10);
+    if (end == colon + 1 || *end != '\0' || index < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "device \"%s\": after the colon stands a number from 0", name);
+    }
+    if (index >= count) {
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": there are %d of this kind, numbered from 0", name,
+                           count);
+    }
+    *out = (int32_t)index;
+    return STRAIT_OK;
+}
+
+strait_status strait_device_open(const char *name, const strait_device_options *options, strait_device **out)
+{
+    const char *colon = strchr(name, ':');
+    const strait_driver *driver = NULL;
+    STRAIT_TRY(find_driver(name, colon ? (size_t)(colon - name) : strlen(name), &driver));
+
+    strait_device *device;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *device, &device));
+    int32_t count = 0;
+    int32_t index = 0;
+    strait_status status = strait__driver_complete(driver, &device->driver);
+    if (status == STRAIT_OK) status = device->driver.count(&count);
+    if (status == STRAIT_OK) status = parse_index(name, colon, count, &index);
+    if (status == STRAIT_OK && count == 0) {
+        status = STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": none found on this machine", name);
+    }
+    if (status != STRAIT_OK) goto free_device;
+
+    strait_device_options defaults = {.struct_size = sizeof defaults};
+    status = device->driver.open(index, options ? options : &defaults, &device->handle);
+    if (status != STRAIT_OK) goto free_device;
+    device->props.struct_size = sizeof device->props;
+    status = device->driver.props(device->handle, &device->props);
+    if (status != STRAIT_OK) {
+        device->driver.close(device->handle);
+        goto free_device;
+    }
+    *out = device;
+    return STRAIT_OK;
+
+free_device:
+    strait_free(device);
+    return status;
+}
+
+void strait_device_close(strait_device *device)
+{
+    if (!device) return;
+    device->driver.close(device->handle);
+    strait_free(device);
+}
+
+const strait_device_props *strait_device_get_props(const strait_device *device)
+{
+    return &device->props;
+}
+
+strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total)
+{
+    return device->driver.mem_info(device->handle, out_free, out_total);
+}
+
+int64_t strait_device_used(const strait_device *device, strait_tag tag)
+{
+    return device->used[tag];
+}
+
+int64_t strait_device_peak(const strait_device *device, strait_tag tag)
+{
+    return device->peak[tag];
+}
+
+/* ---- memory ---- */
+
+strait_status strait_memory_create(strait_device *device, strait_tag tag, int64_t bytes, strait_memory **out)
+{
+    if (bytes < 0) return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: %lld bytes", strait_tag_name(tag), (long long)bytes);
+    strait_memory *memory;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *memory, &memory));
+    strait_status status = device->driver.alloc(device->handle, bytes > 0 ? bytes : 1, &memory->handle);
+    if (status != STRAIT_OK) {
+        int64_t available = 0;
+        int64_t total = 0;
+        char reason[512];
+        strncpy(reason, strait_error_message(), sizeof reason - 1);
+        reason[sizeof reason - 1] = '\0';
+        if (device->driver.mem_info(device->handle, &available, &total) != STRAIT_OK) available = 0;
+        strait_free(memory);
+        return STRAIT_FAIL(status, "%s: cannot get %lld bytes for %s (%lld of %lld free): %s", device->props.name,
+                           (long long)bytes, strait_tag_name(tag), (long long)available, (long long)total, reason);
+    }
+    memory->device = device;
+    memory->bytes = bytes;
+    memory->tag = tag;
+    device->used[tag] += bytes;
+    if (device->used[tag] > device->peak[tag]) device->peak[tag] = device->used[tag];
+    *out = memory;
+    return STRAIT_OK;
+}
+
+void strait_memory_destroy(strait_memory *memory)
+{
+    if (!memory) return;
+    memory->device->used[memory->tag] -= memory->bytes;
+    memory->device->driver.free(memory->device->handle, memory->handle);
+    strait_free(memory);
+}
+
+int64_t strait_memory_bytes(const strait_memory *memory)
+{
+    return memory->bytes;
+}
+
+/* ---- queues and copies ---- */
+
+strait_status strait_queue_create(strait_device *device, strait_queue **out)
+{
+    strait_queue *queue;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *queue, &queue));
+    queue->device = device;
+    strait_status status = device->driver.queue_create(device->handle, &queue->handle);
+    if (status != STRAIT_OK) {
+        strait_free(queue);
+        return status;
+    }
+    *out = queue;
+    return STRAIT_OK;
+}
+
+void strait_queue_destroy(strait_queue *queue)
+{
+    if (!queue) return;
+    queue->device->driver.queue_destroy(queue->handle);
+    strait_free(queue);
+}
+
+strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms)
+{
+    return queue->device->driver.queue_wait(queue->handle, timeout_ms);
+}
+
+static strait_status check_slice(const strait_queue *queue, strait_slice slice, int64_t bytes, const char *what)
+{
+    if (!slice.memory) return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: no buffer given", what);
+    if (slice.memory->device != queue->device) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: the buffer belongs to another device", what);
+    }
+    if (slice.offset < 0 || bytes < 0 || slice.offset > slice.memory->bytes ||
+        bytes > slice.memory->bytes - slice.offset) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: %lld bytes at offset %lld of a buffer of %lld", what,
+                           (long long)bytes, (long long)slice.offset, (long long)slice.memory->bytes);
+    }
+    return STRAIT_OK;
+}
+
+static strait_driver_slice driver_slice(strait_slice slice)
+{
+    if (!slice.memory) return (strait_driver_slice){0};
+    return (strait_driver_slice){.memory = slice.memory->handle, .offset = slice.offset};
+}
+
+strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const void *host, int64_t bytes)
+{
+    STRAIT_TRY(check_slice(queue, to, bytes, "copy to device"));
+    if (bytes == 0) return STRAIT_OK;
+    /* The driver's one copy entry serves both directions; it only reads `host` for this kind. */
+    return queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_DEVICE, driver_slice(to), (void *)(uintptr_t)host,
+                                      (strait_driver_slice){0}, bytes);
+}
+
+strait_status strait_copy_to_host(strait_queue *queue, void *host, strait_slice from, int64_t bytes)
+{
+    STRAIT_TRY(check_slice(queue, from, bytes, "copy to host"));
+    if (bytes == 0) return STRAIT_OK;
+    return queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_HOST, driver_slice(from), host,
+                                      (strait_driver_slice){0}, bytes);
+}
+
+strait_status strait_copy_on_device(strait_queue *queue, strait_slice to, strait_slice from, int64_t bytes)
+{
+    STRAIT_TRY(check_slice(queue, to, bytes, "copy on device, target"));
+    STRAIT_TRY(check_slice(queue, from, bytes, "copy on device, source"));
+    if (bytes == 0) return STRAIT_OK;
+    return queue->device->driver.copy(queue->handle, STRAIT_COPY_ON_DEVICE, driver_slice(to), NULL, driver_slice(from),
+                                      bytes);
+}
+
+strait_status strait_fill(strait_queue *queue, strait_slice to, uint8_t byte, int64_t bytes)
+{
+    STRAIT_TRY(check_slice(queue, to, bytes, "fill"));
+    if (bytes == 0) return STRAIT_OK;
+    return queue->device->driver.fill(queue->handle, driver_slice(to), byte, bytes);
+}
+
+/* ---- events ---- */
+
+strait_status strait_event_create(strait_device *device, strait_event **out)
+{
+    strait_event *event;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *event, &event));
+    event->device = device;
+    strait_status status = device->driver.event_create(device->handle, &event->handle);
+    if (status != STRAIT_OK) {
+        strait_free(event);
+        return status;
+    }
+    *out = event;
+    return STRAIT_OK;
+}
+
+void strait_event_destroy(strait_event *event)
+{
+    if (!event) return;
+    event->device->driver.event_destroy(event->handle);
+    strait_free(event);
+}
+
+strait_status strait_event_record(strait_queue *queue, strait_event *event)
+{
+    return queue->device->driver.event_record(queue->handle, event->handle);
+}
+
+strait_status strait_event_wait(strait_event *event, int64_t timeout_ms)
+{
+    return event->device->driver.event_wait(event->handle, timeout_ms);
+}
+
+strait_status strait_queue_wait_event(strait_queue *queue, strait_event *event)
+{
+    return queue->device->driver.queue_wait_event(queue->handle, event->handle);
+}
+
+strait_status strait_event_elapsed(strait_event *begin, strait_event *end, double *out_seconds)
+{
+    return begin->device->driver.event_elapsed(begin->handle, end->handle, out_seconds);
+}
+
+/* ---- ops ---- */
+
+strait_status strait_op_query(strait_device *device, const strait_op_desc *desc, strait_op_info *out)
+{
+    strait_op_buffer buffers[STRAIT_OP_MAX_BUFFERS];
+    int count;
+    STRAIT_TRY(strait_op_buffers(desc, buffers, &count));
+    strait_op_info info = {.struct_size = sizeof info};
+    STRAIT_TRY(device->driver.op_query(device->handle, desc, &info));
+    *out = info;
+    return STRAIT_OK;
+}
+
+strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, const strait_slice *buffers, int count,
+                            strait_slice workspace)
+{
+    strait_op_buffer expected[STRAIT_OP_MAX_BUFFERS];
+    strait_driver_slice slices[STRAIT_OP_MAX_BUFFERS];
+    int expected_count;
+    STRAIT_TRY(strait_op_buffers(desc, expected, &expected_count));
+    if (count != expected_count) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: %d buffers given, it takes %d", strait_op_name(desc->op), count,
+                           expected_count);
+    }
+    for (int i = 0; i < count; i++) {
+        slices[i] = driver_slice(buffers[i]);
+        if (expected[i].bytes == 0 || (!buffers[i].memory && expected[i].optional)) continue;
+        char what[64];
+        snprintf(what, sizeof what, "%s: buffer %d", strait_op_name(desc->op), i);
+        STRAIT_TRY(check_slice(queue, buffers[i], expected[i].bytes, what));
+        if (buffers[i].offset % queue->device->props.alignment != 0) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: offset %lld is no multiple of %lld", what,
+                               (long long)buffers[i].offset, (long long)queue->device->props.alignment);
+        }
+    }
+    return queue->device->driver.op_run(queue->handle, desc, slices, count, driver_slice(workspace));
+}

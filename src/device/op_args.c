@@ -1,0 +1,327 @@
+/*
+ * What each op's buffers are, derived from its dimensions: the single place where sizes are computed, so that callers
+ * allocate and the waist checks by the same rule. Knows no device.
+ */
+#include "device/device.h"
+
+#include <string.h>
+
+/* Collects buffers and the first overflow; a failed list is reported once at the end. */
+typedef struct buffer_list {
+    const strait_op_desc *desc;
+    strait_op_buffer *out;
+    int count;
+    bool overflow;
+} buffer_list;
+
+enum { IN = STRAIT_ACCESS_READ, OUT = STRAIT_ACCESS_WRITE, INOUT = STRAIT_ACCESS_READ_WRITE, OPTIONAL = 8 };
+
+static void put(buffer_list *list, strait_dtype dtype, int64_t rows, int64_t columns, int flags)
+{
+    int64_t bytes = 0;
+    if (!strait_mul_i64(rows, columns, &bytes) || !strait_mul_i64(bytes, (int64_t)strait_dtype_size(dtype), &bytes)) {
+        list->overflow = true;
+    }
+    strait_op_buffer *buffer = &list->out[list->count++];
+    buffer->bytes = bytes;
+    buffer->optional = (flags & OPTIONAL) != 0;
+    buffer->access = (strait_access)(flags & 3);
+}
+
+static void put_s(buffer_list *list, int64_t rows, int64_t columns, int flags)
+{
+    put(list, list->desc->dtype, rows, columns, flags);
+}
+
+static void put_f(buffer_list *list, int64_t rows, int64_t columns, int flags)
+{
+    put(list, STRAIT_DTYPE_F32, rows, columns, flags);
+}
+
+static void put_i(buffer_list *list, int64_t count, int flags)
+{
+    put(list, STRAIT_DTYPE_I32, count, 1, flags);
+}
+
+static void linear_buffers(buffer_list *list, const int64_t *d)
+{
+    int64_t m = d[LINEAR_DIM_M];
+    int64_t k = d[LINEAR_DIM_K];
+    const int64_t *n = &d[LINEAR_DIM_N];
+    strait_op op = list->desc->op;
+    int x_access = op == STRAIT_OP_LINEAR_DX ? OUT : IN;
+    put_s(list, m, k, x_access);
+    for (int i = 0; i < STRAIT_LINEAR_SEGMENTS; i++) {
+        if (op == STRAIT_OP_LINEAR_DW) {
+            put_f(list, n[i], k, INOUT);
+        } else {
+            put_s(list, n[i], k, IN);
+        }
+    }
+    for (int i = 0; i < STRAIT_LINEAR_SEGMENTS; i++) {
+        if (op == STRAIT_OP_LINEAR && d[LINEAR_DIM_OUT_F32]) {
+            put_f(list, m, n[i], OUT);
+        } else {
+            put_s(list, m, n[i], op == STRAIT_OP_LINEAR ? OUT : IN);
+        }
+    }
+}
+
+static void norm_rope_buffers(buffer_list *list, const int64_t *d)
+{
+    int64_t m = d[NORM_ROPE_DIM_M];
+    int64_t n = d[NORM_ROPE_DIM_N];
+    int64_t width = 0;
+    if (!strait_mul_i64(n, d[NORM_ROPE_DIM_D], &width)) list->overflow = true;
+    bool backward = list->desc->op == STRAIT_OP_NORM_ROPE_BWD;
+    if (backward) put_s(list, m, width, IN);
+    put_s(list, m, width, IN);
+    put_s(list, 1, d[NORM_ROPE_DIM_D], IN | OPTIONAL);
+    put_f(list, d[NORM_ROPE_DIM_P], d[NORM_ROPE_DIM_D], IN);
+    put_i(list, m, IN);
+    if (backward) {
+        put_f(list, m, n, IN | OPTIONAL);
+        put_s(list, m, width, OUT);
+        put_f(list, 1, d[NORM_ROPE_DIM_D], INOUT | OPTIONAL);
+    } else {
+        put_s(list, m, width, OUT);
+        put_f(list, m, n, OUT | OPTIONAL);
+    }
+}
+
+static void attention_buffers(buffer_list *list, const int64_t *d)
+{
+    int64_t queries = 0;
+    int64_t keys = 0;
+    int64_t q_width = 0;
+    int64_t k_width = 0;
+    if (!strait_mul_i64(d[ATTENTION_DIM_B], d[ATTENTION_DIM_TQ], &queries) ||
+        !strait_mul_i64(d[ATTENTION_DIM_B], d[ATTENTION_DIM_TK], &keys) ||
+        !strait_mul_i64(d[ATTENTION_DIM_HQ], d[ATTENTION_DIM_D], &q_width) ||
+        !strait_mul_i64(d[ATTENTION_DIM_HKV], d[ATTENTION_DIM_D], &k_width)) {
+        list->overflow = true;
+    }
+    put_s(list, queries, q_width, IN);
+    put_s(list, keys, k_width, IN);
+    put_s(list, keys, k_width, IN);
+    if (list->desc->op == STRAIT_OP_ATTENTION) {
+        put_i(list, keys, IN | OPTIONAL);
+        put_i(list, d[ATTENTION_DIM_B], IN | OPTIONAL);
+        put_s(list, queries, q_width, OUT);
+        put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
+        put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
+        return;
+    }
+    put_s(list, queries, q_width, IN);
+    put_f(list, queries, d[ATTENTION_DIM_HQ], IN);
+    put_f(list, queries, d[ATTENTION_DIM_HQ], IN);
+    put_s(list, queries, q_width, IN);
+    put_i(list, keys, IN | OPTIONAL);
+    put_s(list, queries, q_width, OUT);
+    put_s(list, keys, k_width, OUT);
+    put_s(list, keys, k_width, OUT);
+}
+
+/* Dimensions that no op can mean: the message says which. */
+static strait_status check_dims(const strait_op_desc *desc)
+{
+    const char *name = strait_op_name(desc->op);
+    const int64_t *d = desc->dims;
+    for (int i = 0; i < STRAIT_OP_MAX_DIMS; i++) {
+        if (d[i] < 0) return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: dimension %d is %lld", name, i, (long long)d[i]);
+    }
+    switch (desc->op) {
+    case STRAIT_OP_LINEAR:
+    case STRAIT_OP_LINEAR_DX:
+    case STRAIT_OP_LINEAR_DW:
+        if (d[LINEAR_DIM_SEGMENTS] < 1 || d[LINEAR_DIM_SEGMENTS] > STRAIT_LINEAR_SEGMENTS) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld segments, 1 to 3 are possible", name,
+                               (long long)d[LINEAR_DIM_SEGMENTS]);
+        }
+        for (int i = 0; i < STRAIT_LINEAR_SEGMENTS; i++) {
+            if ((d[LINEAR_DIM_N + i] > 0) != (i < d[LINEAR_DIM_SEGMENTS])) {
+                return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: segment %d has width %lld of %lld segments", name, i,
+                                   (long long)d[LINEAR_DIM_N + i], (long long)d[LINEAR_DIM_SEGMENTS]);
+            }
+        }
+        break;
+    case STRAIT_OP_NORM_ROPE:
+    case STRAIT_OP_NORM_ROPE_BWD:
+        if (d[NORM_ROPE_DIM_D] % 2 != 0) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: head size %lld is odd", name, (long long)d[NORM_ROPE_DIM_D]);
+        }
+        break;
+    case STRAIT_OP_ATTENTION:
+    case STRAIT_OP_ATTENTION_BWD:
+        if (d[ATTENTION_DIM_HKV] == 0 || d[ATTENTION_DIM_HQ] % d[ATTENTION_DIM_HKV] != 0) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld query heads are no multiple of %lld key heads", name,
+                               (long long)d[ATTENTION_DIM_HQ], (long long)d[ATTENTION_DIM_HKV]);
+        }
+        if (d[ATTENTION_DIM_TQ] > d[ATTENTION_DIM_TK]) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld query rows, %lld key rows", name,
+                               (long long)d[ATTENTION_DIM_TQ], (long long)d[ATTENTION_DIM_TK]);
+        }
+        break;
+    default: break;
+    }
+    return STRAIT_OK;
+}
+
+/* The dimension that holds T and the one that holds M, for ops that restart at each sequence. */
+static strait_status check_sequences(const strait_op_desc *desc, int m_dim, int t_dim)
+{
+    int64_t m = desc->dims[m_dim];
+    int64_t t = desc->dims[t_dim];
+    if (t > 0 && m % t == 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld tokens are no multiple of the sequence length %lld",
+                       strait_op_name(desc->op), (long long)m, (long long)t);
+}
+
+static strait_status check_all_sequences(const strait_op_desc *desc)
+{
+    switch (desc->op) {
+    case STRAIT_OP_LINEAR_DW: return check_sequences(desc, LINEAR_DIM_M, LINEAR_DIM_T);
+    case STRAIT_OP_RMSNORM_BWD: return check_sequences(desc, RMSNORM_BWD_DIM_M, RMSNORM_BWD_DIM_T);
+    case STRAIT_OP_NORM_ROPE_BWD: return check_sequences(desc, NORM_ROPE_BWD_DIM_M, NORM_ROPE_BWD_DIM_T);
+    case STRAIT_OP_LINEAR_XENT: return check_sequences(desc, LINEAR_XENT_DIM_M, LINEAR_XENT_DIM_T);
+    case STRAIT_OP_LOSS_SUM: return check_sequences(desc, LOSS_SUM_DIM_M, LOSS_SUM_DIM_T);
+    default: return STRAIT_OK;
+    }
+}
+
+static void list_small_ops(buffer_list *list, const int64_t *d)
+{
+    switch (list->desc->op) {
+    case STRAIT_OP_EMBEDDING:
+        put_i(list, d[EMBEDDING_DIM_M], IN);
+        put_s(list, d[EMBEDDING_DIM_V], d[EMBEDDING_DIM_H], IN);
+        put_s(list, d[EMBEDDING_DIM_M], d[EMBEDDING_DIM_H], OUT);
+        break;
+    case STRAIT_OP_EMBEDDING_BWD:
+        put_i(list, d[EMBEDDING_BWD_DIM_M], IN);
+        put_s(list, d[EMBEDDING_BWD_DIM_M], d[EMBEDDING_BWD_DIM_H], IN);
+        put_f(list, d[EMBEDDING_BWD_DIM_R], d[EMBEDDING_BWD_DIM_H], INOUT);
+        break;
+    case STRAIT_OP_EMBEDDING_FOLD:
+        put_i(list, d[EMBEDDING_FOLD_DIM_R], IN);
+        put_f(list, d[EMBEDDING_FOLD_DIM_R], d[EMBEDDING_FOLD_DIM_H], IN);
+        put_f(list, d[EMBEDDING_FOLD_DIM_V], d[EMBEDDING_FOLD_DIM_H], INOUT);
+        break;
+    case STRAIT_OP_SWIGLU:
+        for (int i = 0; i < 3; i++) put_s(list, d[SWIGLU_DIM_N], 1, i < 2 ? IN : OUT);
+        break;
+    case STRAIT_OP_SWIGLU_BWD:
+        for (int i = 0; i < 5; i++) put_s(list, d[SWIGLU_DIM_N], 1, i < 3 ? IN : OUT);
+        break;
+    case STRAIT_OP_KV_STORE: {
+        int64_t rows = 0;
+        int64_t cached = 0;
+        if (!strait_mul_i64(d[KV_STORE_DIM_B], d[KV_STORE_DIM_TQ], &rows) ||
+            !strait_mul_i64(d[KV_STORE_DIM_B], d[KV_STORE_DIM_TK], &cached)) {
+            list->overflow = true;
+        }
+        put_s(list, rows, d[KV_STORE_DIM_N], IN);
+        put_i(list, rows, IN);
+        put_s(list, cached, d[KV_STORE_DIM_N], INOUT);
+        break;
+    }
+    case STRAIT_OP_LOSS_SUM:
+        put_f(list, d[LOSS_SUM_DIM_M], 1, IN);
+        put_f(list, 1, 1, INOUT);
+        break;
+    case STRAIT_OP_ADD:
+        put_f(list, d[ADD_DIM_N], 1, IN);
+        put_f(list, d[ADD_DIM_N], 1, INOUT);
+        break;
+    default: break;
+    }
+}
+
+static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
+{
+    switch (list->desc->op) {
+    case STRAIT_OP_RMSNORM:
+        put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], IN);
+        put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], IN | OPTIONAL);
+        put_s(list, 1, d[RMSNORM_DIM_H], IN);
+        put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], OUT | OPTIONAL);
+        put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], OUT);
+        put_f(list, d[RMSNORM_DIM_M], 1, OUT);
+        break;
+    case STRAIT_OP_RMSNORM_BWD:
+        put_s(list, d[RMSNORM_BWD_DIM_M], d[RMSNORM_BWD_DIM_H], IN);
+        put_s(list, d[RMSNORM_BWD_DIM_M], d[RMSNORM_BWD_DIM_H], IN | OPTIONAL);
+        put_s(list, d[RMSNORM_BWD_DIM_M], d[RMSNORM_BWD_DIM_H], IN);
+        put_s(list, 1, d[RMSNORM_BWD_DIM_H], IN);
+        put_f(list, d[RMSNORM_BWD_DIM_M], 1, IN);
+        put_s(list, d[RMSNORM_BWD_DIM_M], d[RMSNORM_BWD_DIM_H], OUT);
+        put_f(list, 1, d[RMSNORM_BWD_DIM_H], INOUT);
+        break;
+    case STRAIT_OP_LINEAR_XENT:
+        put_s(list, d[LINEAR_XENT_DIM_M], d[LINEAR_XENT_DIM_H], IN);
+        put_s(list, d[LINEAR_XENT_DIM_V], d[LINEAR_XENT_DIM_H], IN);
+        put_i(list, d[LINEAR_XENT_DIM_M], IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN | OPTIONAL);
+        put_f(list, d[LINEAR_XENT_DIM_M], 1, OUT);
+        put_s(list, d[LINEAR_XENT_DIM_M], d[LINEAR_XENT_DIM_H], OUT | OPTIONAL);
+        put_f(list, d[LINEAR_XENT_DIM_V], d[LINEAR_XENT_DIM_H], INOUT | OPTIONAL);
+        break;
+    case STRAIT_OP_GRAD_NORM:
+        put_f(list, d[GRAD_NORM_DIM_TOTAL], 1, IN);
+        put(list, STRAIT_DTYPE_I64, d[GRAD_NORM_DIM_P], 2, IN);
+        put_f(list, d[GRAD_NORM_DIM_P], 1, OUT);
+        put_f(list, STRAIT_STEP_WORDS, 1, INOUT);
+        break;
+    case STRAIT_OP_ADAMW:
+        for (int i = 0; i < 4; i++) put_f(list, d[ADAMW_DIM_TOTAL], 1, i < 3 ? INOUT : IN);
+        put(list, STRAIT_DTYPE_I64, d[ADAMW_DIM_P], 3, IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN);
+        put(list, STRAIT_DTYPE_BF16, d[ADAMW_DIM_TOTAL], 1, OUT | OPTIONAL);
+        break;
+    default: break;
+    }
+}
+
+strait_status strait_op_buffers(const strait_op_desc *desc, strait_op_buffer out[STRAIT_OP_MAX_BUFFERS], int *out_count)
+{
+    if (desc->op < 0 || desc->op >= STRAIT_OP_COUNT) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "op number %d does not exist", (int)desc->op);
+    }
+    if (desc->dtype != STRAIT_DTYPE_F32 && desc->dtype != STRAIT_DTYPE_BF16) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: storage dtype %s, f32 and bf16 are possible",
+                           strait_op_name(desc->op), strait_dtype_name(desc->dtype));
+    }
+    STRAIT_TRY(check_dims(desc));
+    STRAIT_TRY(check_all_sequences(desc));
+
+    memset(out, 0, STRAIT_OP_MAX_BUFFERS * sizeof *out);
+    buffer_list list = {.desc = desc, .out = out};
+    switch (desc->op) {
+    case STRAIT_OP_LINEAR:
+    case STRAIT_OP_LINEAR_DX:
+    case STRAIT_OP_LINEAR_DW: linear_buffers(&list, desc->dims); break;
+    case STRAIT_OP_NORM_ROPE:
+    case STRAIT_OP_NORM_ROPE_BWD: norm_rope_buffers(&list, desc->dims); break;
+    case STRAIT_OP_ATTENTION:
+    case STRAIT_OP_ATTENTION_BWD: attention_buffers(&list, desc->dims); break;
+    default:
+        list_small_ops(&list, desc->dims);
+        list_norms_and_optimizer(&list, desc->dims);
+        break;
+    }
+    if (list.overflow) {
+        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: a buffer's size does not fit 63 bits", strait_op_name(desc->op));
+    }
+    *out_count = list.count;
+    return STRAIT_OK;
+}
+
+const char *strait_op_name(strait_op op)
+{
+    static const char *const names[] = {
+#define STRAIT_OP_NAME(NAME, name) #name,
+        STRAIT_OPS(STRAIT_OP_NAME)
+#undef STRAIT_OP_NAME
+    };
+    return op >= 0 && op < STRAIT_OP_COUNT ? names[op] : "unknown op";
+}

@@ -1,0 +1,163 @@
+/*
+ * A run's configuration: YAML checked against the schema list in config.def, into one typed struct.
+ *
+ * The struct's members have the names of the YAML keys, so that config.def can name both at once. What the user may
+ * leave to the program ("auto") is 0 here; whoever decides the value stores it in the struct before
+ * strait_config_write, so that a run's config.yaml is fully resolved.
+ */
+#ifndef STRAIT_TRAIN_CONFIG_H
+#define STRAIT_TRAIN_CONFIG_H
+
+#include "base/buffer.h"
+
+/* Values of the enum keys, in the order of their names in config.def. */
+enum { STRAIT_CONFIG_MODEL_QWEN3 };
+enum { STRAIT_CONFIG_ACT_SILU };
+enum { STRAIT_CONFIG_ADAMW };
+enum {
+    STRAIT_CONFIG_SCHEDULE_CONSTANT,
+    STRAIT_CONFIG_SCHEDULE_LINEAR,
+    STRAIT_CONFIG_SCHEDULE_COSINE,
+    STRAIT_CONFIG_SCHEDULE_WSD
+};
+enum { STRAIT_CONFIG_NUMERICS_EXACT, STRAIT_CONFIG_NUMERICS_FAST };
+enum { STRAIT_CONFIG_DTYPE_F32, STRAIT_CONFIG_DTYPE_BF16 };
+enum { STRAIT_CONFIG_RECOMPUTE_NONE, STRAIT_CONFIG_RECOMPUTE_LIGHT, STRAIT_CONFIG_RECOMPUTE_FULL };
+
+typedef struct strait_config_strings {
+    char **items; /* owned */
+    int64_t count;
+} strait_config_strings;
+
+/* Token shards PATH.bin and PATH.idx. A path given as PATH.bin or PATH.idx is stored as PATH. */
+typedef struct strait_config_source {
+    char *path;    /* owned */
+    double weight; /* > 0; weights need not add up to 1 */
+} strait_config_source;
+
+typedef struct strait_config_sources {
+    strait_config_source *items; /* owned */
+    int64_t count;
+} strait_config_sources;
+
+/* The keys of a Hugging Face config.json. All 0 where model.from is given. */
+typedef struct strait_config_init {
+    int model_type;
+    int64_t vocab_size; /* 0 = auto: the tokenizer's, padded */
+    int64_t pad_vocab_to_multiple_of;
+    int64_t hidden_size;
+    int64_t intermediate_size;
+    int64_t num_hidden_layers;
+    int64_t num_attention_heads;
+    int64_t num_key_value_heads; /* resolved by the loader: as many as attention heads where not given */
+    int64_t head_dim;
+    int hidden_act;
+    double rms_norm_eps;
+    double rope_theta;
+    bool tie_word_embeddings;
+    int64_t max_position_embeddings;
+    double initializer_range;
+} strait_config_init;
+
+/* Strings are owned; an optional string that was not given is NULL. */
+typedef struct strait_run_config {
+    struct {
+        strait_config_init init;
+        char *from; /* a model directory; NULL = a new model by `init` */
+    } model;
+    char *tokenizer; /* a directory or a tokenizer.json; NULL = the one of model.from, or none */
+    struct {
+        strait_config_sources train;
+        strait_config_sources validation; /* count 0 = none */
+        int64_t sequence_length;          /* T: a sample is T + 1 tokens */
+        bool mask_documents;
+    } data;
+    struct {
+        int64_t sequences;   /* per step */
+        int64_t micro_batch; /* 0 = auto */
+        int64_t shards;
+    } batch;
+    struct {
+        int name;
+        double lr;
+        double betas[2];
+        double eps;
+        double weight_decay; /* on tensors of 2 or more dimensions */
+        double clip;         /* global gradient norm; 0 = none */
+    } optimizer;
+    struct {
+        int name;
+        int64_t warmup;  /* steps */
+        int64_t decay;   /* steps; 0 = auto: linear and cosine all after the warm-up, wsd the last fifth */
+        double final_lr; /* absolute, <= optimizer.lr */
+    } schedule;
+    int64_t steps;  /* 0 = by `tokens` or `minutes`; see strait_config_steps */
+    int64_t tokens; /* 0 = not given */
+    double minutes; /* > 0 means `steps: auto`: steps are measured to fill this time */
+    int numerics;
+    int dtype;
+    char *device;
+    int64_t threads; /* 0 = one per processor */
+    int64_t seed;    /* fits uint32_t */
+    struct {
+        int recompute;
+    } memory;
+    struct {
+        int64_t every; /* steps; 0 = only at the end and on a stop */
+        int64_t keep;  /* >= 1 */
+    } checkpoint;
+    struct {
+        int64_t every; /* steps; 0 = never. Always 0 without data.validation */
+        int64_t size;  /* sequences */
+    } evaluate;
+    struct {
+        int64_t every; /* steps; 0 = never */
+        strait_config_strings prompts;
+        int64_t length; /* tokens */
+        double temperature;
+        int64_t top_k; /* 0 = off */
+        double top_p;  /* 1 = off */
+    } sample;
+    int64_t log_every; /* steps between lines of log.txt; metrics.jsonl has every step */
+    char *run;         /* the run directory */
+} strait_run_config;
+
+/* How to read a config. Zero means default. */
+typedef struct strait_config_options {
+    const char *const *sets; /* "a.b=value", from --set; later ones win over earlier ones and over the file */
+    size_t n_sets;
+    const char *run; /* from --out: replaces `run`; NULL = as the file says */
+    bool skip_files; /* do not look whether the files and directories named in it exist */
+} strait_config_options;
+
+/*
+ * Reads and checks a config. On success *out is owned by the caller (strait_config_fini); on failure it is untouched
+ * and the message lists every error found (up to 20), one a line, each with file:line:column or the --set, the key, and
+ * what to do about it. Relative paths in it are relative to the current directory. `options` may be NULL.
+ *
+ * STRAIT_ERR_USAGE for anything wrong in the contents; NOT_FOUND, IO for the file itself.
+ */
+strait_status strait_config_load(const char *path, const strait_config_options *options,
+                                 strait_run_config *out) STRAIT_MUST_USE;
+/* The same from memory; `name` stands for the path in messages. */
+strait_status strait_config_parse(const char *name, const char *bytes, size_t length,
+                                  const strait_config_options *options, strait_run_config *out) STRAIT_MUST_USE;
+void strait_config_fini(strait_run_config *config);
+
+/* Appends the config as YAML, all keys written out; it loads back to an equal config, floats to the bit. */
+strait_status strait_config_write(const strait_run_config *config, strait_buffer *out) STRAIT_MUST_USE;
+
+/*
+ * May a run begun with `old` go on with `new`? Keys marked RESUME in config.def may differ, and "auto" fits whatever it
+ * was resolved to. Else STRAIT_ERR_USAGE listing each changed key with its old and new value.
+ */
+strait_status strait_config_check_resume(const strait_run_config *old_config,
+                                         const strait_run_config *new_config) STRAIT_MUST_USE;
+
+/* Optimizer steps of the whole run: `steps`, or `tokens` rounded up to whole steps; 0 = to be measured (`minutes`). */
+int64_t strait_config_steps(const strait_run_config *config);
+
+/* Appends docs/config.md: every key of the schema with type, range, default and meaning. */
+strait_status strait_config_reference(strait_buffer *out) STRAIT_MUST_USE;
+
+#endif

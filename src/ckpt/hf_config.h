@@ -1,0 +1,59 @@
+/*
+ * A model's description as a Hugging Face config.json, read as transformers 4.5x and 5.x write it and written so that
+ * both open it. What cannot be honoured is refused by name; nothing is ignored that would change a result.
+ */
+#ifndef STRAIT_CKPT_HF_CONFIG_H
+#define STRAIT_CKPT_HF_CONFIG_H
+
+#include "base/json.h"
+#include "tensor/dtype.h"
+
+typedef enum strait_family {
+#define STRAIT_FAMILY(id, model_type, architecture) STRAIT_FAMILY_##id,
+#include "ckpt/hf_families.def"
+#undef STRAIT_FAMILY
+    STRAIT_FAMILY_COUNT
+} strait_family;
+
+#define STRAIT_EOS_MAX 8
+
+/* Plain values, no pointers: copy it freely. Key names are those of config.json. */
+typedef struct strait_model_config {
+    strait_family family;
+    int64_t vocab_size;
+    int64_t hidden_size;
+    int64_t intermediate_size;
+    int64_t num_hidden_layers;
+    int64_t num_attention_heads; /* a multiple of num_key_value_heads */
+    int64_t num_key_value_heads;
+    int64_t head_dim; /* even; need not be hidden_size / num_attention_heads */
+    int64_t max_position_embeddings;
+    double rms_norm_eps;
+    double rope_theta;
+    double initializer_range;
+    bool tie_word_embeddings;
+    strait_dtype dtype;   /* of the saved parameters: F32 or BF16 */
+    int64_t bos_token_id; /* -1 where there is none; so for the others */
+    int64_t pad_token_id;
+    int64_t eos_token_ids[STRAIT_EOS_MAX];
+    int eos_token_count;
+} strait_model_config;
+
+/* "qwen3" and "Qwen3ForCausalLM". Never NULL. */
+const char *strait_family_model_type(strait_family family);
+const char *strait_family_architecture(strait_family family);
+
+/*
+ * Reads a config.json's object. Missing keys take the defaults of the family's configuration class in transformers. All
+ * errors are reported at once, a line each: "<name>: <key>: what is wrong". On failure *out is untouched.
+ */
+strait_status strait_model_config_parse(const char *name, const json_t *json, strait_model_config *out) STRAIT_MUST_USE;
+/* The same from a file. */
+strait_status strait_model_config_read(const char *path, strait_model_config *out) STRAIT_MUST_USE;
+
+/* config.json's text, appended to `out`: both spellings (rope_theta and rope_parameters, torch_dtype and dtype). */
+strait_status strait_model_config_format(const strait_model_config *config, strait_buffer *out) STRAIT_MUST_USE;
+/* generation_config.json's text: the special ids, and nothing that would change how one samples. */
+strait_status strait_generation_config_format(const strait_model_config *config, strait_buffer *out) STRAIT_MUST_USE;
+
+#endif

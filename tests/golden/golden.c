@@ -1,0 +1,272 @@
+/*
+ * Runs `strait trace` on each golden model and compares its tensors with what `transformers` computed in float64.
+ *
+ * usage: strait_golden [-v] [--strait PROGRAM] DIR [NAME...]     DIR holds NAME/{config.json,...,golden.safetensors}
+ * Prints "ok" or "FAIL" for each model, dtype and kind of tensor, with the worst figure and its limit; -v prints each
+ * tensor's. f32: 1e-5 relative L2 (losses 1e-6), or 4 times the distance of transformers' own float32 where that is
+ * larger. bf16: at most twice the distance of transformers' own bfloat16.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "ckpt/safetensors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX_MODELS = 64, PATH_SIZE = 4096 };
+
+/* What is compared together, by the beginning of the tensors' names. */
+typedef struct kind {
+    const char *title;
+    const char *prefix;
+    bool exact_name;
+    double limit; /* f32 */
+} kind;
+
+static const kind kinds[] = {
+    {"logits", "logits", true, 1e-5},     {"loss", "loss", true, 1e-6},       {"gradients", "grad.", false, 1e-5},
+    {"ten losses", "losses", true, 1e-6}, {"weights", "param.", false, 1e-5},
+};
+
+typedef struct options {
+    const char *strait;
+    const char *folder;
+    const char *work;
+    bool verbose;
+} options;
+
+static double element(const strait_tensor_view *tensor, int64_t i)
+{
+    float value;
+    memcpy(&value, (const char *)tensor->bytes + (size_t)i * sizeof value, sizeof value);
+    return (double)value;
+}
+
+/* Relative L2 distance, or for losses the largest relative difference of one; NaN counts as infinitely far. */
+static double distance(const strait_tensor_view *ours, const strait_tensor_view *golden, bool each)
+{
+    double difference = 0, scale = 0, worst = 0;
+    for (int64_t i = 0; i < golden->count; i++) {
+        double a = element(ours, i), b = element(golden, i);
+        if (isnan(a) || isnan(b)) return INFINITY;
+        difference += (a - b) * (a - b);
+        scale += b * b;
+        if (fabs(a - b) > worst * fabs(b)) worst = fabs(a - b) / fabs(b);
+    }
+    if (each) return worst;
+    return sqrt(difference) / (scale > 0 ? sqrt(scale) : 1);
+}
+
+/* The distance of transformers' own result in that dtype, as stored; negative where the file has none. */
+static double stored_distance(const strait_safetensors *golden, const char *name, bool bf16)
+{
+    char key[600];
+    snprintf(key, sizeof key, "distance.%s", name);
+    const strait_tensor_view *view = strait_safetensors_find(golden, key);
+    if (view == NULL || view->dtype != STRAIT_DTYPE_F32 || view->count != 2) return -1;
+    return element(view, bf16 ? 1 : 0);
+}
+
+static double limit_of(const strait_safetensors *golden, const kind *k, const char *name, bool bf16)
+{
+    double own = stored_distance(golden, name, bf16);
+    if (own < 0) return -1;
+    if (!bf16) return fmax(k->limit, 4 * own);
+    /* One loss can be right by luck, so that it is measured by how far the ten are off. */
+    if (strcmp(name, "loss") == 0) own = fmax(own, stored_distance(golden, "losses", bf16));
+    return 2 * own;
+}
+
+static bool of_kind(const kind *k, const char *name)
+{
+    return k->exact_name ? strcmp(name, k->prefix) == 0 : strncmp(name, k->prefix, strlen(k->prefix)) == 0;
+}
+
+/* Compares all tensors of one kind and prints the line of the test. */
+static bool compare_kind(const options *o, const char *title, bool bf16, const kind *k,
+                         const strait_safetensors *golden, const strait_safetensors *ours)
+{
+    double worst = 0, at = 0, figure = 0;
+    char worst_name[600] = "", why[700] = "";
+    int count = 0, extra = 0;
+    for (size_t i = 0; i < strait_safetensors_count(golden); i++) {
+        const strait_tensor_view *want = strait_safetensors_get(golden, i);
+        if (!of_kind(k, want->name)) continue;
+        const strait_tensor_view *got = strait_safetensors_find(ours, want->name);
+        count++;
+        if (got == NULL) {
+            snprintf(why, sizeof why, "%s is missing", want->name);
+            continue;
+        }
+        bool fits = got->dtype == STRAIT_DTYPE_F32 && want->dtype == STRAIT_DTYPE_F32 &&
+                    strait_shape_equal(&got->shape, &want->shape);
+        if (!fits) {
+            snprintf(why, sizeof why, "%s has another shape or dtype", want->name);
+            continue;
+        }
+        double limit = limit_of(golden, k, want->name, bf16);
+        double far = distance(got, want, strncmp(k->prefix, "loss", 4) == 0 && !bf16);
+        if (o->verbose) printf("  %s %s %s: %.2e, limit %.2e\n", title, k->title, want->name, far, limit);
+        /* Written so that a limit that is not a number fails. */
+        if (!(limit > 0 && far <= limit)) {
+            snprintf(why, sizeof why, "%s is off by %.2e, limit %.2e", want->name, far, limit);
+        }
+        double share = limit > 0 ? far / limit : INFINITY;
+        if (share >= worst) {
+            worst = share;
+            figure = far;
+            at = limit;
+            snprintf(worst_name, sizeof worst_name, "%s", want->name);
+        }
+    }
+    for (size_t i = 0; i < strait_safetensors_count(ours); i++) {
+        const strait_tensor_view *got = strait_safetensors_get(ours, i);
+        if (of_kind(k, got->name) && strait_safetensors_find(golden, got->name) == NULL) {
+            snprintf(why, sizeof why, "%s should not be there", got->name);
+            extra++;
+        }
+    }
+    if (count == 0) snprintf(why, sizeof why, "the golden file has none");
+    if (why[0] != 0) {
+        printf("FAIL %s %s: %s\n", title, k->title, why);
+        return false;
+    }
+    printf("ok %s %s: %d compared, worst %s %.2e (limit %.2e)\n", title, k->title, count, worst_name, figure, at);
+    return true;
+}
+
+/* Runs the program with its output into a file; returns its exit status, or -1. */
+static int run_program(char *const *argv, const char *log)
+{
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child == 0) {
+        int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        if (out < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(126);
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) return -1;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void print_log(const char *path)
+{
+    char line[1000];
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return;
+    while (fgets(line, sizeof line, file) != NULL) printf("  | %s", line);
+    fclose(file);
+}
+
+/* All tests of one model in one dtype; returns how many failed. */
+static int test_model(const options *o, const char *name, bool bf16)
+{
+    char model[PATH_SIZE], ids[PATH_SIZE + 32], golden_path[PATH_SIZE + 32], title[300];
+    char out[PATH_SIZE], log[PATH_SIZE];
+    snprintf(model, sizeof model, "%s/%s", o->folder, name);
+    snprintf(ids, sizeof ids, "%s/ids.json", model);
+    snprintf(golden_path, sizeof golden_path, "%s/golden.safetensors", model);
+    snprintf(out, sizeof out, "%s/out.safetensors", o->work);
+    snprintf(log, sizeof log, "%s/log", o->work);
+    snprintf(title, sizeof title, "%s %s", name, bf16 ? "bf16" : "f32");
+    /* execv takes strings it does not change. */
+    const char *const arguments[] = {o->strait, "trace",   model,  "--tokens", ids,      "--out", out,
+                                     "--grads", "--steps", "10",   "--lr",     "3e-4",   "--clip", "1",
+                                     "--dtype", bf16 ? "bf16" : "f32", NULL};
+    char *argv[sizeof arguments / sizeof arguments[0]];
+    memcpy(argv, arguments, sizeof argv);
+    (void)unlink(out);
+    int status = run_program(argv, log);
+    if (status != 0) {
+        print_log(log);
+        printf("FAIL %s: strait trace ended with exit status %d\n", title, status);
+        return 1;
+    }
+    strait_safetensors *golden = NULL, *ours = NULL;
+    int failed = 0;
+    if (strait_safetensors_open(golden_path, &golden) != STRAIT_OK ||
+        strait_safetensors_open(out, &ours) != STRAIT_OK) {
+        printf("FAIL %s: %s\n", title, strait_error_message());
+        failed = 1;
+    } else {
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            if (!compare_kind(o, title, bf16, &kinds[i], golden, ours)) failed++;
+        }
+    }
+    strait_safetensors_close(golden);
+    strait_safetensors_close(ours);
+    return failed;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+    return strcmp(*left, *right);
+}
+
+/* The names of the folders that have a golden.safetensors, sorted. */
+static int find_models(const char *folder, char **names)
+{
+    char path[PATH_SIZE];
+    int count = 0;
+    DIR *dir = opendir(folder);
+    if (dir == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL && count < MAX_MODELS;) {
+        snprintf(path, sizeof path, "%s/%s/golden.safetensors", folder, entry->d_name);
+        if (access(path, R_OK) == 0) names[count++] = strdup(entry->d_name);
+    }
+    closedir(dir);
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    char work[] = "/tmp/strait-golden.XXXXXX", path[PATH_SIZE];
+    char *names[MAX_MODELS];
+    int count = 0, failed = 0;
+    options o = {.strait = "build/strait", .work = work};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-v") == 0) {
+            o.verbose = true;
+        } else if (strcmp(argv[i], "--strait") == 0 && i + 1 < argc) {
+            o.strait = argv[++i];
+        } else if (o.folder == NULL) {
+            o.folder = argv[i];
+        } else if (count < MAX_MODELS) {
+            names[count++] = strdup(argv[i]);
+        }
+    }
+    if (o.folder == NULL) {
+        fprintf(stderr, "usage: strait_golden [-v] [--strait PROGRAM] DIR [NAME...]\n");
+        return 2;
+    }
+    if (count == 0) count = find_models(o.folder, names);
+    if (count == 0 || mkdtemp(work) == NULL) {
+        printf("FAIL golden: no model in %s, or no temporary folder\n", o.folder);
+        return 1;
+    }
+    for (int i = 0; i < count; i++) {
+        failed += test_model(&o, names[i], false);
+        failed += test_model(&o, names[i], true);
+        fflush(stdout);
+        free(names[i]);
+    }
+    snprintf(path, sizeof path, "%s/out.safetensors", work);
+    (void)unlink(path);
+    snprintf(path, sizeof path, "%s/log", work);
+    (void)unlink(path);
+    (void)rmdir(work);
+    return failed != 0;
+}

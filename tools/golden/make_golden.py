@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Makes the golden files: tiny Qwen3 models whose results were computed by `transformers` in float64.
+
+usage: make_golden.py OUT [NAME...]        run by tools/golden/make.sh, which makes the Python environments
+
+For each configuration OUT/NAME/ holds what a user would have (config.json, model.safetensors in float32), ids.json, and
+golden.safetensors: `logits`, `loss`, `grad.<parameter>`, and after ten AdamW steps on that batch `losses` and
+`param.<parameter>`, all computed in float64 from the float32 parameters and stored as float32. `distance.<tensor>` holds
+two numbers: the relative L2 distance from float64 of the same library's own float32 and bfloat16 results.
+"""
+import json
+import os
+import shutil
+import sys
+
+import torch
+import torch.nn.functional as F
+import transformers
+from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+STEPS = 10
+# name: (vocab, hidden, ffn, layers, heads, kv heads, head_dim, theta, tied, batch, length, extra)
+CONFIGS = {
+    "qwen3-01": (67, 32, 48, 2, 4, 4, 8, 10000.0, True, 2, 17, {}),
+    "qwen3-02": (101, 24, 40, 2, 4, 2, 16, 1000000.0, False, 3, 23, {}),
+    "qwen3-03": (131, 32, 36, 2, 8, 2, 12, 500000.0, True, 1, 33, {}),
+    "qwen3-04": (97, 40, 56, 2, 5, 1, 8, 10000.0, False, 4, 13, {"rms_norm_eps": 1e-5}),
+    # One layer, a head wider than the model, and more than 64 keys.
+    "qwen3-05": (79, 16, 24, 1, 2, 1, 32, 1000000.0, True, 2, 67, {}),
+    # Three layers, a small theta, half a head is an odd number of pairs.
+    "qwen3-06": (71, 48, 40, 3, 6, 3, 10, 100.0, False, 5, 7, {}),
+    # Groups of five again, and the shortest sequence that has a target.
+    "qwen3-07": (89, 20, 28, 2, 10, 2, 14, 10000000.0, True, 6, 2, {}),
+    # A real head size, four queries a key, more than 128 keys.
+    "qwen3-08": (67, 32, 44, 1, 4, 1, 64, 1000000.0, False, 1, 131, {}),
+    # Nothing is even but the head.
+    "qwen3-09": (83, 17, 29, 2, 1, 1, 4, 10000.0, True, 3, 9, {}),
+    # Large norm weights of q and k: scores so far apart that most probabilities vanish.
+    "qwen3-10": (73, 24, 32, 2, 2, 1, 16, 10000.0, False, 2, 29, {"peaked": True}),
+}
+
+
+class InFloat64(TorchFunctionMode):
+    """Turns every request for float32 into float64: the model upcasts to float32 in its norms, softmax and rotations.
+
+    Any float32 tensor that is made all the same is an error."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func is torch.Tensor.float:
+            return args[0].double()
+        args = tuple(torch.float64 if a is torch.float32 else a for a in args)
+        if kwargs.get("dtype") is torch.float32:
+            kwargs["dtype"] = torch.float64
+        result = func(*args, **kwargs)
+        if isinstance(result, torch.Tensor) and result.dtype == torch.float32:
+            raise AssertionError(f"{func} made a float32 tensor")
+        return result
+
+
+def make_model(name, folder):
+    """Writes config.json and model.safetensors with random weights, and ids.json; returns the ids."""
+    vocab, hidden, ffn, layers, heads, kv, head_dim, theta, tied, batch, length, extra = CONFIGS[name]
+    torch.manual_seed(1000 + int(name[-2:]))
+    config = Qwen3Config(
+        vocab_size=vocab, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, tie_word_embeddings=tied,
+        max_position_embeddings=256, rms_norm_eps=extra.get("rms_norm_eps", 1e-6), bos_token_id=None, eos_token_id=0,
+        **({"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+           if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": theta}))
+    model = Qwen3ForCausalLM(config)
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if parameter.dim() == 1:
+                parameter.normal_(1.0, 0.25)
+                if extra.get("peaked") and ("q_norm" in key or "k_norm" in key):
+                    parameter.mul_(2.0)
+            elif "embed_tokens" in key:
+                parameter.normal_(0.0, 0.4)
+            else:
+                parameter.normal_(0.0, 0.9 / parameter.shape[1] ** 0.5)
+    model.save_pretrained(folder)
+    generation = os.path.join(folder, "generation_config.json")
+    if os.path.exists(generation):
+        os.remove(generation)
+    ids = torch.randint(0, vocab, (batch, length))
+    with open(os.path.join(folder, "ids.json"), "w", encoding="ascii") as handle:
+        json.dump(ids.tolist(), handle)
+    return ids
+
+
+def loss_of(logits, ids):
+    """Mean next-token cross-entropy within each row; in float32 at least."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    return F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1))
+
+
+def load(folder, dtype):
+    """The model in one dtype; in float64 its rotation frequencies are computed anew."""
+    model = Qwen3ForCausalLM.from_pretrained(folder, dtype=dtype if dtype != torch.float64 else torch.float32,
+                                             attn_implementation="eager")
+    if dtype == torch.float64:
+        config = model.config
+        theta = getattr(config, "rope_theta", None) or config.rope_parameters["rope_theta"]
+        model.double()
+        steps = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
+        model.model.rotary_emb.inv_freq = 1.0 / theta ** steps
+    return model
+
+
+def run(model, ids):
+    """Everything golden.safetensors holds, computed in the model's dtype; tensors in float64."""
+    out = {}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
+    losses = []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        logits = model(input_ids=ids, use_cache=False).logits
+        loss = loss_of(logits, ids)
+        loss.backward()
+        losses.append(loss.detach().double())
+        if step == 0:
+            out["logits"] = logits.detach().double()
+            out["loss"] = loss.detach().double().reshape(1)
+            for key, parameter in model.named_parameters():
+                out["grad." + key] = parameter.grad.double().clone()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    out["losses"] = torch.stack(losses)
+    for key, parameter in model.named_parameters():
+        out["param." + key] = parameter.detach().double().clone()
+    return out
+
+
+def distance(a, b):
+    """Relative L2 distance of a from b; where b is zero, the norm of a."""
+    scale = b.norm().item()
+    return (a - b).norm().item() / (scale if scale > 0 else 1.0)
+
+
+def main():
+    out = sys.argv[1]
+    torch.set_num_threads(1)
+    for name in sys.argv[2:] or sorted(CONFIGS):
+        folder = os.path.join(out, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        ids = make_model(name, folder)
+        model = load(folder, torch.float64)
+        with InFloat64():
+            golden = run(model, ids)
+        f32 = run(load(folder, torch.float32), ids)
+        bf16 = run(load(folder, torch.bfloat16), ids)
+        stored = {key: value.float().contiguous() for key, value in golden.items()}
+        for key, value in golden.items():
+            stored["distance." + key] = torch.tensor([distance(f32[key], value), distance(bf16[key], value)])
+        save_file(stored, os.path.join(folder, "golden.safetensors"),
+                  {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}"})
+        count = sum(t.numel() for t in load_file(os.path.join(folder, "model.safetensors")).values())
+        worst = max(distance(f32[k], golden[k]) for k in golden)
+        print(f"{name}: {count} parameters, loss {golden['loss'].item():.6f} -> {golden['losses'][-1].item():.6f}, "
+              f"worst float32 distance {worst:.1e}")
+
+
+main()

@@ -133,10 +133,11 @@ stage_cli() {
 }
 
 stage_golden() {
-    if [ ! -x build/strait_golden ]; then
-        skip_step golden "there is no program strait_golden yet"
+    step golden/self lines 60 bash tests/golden/self.sh build/strait_golden
+    if [ -f cli/cmd_trace.c ]; then
+        step golden/models lines 300 build/strait_golden --strait build/strait tests/golden
     else
-        step golden lines 300 build/strait_golden --strait build/strait tests/golden
+        skip_step golden/models "there is no verb trace yet"
     fi
 }
 

@@ -17,6 +17,13 @@ if(STRAIT_CHECKS)
   add_test(NAME strait_check COMMAND strait_check)
 endif()
 
+# Whole models against what transformers computed: strait_golden runs `strait trace` and compares.
+add_executable(strait_golden tests/golden/golden.c)
+target_link_libraries(strait_golden PRIVATE strait_library)
+if(TARGET strait)
+  add_test(NAME strait_golden COMMAND strait_golden --strait $<TARGET_FILE:strait> ${PROJECT_SOURCE_DIR}/tests/golden)
+endif()
+
 # Fuzz targets: tests/fuzz/fuzz_<noun>.c define LLVMFuzzerTestOneInput.
 if(STRAIT_FUZZ)
   file(GLOB STRAIT_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)

@@ -181,9 +181,10 @@ static int test_model(const options *o, const char *name, bool bf16)
     snprintf(log, sizeof log, "%s/log", o->work);
     snprintf(title, sizeof title, "%s %s", name, bf16 ? "bf16" : "f32");
     /* execv takes strings it does not change. */
-    const char *const arguments[] = {o->strait, "trace",   model,  "--tokens", ids,      "--out", out,
-                                     "--grads", "--steps", "10",   "--lr",     "3e-4",   "--clip", "1",
-                                     "--dtype", bf16 ? "bf16" : "f32", NULL};
+    const char *const arguments[] = {
+        o->strait, "trace", model,  "--tokens", ids,      "--out", out,       "--grads",
+        "--steps", "10",    "--lr", "3e-4",     "--clip", "1",     "--dtype", bf16 ? "bf16" : "f32",
+        NULL};
     char *argv[sizeof arguments / sizeof arguments[0]];
     memcpy(argv, arguments, sizeof argv);
     (void)unlink(out);

@@ -1,0 +1,54 @@
+/*
+ * Between the CPU's driver and its kernels: what a kernel is given, and the table each instruction set offers.
+ */
+#ifndef STRAIT_BACKENDS_CPU_CPU_H
+#define STRAIT_BACKENDS_CPU_CPU_H
+
+#include "base/pool.h"
+#include "device/op.h"
+
+/*
+ * One op to run now. Dims, absences and sizes were checked above the waist; buffers are in the order of device/op.h,
+ * NULL where absent, and aligned to 64 bytes. `workspace` holds what the kernel's workspace function asked for, aligned
+ * to 64 bytes, contents undefined. The pool is free: a kernel may run as many loops on it, one after another, as it
+ * wants.
+ */
+typedef struct strait_cpu_call {
+    strait_pool *pool;
+    const strait_op_desc *desc;
+    void *buffers[STRAIT_OP_MAX_BUFFERS];
+    void *workspace;
+} strait_cpu_call;
+
+/* Does the whole op before it returns. Allocates nothing. Must give the same bits for every pool size. */
+typedef strait_status (*strait_cpu_run_fn)(const strait_cpu_call *call);
+/* Bytes of workspace for this shape when the pool has `threads` workers. */
+typedef int64_t (*strait_cpu_workspace_fn)(const strait_op_desc *desc, int threads);
+
+typedef struct strait_cpu_kernel {
+    strait_cpu_run_fn run;             /* NULL: no kernel for this op */
+    strait_cpu_workspace_fn workspace; /* NULL: none needed */
+} strait_cpu_kernel;
+
+/* One instruction set: its name, whether this processor and system have it, and its kernels by strait_op. */
+typedef struct strait_cpu_isa {
+    const char *name;
+    int (*present)(void);
+    const char *absent_reason; /* what to say where it is not present */
+    const strait_cpu_kernel *(*kernels)(void);
+} strait_cpu_isa;
+
+/* All that were built in, slowest first. */
+const strait_cpu_isa *strait__cpu_isas(int *out_count);
+/*
+ * The one called `name`, or where NULL the one STRAIT_CPU names, or else the fastest present. A name that is unknown or
+ * absent here is an error that lists what there is.
+ */
+strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **out) STRAIT_MUST_USE;
+
+/* strait__cpu_kernels_<isa>: defined by kernels/table.c, compiled once per instruction set. */
+#define STRAIT_CPU_ISA(name) const strait_cpu_kernel *strait__cpu_kernels_##name(void);
+#include "backends/cpu/isa.def"
+#undef STRAIT_CPU_ISA
+
+#endif

@@ -1,0 +1,31 @@
+# Every kernel is written once and compiled once per instruction set; STRAIT_ISA is the suffix of its symbols.
+# A new instruction set is one line here, one in isa.def, and one header in simd/ (docs/add-an-isa.md).
+file(GLOB STRAIT_KERNEL_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/kernels/*.c)
+
+function(strait_kernels isa)
+  set(target strait_kernels_${isa})
+  add_library(${target} OBJECT ${STRAIT_KERNEL_SOURCES})
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${target} PRIVATE strait_flags)
+  # -O3 for these files only; -ffp-contract=off again beside it because a product must never slip into an add here.
+  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off ${ARGN})
+  string(TOUPPER ${isa} chosen)
+  set(definitions STRAIT_ISA=${isa})
+  foreach(name GENERIC AVX2 AVX512 NEON)
+    if(name STREQUAL chosen)
+      list(APPEND definitions STRAIT_ISA_${name}=1)
+    else()
+      list(APPEND definitions STRAIT_ISA_${name}=0)
+    endif()
+  endforeach()
+  target_compile_definitions(${target} PRIVATE ${definitions})
+  target_sources(strait_library PRIVATE $<TARGET_OBJECTS:${target}>)
+endfunction()
+
+strait_kernels(generic)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  strait_kernels(avx2 -mavx2 -mfma)
+  strait_kernels(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  strait_kernels(neon)
+endif()

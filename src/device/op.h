@@ -114,7 +114,7 @@ enum {
     RMSNORM_R,    /* f32 [M] out */
     RMSNORM_BUFFERS
 };
-enum { RMSNORM_DIM_M, RMSNORM_DIM_H };
+enum { RMSNORM_DIM_M, RMSNORM_DIM_H, RMSNORM_DIM_T /* for its gradient only */ };
 enum { RMSNORM_SCALAR_EPS };
 
 /* RMSNORM_BWD: dx = norm's gradient + dres, added in f32 in this order and rounded once; x is x' of the forward op. */
@@ -144,7 +144,13 @@ enum {
     NORM_ROPE_R,         /* f32 [M, N] out or absent */
     NORM_ROPE_BUFFERS
 };
-enum { NORM_ROPE_DIM_M, NORM_ROPE_DIM_N, NORM_ROPE_DIM_D, NORM_ROPE_DIM_P };
+enum {
+    NORM_ROPE_DIM_M,
+    NORM_ROPE_DIM_N,
+    NORM_ROPE_DIM_D,
+    NORM_ROPE_DIM_P,
+    NORM_ROPE_DIM_T /* for its gradient only */
+};
 enum { NORM_ROPE_SCALAR_EPS };
 
 enum {

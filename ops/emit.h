@@ -1,0 +1,100 @@
+/*
+ * Putting ops into a graph: one function per forward op, used by the model builders. Shapes follow from the tensors; M
+ * is the rows of the first input. Activations are named `name`, or name + "." + output.
+ */
+#ifndef STRAIT_OPS_EMIT_H
+#define STRAIT_OPS_EMIT_H
+
+#include "graph/graph.h"
+
+/* y[M, H] = table[ids]. In training `slots` and `accumulator` say where rows of the gradient are collected
+ * (embedding_bwd). */
+typedef struct strait_embedding {
+    strait_tensor_id ids;   /* i32 [M] */
+    strait_tensor_id table; /* weight [V, H] */
+    strait_tensor_id y;     /* out */
+} strait_embedding;
+strait_status strait_emit_embedding(strait_graph *graph, const char *name, strait_embedding *op) STRAIT_MUST_USE;
+
+/* y_i[M, N_i] = x W_i^T for up to three weights that share their input. */
+typedef struct strait_linear {
+    strait_tensor_id x;
+    strait_tensor_id w[STRAIT_LINEAR_SEGMENTS];
+    int32_t segments;
+    int32_t out_f32;
+    int64_t sequence_length;                    /* T, where the sums over tokens restart */
+    strait_tensor_id y[STRAIT_LINEAR_SEGMENTS]; /* out */
+} strait_linear;
+strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op) STRAIT_MUST_USE;
+
+/* y = norm(x + d) w, and the sum itself; d may be STRAIT_NO_TENSOR, then xsum is x. */
+typedef struct strait_rmsnorm {
+    strait_tensor_id x;
+    strait_tensor_id d;
+    strait_tensor_id w;
+    float eps;
+    int64_t sequence_length;
+    strait_keep keep_sum;  /* BOUNDARY for the stream between layers */
+    strait_tensor_id xsum; /* out */
+    strait_tensor_id y;    /* out */
+} strait_rmsnorm;
+strait_status strait_emit_rmsnorm(strait_graph *graph, const char *name, strait_rmsnorm *op) STRAIT_MUST_USE;
+
+/* Per head RMSNorm (w = STRAIT_NO_TENSOR: none) and rotary embedding. */
+typedef struct strait_norm_rope {
+    strait_tensor_id x;
+    strait_tensor_id w;
+    strait_tensor_id table;     /* f32 [P, D] */
+    strait_tensor_id positions; /* i32 [M] */
+    int64_t heads;
+    int64_t head_dim;
+    int64_t table_rows; /* P */
+    float eps;
+    int64_t sequence_length;
+    strait_tensor_id y; /* out */
+} strait_norm_rope;
+strait_status strait_emit_norm_rope(strait_graph *graph, const char *name, strait_norm_rope *op) STRAIT_MUST_USE;
+
+typedef struct strait_attention {
+    strait_tensor_id q;
+    strait_tensor_id k;
+    strait_tensor_id v;
+    strait_tensor_id documents; /* or STRAIT_NO_TENSOR */
+    strait_tensor_id lengths;   /* or STRAIT_NO_TENSOR */
+    int64_t batch;
+    int64_t query_rows; /* TQ */
+    int64_t key_rows;   /* TK */
+    int64_t query_heads;
+    int64_t kv_heads;
+    int64_t head_dim;
+    int64_t window;
+    float scale;
+    strait_tensor_id o; /* out */
+} strait_attention;
+strait_status strait_emit_attention(strait_graph *graph, const char *name, strait_attention *op) STRAIT_MUST_USE;
+
+/* cache[b][positions] = x; no gradient. */
+strait_status strait_emit_kv_store(strait_graph *graph, strait_tensor_id x, strait_tensor_id positions,
+                                   strait_tensor_id cache, int64_t batch, int64_t query_rows,
+                                   int64_t key_rows) STRAIT_MUST_USE;
+
+/* h = (g sigmoid(g)) u. */
+strait_status strait_emit_swiglu(strait_graph *graph, const char *name, strait_tensor_id g, strait_tensor_id u,
+                                 strait_tensor_id *out_h) STRAIT_MUST_USE;
+
+/* loss[m] of y W^T against targets; the logits are never whole in memory. `loss` is a tensor made by the caller. */
+typedef struct strait_linear_xent {
+    strait_tensor_id y;
+    strait_tensor_id w;
+    strait_tensor_id targets;
+    strait_tensor_id step;
+    strait_tensor_id loss; /* f32 [M] */
+    int64_t sequence_length;
+} strait_linear_xent;
+strait_status strait_emit_linear_xent(strait_graph *graph, const strait_linear_xent *op) STRAIT_MUST_USE;
+
+/* sum[0] = or += the sum of loss over the micro-batch. */
+strait_status strait_emit_loss_sum(strait_graph *graph, strait_tensor_id loss, strait_tensor_id sum,
+                                   int64_t sequence_length) STRAIT_MUST_USE;
+
+#endif

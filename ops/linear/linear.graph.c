@@ -1,0 +1,63 @@
+/* Linear projections in a graph: forward, and the two products of its gradient. */
+#include "ops/emit.h"
+#include "ops/rules.h"
+
+#include <stdio.h>
+
+strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op)
+{
+    strait_op_desc desc = {.op = STRAIT_OP_LINEAR};
+    strait_tensor_id buffers[LINEAR_BUFFERS];
+    int64_t rows = graph->tensors[op->x].rows;
+    for (int32_t i = 0; i < LINEAR_BUFFERS; i++) buffers[i] = STRAIT_NO_TENSOR;
+    desc.dims[LINEAR_DIM_M] = rows;
+    desc.dims[LINEAR_DIM_K] = graph->tensors[op->x].columns;
+    desc.dims[LINEAR_DIM_SEGMENTS] = op->segments;
+    desc.dims[LINEAR_DIM_OUT_F32] = op->out_f32;
+    desc.dims[LINEAR_DIM_T] = op->sequence_length;
+    buffers[LINEAR_X] = op->x;
+    for (int32_t i = 0; i < op->segments; i++) {
+        char output[128];
+        int64_t width = graph->tensors[op->w[i]].rows;
+        if (graph->tensors[op->w[i]].columns != graph->tensors[op->x].columns) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: the weight has %lld columns, its input %lld", name,
+                               (long long)graph->tensors[op->w[i]].columns, (long long)graph->tensors[op->x].columns);
+        }
+        snprintf(output, sizeof output, op->segments > 1 ? "%s.%d" : "%s", name, i);
+        strait_dtype dtype = op->out_f32 ? STRAIT_DTYPE_F32 : graph->dtype;
+        STRAIT_TRY(strait_graph_activation(graph, output, dtype, rows, width, STRAIT_KEEP_HEAVY, &op->y[i]));
+        desc.dims[LINEAR_DIM_N + i] = width;
+        buffers[LINEAR_W + i] = op->w[i];
+        buffers[LINEAR_Y + i] = op->y[i];
+    }
+    return strait_graph_emit(graph, &desc, buffers, -1);
+}
+
+strait_status strait_grad_linear(strait_backward *backward, int32_t node)
+{
+    strait_graph *graph = strait_backward_graph(backward);
+    strait_node forward = graph->nodes[node];
+    strait_op_desc desc = forward.desc;
+    strait_tensor_id buffers[LINEAR_BUFFERS];
+    for (int32_t i = 0; i < LINEAR_BUFFERS; i++) buffers[i] = STRAIT_NO_TENSOR;
+
+    /* dW first: the recomputed input, if any, is then needed for a shorter time. */
+    desc.op = STRAIT_OP_LINEAR_DW;
+    STRAIT_TRY(strait_backward_value(backward, forward.buffers[LINEAR_X], &buffers[LINEAR_DW_X]));
+    for (int32_t i = 0; i < forward.desc.dims[LINEAR_DIM_SEGMENTS]; i++) {
+        buffers[LINEAR_DW_GRAD + i] = graph->tensors[forward.buffers[LINEAR_W + i]].grad_of;
+        buffers[LINEAR_DW_DY + i] = strait_backward_grad(backward, forward.buffers[LINEAR_Y + i]);
+    }
+    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, LINEAR_DIM_ACCUMULATE));
+
+    desc.op = STRAIT_OP_LINEAR_DX;
+    strait_tensor_id dx;
+    STRAIT_TRY(strait_backward_like(backward, forward.buffers[LINEAR_X], &dx));
+    buffers[LINEAR_DX_DX] = dx;
+    for (int32_t i = 0; i < forward.desc.dims[LINEAR_DIM_SEGMENTS]; i++) {
+        buffers[LINEAR_DX_W + i] = forward.buffers[LINEAR_W + i];
+        buffers[LINEAR_DX_DY + i] = strait_backward_grad(backward, forward.buffers[LINEAR_Y + i]);
+    }
+    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, -1));
+    return strait_backward_set(backward, forward.buffers[LINEAR_X], dx);
+}

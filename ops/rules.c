@@ -1,0 +1,16 @@
+/* Which op has which gradient rule. */
+#include "ops/rules.h"
+
+strait_grad_fn strait_op_gradient(strait_op op)
+{
+    switch (op) {
+    case STRAIT_OP_EMBEDDING: return strait_grad_embedding;
+    case STRAIT_OP_LINEAR: return strait_grad_linear;
+    case STRAIT_OP_RMSNORM: return strait_grad_rmsnorm;
+    case STRAIT_OP_NORM_ROPE: return strait_grad_norm_rope;
+    case STRAIT_OP_ATTENTION: return strait_grad_attention;
+    case STRAIT_OP_SWIGLU: return strait_grad_swiglu;
+    case STRAIT_OP_LINEAR_XENT: return strait_grad_linear_xent;
+    default: return NULL;
+    }
+}

@@ -116,3 +116,22 @@ strait_status strait_file_copy(const char *from, const char *to, strait_file_dig
     strait_file_unmap(&map);
     return status;
 }
+
+strait_status strait_file_list_add(strait_file_list *list, const char *name, const strait_file_digest *digest)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 8;
+        STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, capacity, sizeof *list->records, &list->records));
+        list->capacity = capacity;
+    }
+    STRAIT_TRY(strait_strdup(STRAIT_TAG_OTHER, name, &list->records[list->count].name));
+    list->records[list->count++].digest = *digest;
+    return STRAIT_OK;
+}
+
+void strait_file_list_fini(strait_file_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) strait_free(list->records[i].name);
+    strait_free(list->records);
+    *list = (strait_file_list){0};
+}

@@ -29,4 +29,18 @@ strait_status strait_file_write(const char *path, const void *bytes, size_t leng
 /* A copy of a file of any size. */
 strait_status strait_file_copy(const char *from, const char *to, strait_file_digest *out_digest) STRAIT_MUST_USE;
 
+/* What was written, by name relative to its directory. Zero-initialise; fini frees. */
+typedef struct strait_file_record {
+    char *name; /* owned */
+    strait_file_digest digest;
+} strait_file_record;
+typedef struct strait_file_list {
+    strait_file_record *records;
+    size_t count;
+    size_t capacity;
+} strait_file_list;
+strait_status strait_file_list_add(strait_file_list *list, const char *name,
+                                   const strait_file_digest *digest) STRAIT_MUST_USE;
+void strait_file_list_fini(strait_file_list *list);
+
 #endif

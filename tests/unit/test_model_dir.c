@@ -1,0 +1,207 @@
+/* Model directories: single and sharded, written and read, and every way in which shards and index can disagree. */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "ckpt/model_dir.h"
+
+static char directory[] = "/tmp/strait-model-dir-XXXXXX";
+
+static const float numbers[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+static const strait_tensor_spec tensors[] = {
+    {.name = "model.norm.weight", .shape = {.rank = 1, .dims = {4}}, .bytes = numbers},
+    {.name = "lm_head.weight", .shape = {.rank = 2, .dims = {2, 4}}, .bytes = numbers},
+    {.name = "model.embed.weight", .shape = {.rank = 1, .dims = {3}}, .bytes = numbers + 2},
+};
+static const strait_model_config config = {
+    .vocab_size = 8,
+    .hidden_size = 4,
+    .intermediate_size = 8,
+    .num_hidden_layers = 1,
+    .num_attention_heads = 2,
+    .num_key_value_heads = 1,
+    .head_dim = 2,
+    .max_position_embeddings = 16,
+    .rms_norm_eps = 1e-6,
+    .rope_theta = 1e4,
+    .initializer_range = 0.02,
+    .bos_token_id = -1,
+    .pad_token_id = -1,
+};
+
+static int make_directory(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    assert_int_equal(strait_file_replace(path, text, strlen(text)), STRAIT_OK);
+}
+
+static void write_model(const char *path, int64_t shard_bytes, const char *tokenizer)
+{
+    const strait_model_write model = {
+        .config = &config, .tensors = tensors, .count = 3, .shard_bytes = shard_bytes, .tokenizer = tokenizer};
+    assert_int_equal(strait_model_dir_write(path, &model, NULL), STRAIT_OK);
+}
+
+static void assert_opens(const char *path, size_t shards, char hash[STRAIT_SHA256_HEX])
+{
+    strait_model_dir *model;
+    strait_status status = strait_model_dir_open(path, &model);
+    if (status != STRAIT_OK) fail_msg("%s", strait_error_message());
+    assert_int_equal(strait_model_dir_shards(model), shards);
+    assert_int_equal(strait_model_dir_count(model), 3);
+    assert_string_equal(strait_model_dir_get(model, 0)->name, "lm_head.weight");
+    assert_string_equal(strait_model_dir_get(model, 2)->name, "model.norm.weight");
+    const strait_tensor_view *embed = strait_model_dir_find(model, "model.embed.weight");
+    assert_memory_equal(embed->bytes, numbers + 2, 12);
+    assert_null(strait_model_dir_find(model, "model.embed"));
+    assert_int_equal(strait_model_dir_config(model)->hidden_size, 4);
+    assert_int_equal(strait_model_dir_hash(model, hash), STRAIT_OK);
+    strait_model_dir_close(model);
+}
+
+static void assert_refused(const char *path, strait_status status, const char *a, const char *b)
+{
+    strait_model_dir *model;
+    int64_t used = strait_memory_used(STRAIT_TAG_OTHER);
+    assert_int_equal(strait_model_dir_open(path, &model), status);
+    if (!strstr(strait_error_message(), a) || !strstr(strait_error_message(), b)) {
+        fail_msg("the message lacks \"%s\" or \"%s\": %s", a, b, strait_error_message());
+    }
+    assert_int_equal(strait_memory_used(STRAIT_TAG_OTHER), used);
+}
+
+static void single_and_sharded_hold_the_same(void **state)
+{
+    (void)state;
+    char single[STRAIT_SHA256_HEX];
+    char sharded[STRAIT_SHA256_HEX];
+    char specs[STRAIT_SHA256_HEX];
+    write_model("single", 0, NULL);
+    assert_opens("single", 1, single);
+    assert_false(strait_path_exists("single/model.safetensors.index.json"));
+    write_model("sharded", 16, NULL);
+    assert_opens("sharded", 3, sharded);
+    assert_true(strait_path_exists("sharded/model-00003-of-00003.safetensors"));
+    assert_string_equal(single, sharded);
+    assert_int_equal(strait_params_hash(tensors, 3, specs), STRAIT_OK);
+    assert_string_equal(single, specs);
+    /* By the recipe in Python: hashlib over name, dtype and shape each with a zero byte, and the bytes. */
+    assert_string_equal(single, "d224890dd1de3de837d802d9e22d157a60810973cbfb0373f435f8830de46722");
+}
+
+static void an_existing_model_is_not_overwritten(void **state)
+{
+    (void)state;
+    write_model("twice", 0, NULL);
+    const strait_model_write model = {.config = &config, .tensors = tensors, .count = 3};
+    assert_int_equal(strait_model_dir_write("twice", &model, NULL), STRAIT_ERR_EXISTS);
+    strait_tensor_spec doubled[2] = {tensors[0], tensors[0]};
+    const strait_model_write wrong = {.config = &config, .tensors = doubled, .count = 2, .shard_bytes = 1};
+    assert_int_equal(strait_model_dir_write("doubled", &wrong, NULL), STRAIT_ERR_USAGE);
+}
+
+static void tokenizer_files_are_copied(void **state)
+{
+    (void)state;
+    assert_int_equal(strait_directory_create("tokenizer"), STRAIT_OK);
+    write_text("tokenizer/tokenizer.json", "{}");
+    write_text("tokenizer/merges.txt", "a b\n");
+    write_model("with", 0, "tokenizer");
+    assert_true(strait_path_exists("with/tokenizer.json"));
+    assert_true(strait_path_exists("with/merges.txt"));
+    assert_false(strait_path_exists("with/vocab.json"));
+    strait_buffer text = {0};
+    assert_int_equal(strait_file_read("with/tokenizer_config.json", 0, &text), STRAIT_OK);
+    assert_non_null(strstr(text.bytes, "PreTrainedTokenizerFast"));
+    strait_buffer_fini(&text);
+
+    write_text("tokenizer/tokenizer_config.json", "{\"mine\": 1}");
+    strait_file_list files = {0};
+    const strait_model_write model = {
+        .config = &config, .tensors = tensors, .count = 3, .tokenizer = "tokenizer/tokenizer.json"};
+    assert_int_equal(strait_model_dir_write("with-file", &model, &files), STRAIT_OK);
+    assert_int_equal(files.count, 6);
+    for (size_t i = 0; i < files.count; i++) {
+        char path[128];
+        char hash[STRAIT_SHA256_HEX];
+        snprintf(path, sizeof path, "with-file/%s", files.records[i].name);
+        assert_int_equal(strait_sha256_file(path, hash), STRAIT_OK);
+        assert_string_equal(hash, files.records[i].digest.sha256);
+    }
+    strait_file_list_fini(&files);
+    assert_int_equal(strait_file_read("with-file/tokenizer_config.json", 0, &text), STRAIT_OK);
+    assert_string_equal(text.bytes, "{\"mine\": 1}");
+    strait_buffer_fini(&text);
+
+    const strait_model_write missing = {.config = &config, .tensors = tensors, .count = 3, .tokenizer = "nowhere"};
+    assert_int_equal(strait_model_dir_write("without", &missing, NULL), STRAIT_ERR_NOT_FOUND);
+}
+
+static void shards_and_index_must_agree(void **state)
+{
+    (void)state;
+    assert_refused("nothing", STRAIT_ERR_NOT_FOUND, "nothing", "config.json");
+    write_model("bad", 16, NULL);
+    assert_int_equal(unlink("bad/model-00002-of-00003.safetensors"), 0);
+    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "1 of 3", "model-00002-of-00003.safetensors");
+    /* The third shard put in the place of the second: the index names what it lacks. */
+    assert_int_equal(
+        strait_file_copy("bad/model-00003-of-00003.safetensors", "bad/model-00002-of-00003.safetensors", NULL),
+        STRAIT_OK);
+    assert_refused("bad", STRAIT_ERR_FORMAT, "model.embed.weight", "lacks it");
+
+    const char *both = "{\"weight_map\":{\"model.norm.weight\":\"model-00003-of-00003.safetensors\","
+                       "\"lm_head.weight\":\"model-00001-of-00003.safetensors\"}}";
+    write_text("bad/model.safetensors.index.json", both);
+    strait_model_dir *model;
+    assert_int_equal(strait_model_dir_open("bad", &model), STRAIT_OK);
+    strait_model_dir_close(model);
+    const strait_tensor_spec two[] = {tensors[0], tensors[1]};
+    assert_int_equal(strait_safetensors_write("bad/model-00001-of-00003.safetensors", two, 2, NULL, NULL), STRAIT_OK);
+    assert_refused("bad", STRAIT_ERR_FORMAT, "model.norm.weight", "in two shards");
+    const strait_tensor_spec more[] = {tensors[2], tensors[1]};
+    assert_int_equal(strait_safetensors_write("bad/model-00001-of-00003.safetensors", more, 2, NULL, NULL), STRAIT_OK);
+    assert_refused("bad", STRAIT_ERR_FORMAT, "model.embed.weight", "not named");
+
+    assert_int_equal(truncate("bad/model-00001-of-00003.safetensors", 200), 0);
+    assert_refused("bad", STRAIT_ERR_FORMAT, "model-00001-of-00003.safetensors", "truncated");
+    write_text("bad/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"../secret\"}}");
+    assert_refused("bad", STRAIT_ERR_FORMAT, "\"a\"", "plain name");
+    write_text("bad/model.safetensors.index.json", "{\"weight_map\":{}}");
+    assert_refused("bad", STRAIT_ERR_FORMAT, "weight_map", "index.json");
+    assert_int_equal(unlink("bad/model.safetensors.index.json"), 0);
+    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "bad", "model.safetensors");
+    assert_int_equal(unlink("bad/config.json"), 0);
+    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "bad/config.json", "No such file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(single_and_sharded_hold_the_same),
+        cmocka_unit_test(an_existing_model_is_not_overwritten),
+        cmocka_unit_test(tokenizer_files_are_copied),
+        cmocka_unit_test(shards_and_index_must_agree),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

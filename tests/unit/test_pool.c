@@ -1,6 +1,6 @@
 /* The pool: every task once, in any thread count; many short loops; a right floating-point environment; bad requests.
-#define _POSIX_C_SOURCE 200809L
  */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,52 @@
+/* The list of families and what they share. */
+#include "model/model.h"
+
+#include "base/math64.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define STRAIT_ARCHITECTURE(id, name) extern const strait_architecture strait_##name##_architecture;
+#include "model/families.def"
+#undef STRAIT_ARCHITECTURE
+
+static const strait_architecture *const architectures[STRAIT_FAMILY_COUNT] = {
+#define STRAIT_ARCHITECTURE(id, name) [STRAIT_FAMILY_##id] = &strait_##name##_architecture,
+#include "model/families.def"
+#undef STRAIT_ARCHITECTURE
+};
+
+const strait_architecture *strait_architecture_of(const strait_model_config *config)
+{
+    return architectures[config->family];
+}
+
+strait_status strait_model_weight(strait_graph *graph, const strait_params *params, strait_tensor_id *out,
+                                  const char *name_format, ...)
+{
+    char name[96];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(name, sizeof name, name_format, args);
+    va_end(args);
+    const strait_param *param = strait_params_find(params, name);
+    if (!param) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no parameter %s", name);
+    int64_t element = (int64_t)strait_dtype_size(graph->dtype);
+    return strait_graph_weight(graph, name, param->rows, param->columns, param->offset * element,
+                               param->offset * (int64_t)sizeof(float), out);
+}
+
+void strait_rope_table(double theta, int64_t dims, int64_t rows, float *out)
+{
+    int64_t half = dims / 2;
+    double log_theta = strait_math_log(theta);
+    for (int64_t i = 0; i < half; i++) {
+        /* theta^(-2i/dims); the angle of position p is p times it. */
+        double frequency = strait_math_exp(-log_theta * ((double)(2 * i) / (double)dims));
+        for (int64_t p = 0; p < rows; p++) {
+            double angle = (double)p * frequency;
+            out[p * dims + i] = (float)strait_math_cos(angle);
+            out[p * dims + half + i] = (float)strait_math_sin(angle);
+        }
+    }
+}

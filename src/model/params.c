@@ -1,0 +1,84 @@
+/* The flat list of a model's parameters. Knows no model. */
+#include "model/params.h"
+
+#include "base/rng.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 128 elements are 256 bytes in bf16 and 512 in f32: every tensor is aligned in both. */
+#define ALIGN_ELEMENTS 128
+
+strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, bool ones,
+                                const char *name_format, ...)
+{
+    strait_param param = {.rank = columns > 0 ? 2 : 1, .shape = {rows, columns}, .ones = ones};
+    param.rows = columns > 0 ? rows : 1;
+    param.columns = columns > 0 ? columns : rows;
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(param.name, sizeof param.name, name_format, args);
+    va_end(args);
+    if (rows <= 0 || columns < 0 || !strait_mul_i64(param.rows, param.columns, &param.elements) ||
+        param.elements > INT64_MAX / 64 - params->elements) {
+        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: shape [%lld, %lld]", param.name, (long long)rows,
+                           (long long)columns);
+    }
+    if (params->count % 64 == 0) {
+        STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, (size_t)params->count + 64, sizeof *params->items, &params->items));
+    }
+    params->items[params->count++] = param;
+    params->elements += param.elements;
+    return STRAIT_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const strait_param *)a)->name, ((const strait_param *)b)->name);
+}
+
+strait_status strait_params_finish(strait_params *params)
+{
+    if (params->count > 1) qsort(params->items, (size_t)params->count, sizeof *params->items, by_name);
+    int64_t offset = 0;
+    for (int32_t i = 0; i < params->count; i++) {
+        strait_param *param = &params->items[i];
+        if (i > 0 && strcmp(param->name, params->items[i - 1].name) == 0) {
+            return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "two parameters are called %s", param->name);
+        }
+        param->offset = offset;
+        offset += (param->elements + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    }
+    params->padded = offset;
+    return STRAIT_OK;
+}
+
+const strait_param *strait_params_find(const strait_params *params, const char *name)
+{
+    if (params->count == 0) return NULL;
+    strait_param key;
+    snprintf(key.name, sizeof key.name, "%s", name);
+    return bsearch(&key, params->items, (size_t)params->count, sizeof *params->items, by_name);
+}
+
+void strait_params_fini(strait_params *params)
+{
+    strait_free(params->items);
+    *params = (strait_params){0};
+}
+
+void strait_params_initialise(const strait_params *params, uint32_t seed, double range, float *w)
+{
+    memset(w, 0, (size_t)params->padded * sizeof *w);
+    for (int32_t p = 0; p < params->count; p++) {
+        const strait_param *param = &params->items[p];
+        float *to = w + param->offset;
+        for (int64_t i = 0; i < param->elements; i++) {
+            to[i] = param->ones
+                        ? 1.0f
+                        : (float)(range * strait_rng_normal(seed, STRAIT_STREAM_INIT, (uint64_t)i, (uint64_t)p));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * The parameters of a model as one list: saved name, shape, and the place in the flat buffers that hold weights,
+ * gradients and optimizer states alike. Sorted bytewise by name: the order of hashes, of the gradient norm and of
+ * files.
+ */
+#ifndef STRAIT_MODEL_PARAMS_H
+#define STRAIT_MODEL_PARAMS_H
+
+#include "base/memory.h"
+
+typedef struct strait_param {
+    char name[96];
+    int rank; /* 1 or 2 */
+    int64_t shape[2];
+    int64_t rows; /* as a matrix: [rows, columns]; a vector is [1, n] */
+    int64_t columns;
+    int64_t elements;
+    int64_t offset; /* elements into each flat buffer, a multiple of 128 */
+    bool ones;      /* starts as ones (norm weights) instead of normal numbers */
+} strait_param;
+
+typedef struct strait_params {
+    strait_param *items; /* owned, sorted by name after strait_params_finish */
+    int32_t count;
+    int64_t elements; /* of all parameters */
+    int64_t padded;   /* elements of a flat buffer: with alignment */
+} strait_params;
+
+/* Appends one parameter; columns 0 makes a vector of `rows` elements. */
+strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, bool ones,
+                                const char *name_format, ...) STRAIT_MUST_USE STRAIT_PRINTF(5, 6);
+/* Sorts by name and gives each its offset. Two of the same name are STRAIT_ERR_INTERNAL. */
+strait_status strait_params_finish(strait_params *params) STRAIT_MUST_USE;
+/* The parameter of that name, or NULL. */
+const strait_param *strait_params_find(const strait_params *params, const char *name);
+void strait_params_fini(strait_params *params);
+
+/*
+ * Initial values into w[padded] (f32): ones, or normal numbers x `range` by the counter-based generator (stream INIT,
+ * step = place of the tensor in name order), computed in binary64 and rounded once. The gaps between tensors become
+ * zero.
+ */
+void strait_params_initialise(const strait_params *params, uint32_t seed, double range, float *w);
+
+#endif

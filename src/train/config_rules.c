@@ -1,0 +1,227 @@
+/*
+ * What no single value of a config shows: keys that exclude or need each other, and the files they name.
+ *
+ * A rule speaks only where the values it compares were understood; the reader has reported the others.
+ */
+#include "train/config_reader.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RULE_ERROR(reader_, path_, ...) \
+    strait__config_error(reader_, strait__config_place_of(reader_, path_), __VA_ARGS__)
+
+static bool good(const strait_config_reader *r, const char *a, const char *b)
+{
+    return strait__config_good(r, a) && strait__config_good(r, b);
+}
+
+static void check_heads(strait_config_reader *r)
+{
+    strait_config_init *init = &r->config->model.init;
+    if (good(r, "model.init.num_attention_heads", "model.init.num_key_value_heads")) {
+        if (init->num_key_value_heads == 0) init->num_key_value_heads = init->num_attention_heads;
+        if (init->num_attention_heads % init->num_key_value_heads != 0) {
+            RULE_ERROR(r, "model.init.num_key_value_heads",
+                       "model.init.num_key_value_heads wants a divisor of num_attention_heads (%lld), found %lld",
+                       (long long)init->num_attention_heads, (long long)init->num_key_value_heads);
+        }
+    }
+    if (strait__config_good(r, "model.init.head_dim") && init->head_dim % 2 != 0) {
+        RULE_ERROR(r, "model.init.head_dim",
+                   "model.init.head_dim wants an even number, found %lld: "
+                   "rotary positions turn pairs",
+                   (long long)init->head_dim);
+    }
+}
+
+static void check_model(strait_config_reader *r)
+{
+    bool init = strait__config_given(r, "model.init");
+    bool from = strait__config_given(r, "model.from");
+    if (!strait__config_good(r, "model") || !strait__config_good(r, "model.init")) return;
+    if (init && from) {
+        RULE_ERROR(r, "model.from",
+                   "model wants either init or from, found both: remove one "
+                   "(--set model.init=null, --set model.from=null)");
+        return;
+    }
+    if (!init && !from) {
+        RULE_ERROR(r, "model", "model wants init (a new model) or from (a model directory): add one");
+        return;
+    }
+    if (from) return;
+    check_heads(r);
+    const strait_run_config *c = r->config;
+    if (good(r, "data.sequence_length", "model.init.max_position_embeddings") &&
+        c->data.sequence_length > c->model.init.max_position_embeddings) {
+        RULE_ERROR(r, "data.sequence_length",
+                   "data.sequence_length (%lld) exceeds model.init.max_position_embeddings (%lld): shorten it or "
+                   "raise max_position_embeddings",
+                   (long long)c->data.sequence_length, (long long)c->model.init.max_position_embeddings);
+    }
+    bool no_tokenizer = !strait__config_given(r, "tokenizer");
+    if (no_tokenizer && strait__config_good(r, "model.init.vocab_size") && c->model.init.vocab_size == 0) {
+        RULE_ERROR(r, "model.init",
+                   "tokenizer is missing: name a tokenizer.json or its directory, or give "
+                   "model.init.vocab_size");
+    } else if (no_tokenizer && good(r, "sample.every", "sample.every") && c->sample.every > 0) {
+        RULE_ERROR(r, "sample.every",
+                   "sample.every: samples need a tokenizer: add tokenizer, or set sample.every to 0");
+    }
+}
+
+static void check_length(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    bool steps = strait__config_given(r, "steps");
+    bool tokens = strait__config_given(r, "tokens");
+    bool minutes = strait__config_given(r, "minutes");
+    if (steps && tokens) {
+        RULE_ERROR(r, "tokens", "either steps or tokens, found both: remove one (--set steps=null, --set tokens=null)");
+    } else if (!steps && !tokens) {
+        RULE_ERROR(r, "minutes",
+                   minutes ? "minutes wants steps: auto beside it"
+                           : "steps is missing: add steps or tokens, the length of the run");
+    } else if (steps && strait__config_good(r, "steps") && (c->steps == 0) != minutes) {
+        RULE_ERROR(r, "steps",
+                   minutes ? "minutes is only read with steps: auto: remove one"
+                           : "steps: auto wants minutes beside it, the length of the run");
+    } else if (tokens && minutes) {
+        RULE_ERROR(r, "minutes", "minutes is only read with steps: auto, and tokens is given: remove one");
+    }
+}
+
+static void at_most(strait_config_reader *r, const char *a, int64_t a_value, const char *b, int64_t b_value)
+{
+    if (!good(r, a, b) || a_value <= b_value) return;
+    RULE_ERROR(r, a, "%s (%lld) exceeds %s (%lld)", a, (long long)a_value, b, (long long)b_value);
+}
+
+static void check_schedule(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    if (good(r, "schedule.final_lr", "optimizer.lr") && c->schedule.final_lr > c->optimizer.lr) {
+        RULE_ERROR(r, "schedule.final_lr",
+                   "schedule.final_lr (%g) exceeds optimizer.lr (%g): it is a learning rate, not a fraction of it",
+                   c->schedule.final_lr, c->optimizer.lr);
+    }
+    if (!good(r, "schedule.name", "schedule.final_lr") || !good(r, "schedule.warmup", "schedule.decay")) return;
+    if (c->schedule.name == STRAIT_CONFIG_SCHEDULE_CONSTANT && (c->schedule.decay > 0 || c->schedule.final_lr > 0)) {
+        const char *key = c->schedule.decay > 0 ? "schedule.decay" : "schedule.final_lr";
+        RULE_ERROR(r, key, "%s has no effect with schedule.name: constant: remove it or choose linear, cosine or wsd",
+                   key);
+    }
+    int64_t steps = strait_config_steps(c);
+    if (steps > 0 && good(r, "steps", "tokens") && good(r, "batch.sequences", "data.sequence_length") &&
+        c->schedule.warmup + c->schedule.decay > steps) {
+        const char *key = strait__config_given(r, "schedule.warmup") ? "schedule.warmup" : "schedule.decay";
+        RULE_ERROR(r, key, "schedule.warmup (%lld) and schedule.decay (%lld) exceed the %lld steps of the run",
+                   (long long)c->schedule.warmup, (long long)c->schedule.decay, (long long)steps);
+    }
+}
+
+static void check_events(strait_config_reader *r)
+{
+    strait_run_config *c = r->config;
+    if (!strait__config_given(r, "data.validation")) {
+        if (strait__config_given(r, "evaluate.every") && strait__config_good(r, "evaluate.every") &&
+            c->evaluate.every > 0) {
+            RULE_ERROR(r, "evaluate.every",
+                       "evaluate.every (%lld): there is nothing to evaluate: add data.validation "
+                       "or set it to 0",
+                       (long long)c->evaluate.every);
+        }
+        c->evaluate.every = 0;
+    }
+    if (good(r, "sample.every", "sample.prompts") && c->sample.every > 0 && c->sample.prompts.count == 0) {
+        RULE_ERROR(r, "sample.every", "sample.every (%lld): there is no prompt: add sample.prompts or set it to 0",
+                   (long long)c->sample.every);
+    }
+}
+
+void strait__config_check_rules(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    int64_t sequences = c->batch.sequences;
+    check_model(r);
+    check_length(r);
+    check_schedule(r);
+    check_events(r);
+    at_most(r, "batch.micro_batch", c->batch.micro_batch, "batch.sequences", sequences);
+    at_most(r, "batch.shards", c->batch.shards, "batch.sequences", sequences);
+    int64_t product;
+    if (good(r, "batch.sequences", "data.sequence_length") &&
+        !strait_mul_i64(sequences, c->data.sequence_length, &product))
+        RULE_ERROR(r, "batch.sequences", "batch.sequences * data.sequence_length does not fit in 64 bits");
+}
+
+int64_t strait_config_steps(const strait_run_config *config)
+{
+    if (config->steps > 0 || config->tokens <= 0) return config->steps;
+    int64_t per_step;
+    if (!strait_mul_i64(config->batch.sequences, config->data.sequence_length, &per_step) || per_step <= 0) return 0;
+    return (config->tokens - 1) / per_step + 1;
+}
+
+/* ---- Files ---- */
+
+/* 0, or why the path cannot be read. */
+static int unreadable(const char *path)
+{
+    return access(path, R_OK) == 0 ? 0 : errno;
+}
+
+/* PATH/NAME or PATHNAME, whatever `separator` says; reports a missing one. */
+static bool check_part(strait_config_reader *r, const char *key, const char *path, const char *separator,
+                       const char *part, const char *remedy)
+{
+    strait_buffer whole = {0};
+    strait_status status = strait_buffer_printf(&whole, "%s%s%s", path, separator, part);
+    int error = 0;
+    if (status == STRAIT_OK) {
+        error = unreadable(whole.bytes);
+        if (error != 0) RULE_ERROR(r, key, "%s: %s: %s%s", key, whole.bytes, strerror(error), remedy);
+    } else {
+        r->failure = status;
+    }
+    strait_buffer_fini(&whole);
+    return status == STRAIT_OK && error == 0;
+}
+
+static void check_directory_with(strait_config_reader *r, const char *key, const char *path, const char *part)
+{
+    int error = unreadable(path);
+    if (error != 0)
+        RULE_ERROR(r, key, "%s: %s: %s", key, path, strerror(error));
+    else if (strait_path_is_directory(path))
+        check_part(r, key, path, "/", part, "");
+    else if (strcmp(key, "model.from") == 0)
+        RULE_ERROR(r, key, "%s: %s is no directory", key, path);
+}
+
+static void check_sources(strait_config_reader *r, const char *key, const strait_config_sources *sources)
+{
+    if (!strait__config_good(r, key)) return;
+    for (int64_t i = 0; i < sources->count; i++) {
+        const char *path = sources->items[i].path;
+        struct stat about;
+        bool file = stat(path, &about) == 0 && S_ISREG(about.st_mode);
+        const char *remedy = file ? ": this file is no token shard, make one with `strait data pack`"
+                                  : ": make it with `strait data pack` (paths are relative to the current directory)";
+        if (check_part(r, key, path, "", ".idx", remedy)) check_part(r, key, path, "", ".bin", remedy);
+    }
+}
+
+void strait__config_check_files(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    if (c->model.from != NULL) check_directory_with(r, "model.from", c->model.from, "config.json");
+    if (c->tokenizer != NULL) check_directory_with(r, "tokenizer", c->tokenizer, "tokenizer.json");
+    check_sources(r, "data.train", &c->data.train);
+    check_sources(r, "data.validation", &c->data.validation);
+}

@@ -1,0 +1,111 @@
+#!/bin/bash
+# From a bare machine to a language model trained on real text, in one command and a few minutes.
+# usage: ./quickstart.sh [PATH]     PATH: your own text (a file or a folder); without it, English and Chinese
+#                                   documentation from the distribution's packages
+# Installs what is missing, builds, makes a tokenizer, packs the text, trains, samples. Run again it goes on where it was.
+set -u
+cd "$(dirname "$0")" || exit 1
+own=
+case ${1:-} in
+-h | --help)
+    sed -n '2,5p' "$0" | cut -c3-
+    exit 0
+    ;;
+"") ;;
+*)
+    own=$(cd "$OLDPWD" 2>/dev/null && realpath -e -- "$1" 2>/dev/null) || own=$(realpath -e -- "$1" 2>/dev/null)
+    [ -n "$own" ] || {
+        echo "error: there is no file or folder $1" >&2
+        exit 1
+    }
+    ;;
+esac
+. scripts/common.sh
+. scripts/corpus.sh
+export LC_ALL=C.UTF-8
+strait=build/strait
+config=examples/quickstart.yaml
+begun=$SECONDS
+
+step() { say "
+== $1"; }
+
+step "1/5 The program"
+need_build_packages || die "strait cannot be built without these packages"
+cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_TESTS=OFF >build-quickstart.log 2>&1 &&
+    cmake --build build --parallel "$(cores)" --target strait >>build-quickstart.log 2>&1 || {
+    tail -n 30 build-quickstart.log >&2
+    die "the build failed; all of its output is in build-quickstart.log"
+}
+mv build-quickstart.log build/quickstart-build.log
+say "  $strait: $("$strait" --version), $((SECONDS - begun)) s"
+
+step "2/5 The text"
+if [ -n "$own" ]; then
+    # Other contents are another run: the key is made of the files' names, sizes and times.
+    key=$(find "$own" -type f -printf '%P %s %T@\n' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
+    name=quickstart-$(basename "$own" | tr -c 'A-Za-z0-9_.\n-' _)-$key
+    folder=build/$name
+    corpus=("$own")
+    mkdir -p "$folder"
+    say "  yours: $own"
+else
+    name=quickstart
+    folder=build/quickstart
+    mkdir -p "$folder"
+    corpus=("$folder/text/en" "$folder/text/zh")
+    [ -f "$folder/text/done" ] || say "  downloading documentation packages (about 16 MB; unpacked under build, not installed)"
+    corpus_make "$folder" || exit 1
+    say "  in $folder/text/en and $folder/text/zh"
+fi
+run=runs/$name
+
+step "3/5 The tokenizer"
+if [ -f "$folder/tokenizer/tokenizer.json" ]; then
+    say "  $folder/tokenizer is there already"
+else
+    "$strait" tokenizer train "${corpus[@]}" --vocab-size 4096 --out "$folder/tokenizer" || exit 1
+fi
+
+step "4/5 Token shards, a twentieth of the documents held out"
+if [ -f "$folder/packed" ]; then
+    say "  $folder/tokens is there already"
+else
+    # Whatever a run that was cut short left behind is made anew.
+    rm -rf "$folder/tokens"
+    mkdir -p "$folder/tokens"
+    "$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/tokens/text" \
+        --val-fraction 0.05 || exit 1
+    : >"$folder/packed"
+fi
+
+step "5/5 Training: $config into $run"
+settings=()
+if [ -n "$own" ]; then
+    settings+=(--out "$run" --set "tokenizer=$folder/tokenizer" --set "data.train=$folder/tokens/text-train")
+    [ -f "$folder/tokens/text-val.idx" ] && settings+=(--set "data.validation=$folder/tokens/text-val")
+fi
+[ -d "$run" ] && settings+=(--resume)
+"$strait" train "$config" "${settings[@]+"${settings[@]}"}" || exit 1
+
+model=$(find "$run/checkpoints" -mindepth 1 -maxdepth 1 -type d -name 'step-*' | LC_ALL=C sort | tail -n 1)
+[ -n "$model" ] || die "$run has no checkpoint"
+say "
+== What it writes (a few million parameters after a few minutes: words and phrases, little sense)"
+if [ -n "$own" ]; then
+    first=$(find "$own" -type f -exec head -q -n 20 {} + 2>/dev/null | grep -a -m 1 '[^[:space:]].....' | head -c 4000)
+    prompts=("${first:0:12}")
+else
+    prompts=("To change the settings of" "The file system" "要修改文档的" "在文件系统中")
+fi
+for prompt in "${prompts[@]}"; do
+    "$strait" generate "$model" --prompt "$prompt" --max-tokens 80 --temperature 0.7 --top-p 0.9 --seed 1 2>/dev/null ||
+        die "sampling from $model failed: $strait generate $model --prompt \"$prompt\""
+    echo
+    echo
+done
+say "
+$((SECONDS - begun)) s in all. To go on:
+  $strait generate $model --prompt \"${prompts[0]}\"
+  $strait train $config --out runs/longer --set minutes=30$([ -n "$own" ] && printf ' %s' "${settings[@]:2:4}")
+  $strait info $run"

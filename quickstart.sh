@@ -69,12 +69,12 @@ fi
 
 step "4/5 Token shards, a twentieth of the documents held out"
 if [ -f "$folder/packed" ]; then
-    say "  $folder/tokens is there already"
+    say "  $folder/data is there already"
 else
     # Whatever a run that was cut short left behind is made anew.
-    rm -rf "$folder/tokens"
-    mkdir -p "$folder/tokens"
-    "$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/tokens/text" \
+    rm -rf "$folder/data"
+    mkdir -p "$folder/data"
+    "$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/data/text" \
         --val-fraction 0.05 || exit 1
     : >"$folder/packed"
 fi
@@ -82,8 +82,8 @@ fi
 step "5/5 Training: $config into $run"
 settings=()
 if [ -n "$own" ]; then
-    settings+=(--out "$run" --set "tokenizer=$folder/tokenizer" --set "data.train=$folder/tokens/text-train")
-    [ -f "$folder/tokens/text-val.idx" ] && settings+=(--set "data.validation=$folder/tokens/text-val")
+    settings+=(--out "$run" --set "tokenizer=$folder/tokenizer" --set "data.train=$folder/data/text_train")
+    [ -f "$folder/data/text_validation.idx" ] && settings+=(--set "data.validation=$folder/data/text_validation")
 fi
 [ -d "$run" ] && settings+=(--resume)
 "$strait" train "$config" "${settings[@]+"${settings[@]}"}" || exit 1

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shell functions shared by quickstart.sh, test.sh and tools/: messages, and installing what is missing from the
 # distribution. Sourced by bash; expects `set -u`.
 

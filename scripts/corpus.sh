@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Real text in English and Chinese from documentation packages of the distribution: downloaded and unpacked, never
 # installed. Sourced by bash after common.sh.
 

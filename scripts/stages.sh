@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The stages of test.sh, one function each. Uses its variables: root, logs, jobs, fuzz_seconds, verbose, and the counters.
 
 # step NAME FORMAT SECONDS COMMAND...: runs a command with a time limit, its output into a log, and counts its tests.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The Python environments for comparing with transformers, pinned; about 6 GB, made under build/interop. Sourced by bash
 # in the root of the repository; needs scripts/common.sh only when something is missing.
 TORCH=2.15.0

@@ -95,9 +95,14 @@ bool strait__key_choice(const strait_key *key, int index, char *out, size_t capa
     return true;
 }
 
-/* Members of the group that look like the word, then keys elsewhere with that very name, then others' names for it. */
+/* For a path the nearest path. Else members of the group that look like the word, then keys elsewhere with that very
+ * name, then others' names for it. */
 static const char *suggestion(const char *prefix, const char *word)
 {
+    const char *paths[STRAIT_KEY_COUNT_MAX];
+    for (size_t i = 0; i < strait__key_count; i++) paths[i] = strait__keys[i].path;
+    if (strchr(word, '.') != NULL) return strait_nearest(word, paths, strait__key_count);
+
     const char *members[STRAIT_KEY_COUNT_MAX];
     size_t count = 0;
     for (size_t i = 0; i < strait__key_count; i++) {
@@ -116,8 +121,6 @@ static const char *suggestion(const char *prefix, const char *word)
     for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++) {
         if (strcmp(synonyms[i].word, word) == 0) return synonyms[i].path;
     }
-    const char *paths[STRAIT_KEY_COUNT_MAX];
-    for (size_t i = 0; i < strait__key_count; i++) paths[i] = strait__keys[i].path;
     return strait_nearest(word, paths, strait__key_count);
 }
 

@@ -1,0 +1,23 @@
+/* The files of a corpus: folders walked in order, formats recognised, foreign formats refused by name. */
+#ifndef STRAIT_DATA_CORPUS_FILES_H
+#define STRAIT_DATA_CORPUS_FILES_H
+
+#include <strait/data.h>
+
+typedef struct strait__corpus_entry {
+    strait_corpus_file file; /* path owned */
+    int json_lines;
+} strait__corpus_entry;
+
+typedef struct strait__corpus_files {
+    strait__corpus_entry *entries; /* owned */
+    int64_t count;
+    int64_t capacity;
+} strait__corpus_files;
+
+/* Zero-initialise; fini frees what was found, also after a failure. */
+strait_status strait__corpus_files_find(strait__corpus_files *files, const char *const *paths,
+                                        int path_count) STRAIT_MUST_USE;
+void strait__corpus_files_fini(strait__corpus_files *files);
+
+#endif

@@ -217,6 +217,33 @@ static inline vf vf_from_vi(vi v)
 {
     return _mm512_cvtepi32_ps(v);
 }
+static inline void vf_transpose(vf rows[VW])
+{
+    vf a[16];
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+    /* b[4g + c]: column c of rows 4g to 4g+3 in each quarter of the vector. */
+    vf b[16];
+    for (int i = 0; i < 16; i += 4) {
+        b[i] = _mm512_shuffle_ps(a[i], a[i + 2], 0x44);
+        b[i + 1] = _mm512_shuffle_ps(a[i], a[i + 2], 0xEE);
+        b[i + 2] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+        b[i + 3] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0xEE);
+    }
+    /* The quarters are a 4 x 4 matrix of 128-bit parts for each c. */
+    for (int c = 0; c < 4; ++c) {
+        vf low01 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x44);
+        vf high01 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xEE);
+        vf low23 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x44);
+        vf high23 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xEE);
+        rows[c] = _mm512_shuffle_f32x4(low01, low23, 0x88);
+        rows[4 + c] = _mm512_shuffle_f32x4(low01, low23, 0xDD);
+        rows[8 + c] = _mm512_shuffle_f32x4(high01, high23, 0x88);
+        rows[12 + c] = _mm512_shuffle_f32x4(high01, high23, 0xDD);
+    }
+}
 static inline float vf_lane(vf v, int i)
 {
     float values[16];

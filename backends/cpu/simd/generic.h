@@ -243,6 +243,10 @@ static inline vf vf_from_vi(vi v)
 {
     return (float)v;
 }
+static inline void vf_transpose(vf rows[VW])
+{
+    (void)rows;
+}
 static inline float vf_lane(vf v, int i)
 {
     (void)i;

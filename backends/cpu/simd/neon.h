@@ -219,6 +219,15 @@ static inline vf vf_from_vi(vi v)
 {
     return vcvtq_f32_s32(v);
 }
+static inline void vf_transpose(vf rows[VW])
+{
+    float32x4x2_t low = vtrnq_f32(rows[0], rows[1]);
+    float32x4x2_t high = vtrnq_f32(rows[2], rows[3]);
+    rows[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+    rows[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+    rows[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+    rows[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
+}
 static inline float vf_lane(vf v, int i)
 {
     float values[4];

@@ -21,6 +21,7 @@
  *   vf_bits(v) vf_from_bits(i)                reinterpretation
  *   vf_to_vi(v)                               to nearest even; the caller clamps to +-2^30 first
  *   vf_from_vi(i)                             to nearest even
+ *   vf_transpose(rows)                        VW vectors become the columns of the matrix they were the rows of
  *   vf_lane(v, i)                             one lane, slow
  *
  * No estimate instructions, nothing that flushes subnormals, nothing that contracts.

@@ -1,0 +1,489 @@
+/*
+ * The blocked product. B is packed once, shared by all workers, at most PACKED_BYTES of it at a time; a task is a block
+ * of rows times a chunk of columns, whose rows of A the worker packs for itself. Every element of C sees its k in the
+ * order of the contract, so cutting rows and columns is free.
+ */
+#include "backends/cpu/kernels/matmul.h"
+#include "backends/cpu/kernels/pack.h"
+#include "backends/cpu/kernels/tile.h"
+
+/* PACK_PANELS: panels of B one task packs. CHUNK_PANELS: panels of a task's columns, about 512 columns. */
+enum { PACK_PANELS = 4, CHUNK_PANELS = (512 + TILE_COLS - 1) / TILE_COLS, ALIGN = 64 };
+/* Column blocks shrink to stay below this, but not below 4 panels. */
+#define PACKED_BYTES (INT64_C(16) << 20)
+/* Up to so many rows, weights are read once and not packed. */
+enum { THIN_ROWS = 4, THIN_GROUPS = 2 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t round_up(int64_t a, int64_t b)
+{
+    return ceil_div(a, b) * b;
+}
+
+/* ---- the blocks of k -------------------------------------------------------------------------------------------- */
+
+/* One block: where it starts in its segment's operands, and how much of k lies before it. */
+typedef struct k_block {
+    cpu_operand a;
+    cpu_operand b;
+    int64_t k0;
+    int64_t kc;
+    int64_t before;
+} k_block;
+
+static int64_t total_k(const cpu_product *p)
+{
+    int64_t k = 0;
+    for (int s = 0; s < p->segments; ++s) k += p->segment[s].k;
+    return p->repeats > 1 ? k * p->repeats : k;
+}
+
+static int64_t block_count(const cpu_product *p)
+{
+    int64_t blocks = 0;
+    for (int s = 0; s < p->segments; ++s) blocks += ceil_div(p->segment[s].k, PRODUCT_BLOCK);
+    return p->repeats > 1 ? blocks * p->repeats : blocks;
+}
+
+static k_block block_at(const cpu_product *p, int64_t index)
+{
+    k_block block = {.before = 0};
+    int s = 0;
+    int64_t repeat = 0;
+    int64_t blocks = ceil_div(p->segment[0].k, PRODUCT_BLOCK);
+    if (p->repeats > 1) {
+        repeat = index / blocks;
+        index %= blocks;
+    }
+    while (index >= blocks) {
+        index -= blocks;
+        block.before += p->segment[s].k;
+        blocks = ceil_div(p->segment[++s].k, PRODUCT_BLOCK);
+    }
+    int64_t k = p->segment[s].k;
+    block.a = p->segment[s].a;
+    block.b = p->segment[s].b;
+    block.kc = least(k - index * PRODUCT_BLOCK, PRODUCT_BLOCK);
+    block.k0 = repeat * k + index * PRODUCT_BLOCK;
+    block.before += block.k0;
+    return block;
+}
+
+/* ---- one tile --------------------------------------------------------------------------------------------------- */
+
+typedef struct tile {
+    vf acc[TILE_ROWS][TILE_VECTORS];
+} tile;
+
+static inline void tile_compute(tile *out, const float *a, const float *b, int64_t kc)
+{
+    vf acc[TILE_ROWS][TILE_VECTORS];
+    for (int r = 0; r < TILE_ROWS; ++r) {
+        for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_zero();
+    }
+    for (int64_t k = 0; k < kc; ++k) {
+        vf row[TILE_VECTORS];
+        for (int v = 0; v < TILE_VECTORS; ++v) row[v] = vf_load(b + v * VW);
+        for (int r = 0; r < TILE_ROWS; ++r) {
+            vf x = vf_set1(a[r]);
+            for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_fma(x, row[v], acc[r][v]);
+        }
+        a += TILE_ROWS;
+        b += TILE_COLS;
+    }
+    for (int r = 0; r < TILE_ROWS; ++r) {
+        for (int v = 0; v < TILE_VECTORS; ++v) out->acc[r][v] = acc[r][v];
+    }
+}
+
+/* Where a tile goes: added to `sum` unless NULL, then stored as f32 or bf16. */
+typedef struct target {
+    const float *sum;
+    int64_t sum_ld;
+    void *out;
+    int64_t out_ld;
+    int bf16;
+} target;
+
+static inline void store_vector(const target *t, int64_t r, int col, vf value, int lanes)
+{
+    if (t->sum) {
+        const float *sum = t->sum + r * t->sum_ld + col;
+        value = vf_add(lanes == VW ? vf_load(sum) : vf_load_n(sum, lanes), value);
+    }
+    if (t->bf16) {
+        uint16_t *out = (uint16_t *)t->out + r * t->out_ld + col;
+        if (lanes == VW) {
+            vf_store_bf16(out, value);
+        } else {
+            vf_store_bf16_n(out, value, lanes);
+        }
+    } else {
+        float *out = (float *)t->out + r * t->out_ld + col;
+        if (lanes == VW) {
+            vf_store(out, value);
+        } else {
+            vf_store_n(out, value, lanes);
+        }
+    }
+}
+
+static inline void tile_store(const tile *in, const target *t, int64_t rows, int64_t cols)
+{
+    for (int r = 0; r < rows; ++r) {
+        for (int v = 0; v < TILE_VECTORS && v * VW < cols; ++v) {
+            store_vector(t, r, v * VW, in->acc[r][v], (int)least(cols - v * VW, VW));
+        }
+    }
+}
+
+/* ---- one pass: some columns of some products -------------------------------------------------------------------- */
+
+typedef struct item {
+    const cpu_product *product;
+    int64_t col0;
+    int64_t cols;
+    float *packed; /* [k][panel][kc][TILE_COLS], blocks of k one after another */
+    int packs;     /* 0: another item's packed B is used */
+} item;
+
+typedef struct pass {
+    item items[PRODUCT_BATCH];
+    int count;
+    char *workers; /* each worker's own memory */
+    int64_t worker_bytes;
+} pass;
+
+static int64_t panels_of(const item *it)
+{
+    return ceil_div(it->cols, TILE_COLS);
+}
+
+static int64_t pack_tasks(const item *it)
+{
+    return it->packs ? block_count(it->product) * ceil_div(panels_of(it), PACK_PANELS) : 0;
+}
+
+static int64_t tile_tasks(const item *it)
+{
+    return ceil_div(it->product->rows, BLOCK_ROWS) * ceil_div(panels_of(it), CHUNK_PANELS);
+}
+
+static float *packed_panel(const item *it, const k_block *block, int64_t panel)
+{
+    return it->packed + block->before * panels_of(it) * TILE_COLS + panel * block->kc * TILE_COLS;
+}
+
+static void pack_task(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const pass *ps = context;
+    const item *it = ps->items;
+    while (task >= pack_tasks(it)) task -= pack_tasks(it++);
+    int64_t groups = ceil_div(panels_of(it), PACK_PANELS);
+    k_block block = block_at(it->product, task / groups);
+    int64_t panel = task % groups * PACK_PANELS;
+    int64_t end = least(panel + PACK_PANELS, panels_of(it));
+    for (; panel < end; ++panel) {
+        int valid = (int)least(it->cols - panel * TILE_COLS, TILE_COLS);
+        pack_panel(packed_panel(it, &block, panel), TILE_COLS, &block.b, it->col0 + panel * TILE_COLS, valid, block.k0,
+                   block.kc);
+    }
+}
+
+/* A block of rows against one panel, all of one block of k. */
+static void panel_tiles(const float *a, const float *b, int64_t kc, target t, int64_t rows, int64_t cols)
+{
+    size_t out_size = t.bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (int64_t r = 0; r < rows; r += TILE_ROWS) {
+        tile result;
+        tile_compute(&result, a + r * kc, b, kc);
+        tile_store(&result, &t, least(rows - r, TILE_ROWS), cols);
+        if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
+        t.out = (char *)t.out + (size_t)(TILE_ROWS * t.out_ld) * out_size;
+    }
+}
+
+/* Sums of a bf16 product stand in the worker's scratch until the last block rounds them. */
+static target target_of(const cpu_product *p, float *scratch, int64_t row, int64_t col, int64_t chunk_col, int first,
+                        int last)
+{
+    target t = {.out_ld = p->ldc, .bf16 = p->c_bf16 && last};
+    if (p->c_bf16) {
+        float *sum = scratch + chunk_col;
+        t.sum = first ? NULL : sum;
+        t.sum_ld = (int64_t)CHUNK_PANELS * TILE_COLS;
+        if (last) {
+            t.out = (uint16_t *)p->c + row * p->ldc + col;
+        } else {
+            t.out = sum;
+            t.out_ld = t.sum_ld;
+        }
+    } else {
+        float *c = (float *)p->c + row * p->ldc + col;
+        t.sum = first && !p->accumulate ? NULL : c;
+        t.sum_ld = p->ldc;
+        t.out = c;
+    }
+    return t;
+}
+
+static void tile_task(void *context, int64_t task, int worker)
+{
+    const pass *ps = context;
+    const item *it = ps->items;
+    while (task >= tile_tasks(it)) task -= tile_tasks(it++);
+    const cpu_product *p = it->product;
+    /* Neighbouring tasks share their columns' panels, which are then still in cache. */
+    int64_t row_blocks = ceil_div(p->rows, BLOCK_ROWS);
+    int64_t row0 = task % row_blocks * BLOCK_ROWS;
+    int64_t rows = least(p->rows - row0, BLOCK_ROWS);
+    int64_t panel0 = task / row_blocks * CHUNK_PANELS;
+    int64_t panel_end = least(panel0 + CHUNK_PANELS, panels_of(it));
+    float *a = (float *)(void *)(ps->workers + worker * ps->worker_bytes);
+    float *scratch = a + BLOCK_ROWS * PRODUCT_BLOCK;
+    int64_t blocks = block_count(p);
+    for (int64_t i = 0; i < blocks; ++i) {
+        k_block block = block_at(p, i);
+        for (int64_t r = 0; r < rows; r += TILE_ROWS) {
+            pack_panel(a + r * block.kc, TILE_ROWS, &block.a, row0 + r, (int)least(rows - r, TILE_ROWS), block.k0,
+                       block.kc);
+        }
+        for (int64_t panel = panel0; panel < panel_end; ++panel) {
+            int64_t col = panel * TILE_COLS;
+            target t =
+                target_of(p, scratch, row0, it->col0 + col, (panel - panel0) * TILE_COLS, i == 0, i + 1 == blocks);
+            panel_tiles(a, packed_panel(it, &block, panel), block.kc, t, rows, least(it->cols - col, TILE_COLS));
+        }
+    }
+}
+
+static void run_pass(strait_pool *pool, pass *ps)
+{
+    int64_t packs = 0;
+    int64_t tiles = 0;
+    for (int i = 0; i < ps->count; ++i) {
+        packs += pack_tasks(&ps->items[i]);
+        tiles += tile_tasks(&ps->items[i]);
+    }
+    strait_pool_run(pool, packs, pack_task, ps);
+    strait_pool_run(pool, tiles, tile_task, ps);
+}
+
+/* ---- few rows: generation --------------------------------------------------------------------------------------- */
+
+static int is_thin(const cpu_product *p)
+{
+    return p->rows <= THIN_ROWS && p->segments == 1 && p->repeats <= 1 && !p->segment[0].a.across &&
+           !p->segment[0].b.across && p->segment[0].a.bf16 == p->segment[0].b.bf16;
+}
+
+/* Columns col .. col + THIN_GROUPS*VW: squares of B are turned in registers and used at once. */
+static inline void thin_columns(const cpu_product *p, int rows, int bf16, int64_t col)
+{
+    const cpu_operand *a = &p->segment[0].a;
+    const cpu_operand *b = &p->segment[0].b;
+    int64_t depth = p->segment[0].k;
+    vf sum[THIN_ROWS][THIN_GROUPS];
+    for (int r = 0; r < rows; ++r) {
+        for (int g = 0; g < THIN_GROUPS; ++g) sum[r][g] = vf_zero();
+    }
+    for (int64_t k0 = 0; k0 < depth; k0 += PRODUCT_BLOCK) {
+        int64_t end = least(k0 + PRODUCT_BLOCK, depth);
+        vf acc[THIN_ROWS][THIN_GROUPS];
+        for (int r = 0; r < rows; ++r) {
+            for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_zero();
+        }
+        for (int64_t k = k0; k < end; k += VW) {
+            int have = (int)least(end - k, VW);
+            vf square[THIN_GROUPS][VW];
+            for (int g = 0; g < THIN_GROUPS; ++g) {
+                for (int i = 0; i < VW; ++i) {
+                    int64_t column = col + g * VW + i;
+                    int64_t at = column * b->ld + k;
+                    int lanes = column < p->cols ? have : 0;
+                    square[g][i] =
+                        lanes == VW ? pack_load(b->data, at, bf16) : pack_load_n(b->data, lanes ? at : 0, bf16, lanes);
+                }
+                vf_transpose(square[g]);
+            }
+            for (int j = 0; j < have; ++j) {
+                for (int r = 0; r < rows; ++r) {
+                    int64_t at = r * a->ld + k + j;
+                    vf x = vf_set1(bf16 ? strait_f32_from_bf16(((const uint16_t *)a->data)[at])
+                                        : ((const float *)a->data)[at]);
+                    for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_fma(x, square[g][j], acc[r][g]);
+                }
+            }
+        }
+        for (int r = 0; r < rows; ++r) {
+            for (int g = 0; g < THIN_GROUPS; ++g) {
+                sum[r][g] = k0 == 0 ? acc[r][g] : vf_add(sum[r][g], acc[r][g]);
+            }
+        }
+    }
+    size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
+    target t = {.out = (char *)p->c + (size_t)col * size, .out_ld = p->ldc, .bf16 = p->c_bf16};
+    if (p->accumulate) {
+        t.sum = t.out;
+        t.sum_ld = p->ldc;
+    }
+    for (int r = 0; r < rows; ++r) {
+        for (int g = 0; g < THIN_GROUPS && col + g * VW < p->cols; ++g) {
+            store_vector(&t, r, g * VW, sum[r][g], (int)least(p->cols - col - g * VW, VW));
+        }
+    }
+}
+
+enum { THIN_COLS = THIN_GROUPS * VW, THIN_TASK_COLS = 64 };
+
+static void thin_task(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const pass *ps = context;
+    const item *it = ps->items;
+    while (task >= ceil_div(it->cols, THIN_TASK_COLS)) task -= ceil_div((it++)->cols, THIN_TASK_COLS);
+    const cpu_product *p = it->product;
+    int64_t end = least((task + 1) * THIN_TASK_COLS, p->cols);
+    int bf16 = p->segment[0].b.bf16;
+    for (int64_t col = task * THIN_TASK_COLS; col < end; col += THIN_COLS) {
+        if (p->rows == 1) {
+            if (bf16) {
+                thin_columns(p, 1, 1, col);
+            } else {
+                thin_columns(p, 1, 0, col);
+            }
+        } else if (bf16) {
+            thin_columns(p, (int)p->rows, 1, col);
+        } else {
+            thin_columns(p, (int)p->rows, 0, col);
+        }
+    }
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+static int all_thin(const cpu_product *products, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        if (!is_thin(&products[i])) return 0;
+    }
+    return 1;
+}
+
+static int64_t packed_bytes(const cpu_product *p, int64_t cols)
+{
+    return total_k(p) * round_up(cols, TILE_COLS) * (int64_t)sizeof(float);
+}
+
+/* Columns of one pass where all of them would be too much: whole panels, at least four. */
+static int64_t pass_cols(const cpu_product *p)
+{
+    int64_t panel_bytes = packed_bytes(p, TILE_COLS);
+    int64_t panels = panel_bytes > 0 ? PACKED_BYTES / panel_bytes : 4;
+    if (panels < 4) panels = 4;
+    return least(panels * TILE_COLS, round_up(p->cols, TILE_COLS));
+}
+
+static int64_t batch_bytes(const cpu_product *products, int count, int shared_b)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < count; ++i) {
+        if (i == 0 || !shared_b) bytes += round_up(packed_bytes(&products[i], products[i].cols), ALIGN);
+    }
+    return bytes;
+}
+
+/* Rows of A, then where it is needed the f32 sums of a bf16 task. */
+static int64_t worker_bytes(const cpu_product *products, int count)
+{
+    int64_t floats = BLOCK_ROWS * PRODUCT_BLOCK;
+    for (int i = 0; i < count; ++i) {
+        if (products[i].c_bf16 && block_count(&products[i]) > 1) {
+            floats = BLOCK_ROWS * PRODUCT_BLOCK + BLOCK_ROWS * CHUNK_PANELS * TILE_COLS;
+        }
+    }
+    return round_up(floats * (int64_t)sizeof(float), 4096);
+}
+
+int64_t STRAIT_CPU_SYMBOL(matmul_workspace)(const cpu_product *products, int count, int shared_b, int threads)
+{
+    if (all_thin(products, count)) return 0;
+    int64_t packed = batch_bytes(products, count, shared_b);
+    if (packed > PACKED_BYTES) {
+        packed = 0;
+        for (int i = 0; i < count; ++i) {
+            int64_t bytes = packed_bytes(&products[i], pass_cols(&products[i]));
+            if (bytes > packed) packed = bytes;
+        }
+    }
+    return round_up(packed, ALIGN) + threads * worker_bytes(products, count);
+}
+
+/* Nothing to multiply: a sum of nothing is +0. */
+static void clear_product(const cpu_product *p)
+{
+    if (p->accumulate) return;
+    size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (int64_t r = 0; r < p->rows; ++r) {
+        memset((char *)p->c + (size_t)(r * p->ldc) * size, 0, (size_t)p->cols * size);
+    }
+}
+
+/* Column blocks in the outer loop, so that with a shared B each block is packed once for all products. */
+static void run_by_columns(strait_pool *pool, const cpu_product *products, int count, int shared_b, pass *ps,
+                           float *packed)
+{
+    for (int first = 0; first < count; first += shared_b ? count : 1) {
+        const cpu_product *p = &products[first];
+        int64_t step = pass_cols(p);
+        for (int64_t col = 0; col < p->cols; col += step) {
+            ps->count = shared_b ? count : 1;
+            for (int i = 0; i < ps->count; ++i) {
+                ps->items[i] = (item){&products[first + i], col, least(step, p->cols - col), packed, i == 0};
+            }
+            run_pass(pool, ps);
+        }
+    }
+}
+
+void STRAIT_CPU_SYMBOL(matmul)(strait_pool *pool, const cpu_product *products, int count, int shared_b, void *workspace)
+{
+    pass ps = {.count = count};
+    if (total_k(&products[0]) == 0) {
+        for (int i = 0; i < count; ++i) clear_product(&products[i]);
+        return;
+    }
+    if (all_thin(products, count)) {
+        int64_t tasks = 0;
+        for (int i = 0; i < count; ++i) {
+            ps.items[i] = (item){&products[i], 0, products[i].cols, NULL, 0};
+            tasks += ceil_div(products[i].cols, THIN_TASK_COLS);
+        }
+        strait_pool_run(pool, tasks, thin_task, &ps);
+        return;
+    }
+    ps.worker_bytes = worker_bytes(products, count);
+    ps.workers = workspace;
+    float *packed = (float *)(void *)(ps.workers + strait_pool_size(pool) * ps.worker_bytes);
+    int64_t whole = batch_bytes(products, count, shared_b);
+    if (whole > PACKED_BYTES) {
+        run_by_columns(pool, products, count, shared_b, &ps, packed);
+        return;
+    }
+    for (int i = 0; i < count; ++i) {
+        int packs = i == 0 || !shared_b;
+        ps.items[i] = (item){&products[i], 0, products[i].cols, packed, packs};
+        if (!shared_b) packed += round_up(packed_bytes(&products[i], products[i].cols), ALIGN) / (int64_t)sizeof(float);
+    }
+    run_pass(pool, &ps);
+}

@@ -1,0 +1,23 @@
+/*
+ * The register tile of the matrix product: TILE_ROWS rows of TILE_VECTORS vectors of accumulators, and the row block
+ * whose packed panels stay in the second-level cache. Enough accumulators to hide the latency of fma, few enough that
+ * they stay in registers beside one row of B and one broadcast.
+ */
+#ifndef STRAIT_BACKENDS_CPU_KERNELS_TILE_H
+#define STRAIT_BACKENDS_CPU_KERNELS_TILE_H
+
+#include "backends/cpu/simd/simd.h"
+
+#if STRAIT_ISA_AVX512
+enum { TILE_ROWS = 14, TILE_VECTORS = 2, BLOCK_ROWS = 56 };
+#elif STRAIT_ISA_AVX2
+enum { TILE_ROWS = 6, TILE_VECTORS = 2, BLOCK_ROWS = 48 };
+#elif STRAIT_ISA_NEON
+enum { TILE_ROWS = 8, TILE_VECTORS = 3, BLOCK_ROWS = 48 };
+#else
+enum { TILE_ROWS = 4, TILE_VECTORS = 4, BLOCK_ROWS = 32 };
+#endif
+
+enum { TILE_COLS = TILE_VECTORS * VW };
+
+#endif

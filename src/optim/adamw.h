@@ -1,6 +1,6 @@
 /*
- * The numbers of one AdamW step (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), computed on the host in
- * binary64 as functions of the step only and rounded to f32, as docs/numerics.md has them.
+ * The numbers of one AdamW step (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), computed on the
+ * host in binary64 as functions of the step only and rounded to f32, as docs/numerics.md has them.
  */
 #ifndef STRAIT_OPTIM_ADAMW_H
 #define STRAIT_OPTIM_ADAMW_H

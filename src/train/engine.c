@@ -1,6 +1,7 @@
 /* The engine: planning, allocation, and its flat buffers. Steps are in engine_step.c. */
 #include "train/engine.h"
 
+#include "graph/backward.h"
 #include "train/engine_internal.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ static strait_status check_options(strait_engine_options *o)
                            (long long)o->sequences, (long long)o->length);
     }
     if (o->length > o->model.max_position_embeddings) {
-        return STRAIT_FAIL(STRAIT_ERR_RANGE, "sequence length %lld is more than the model's max_position_embeddings %lld",
+        return STRAIT_FAIL(STRAIT_ERR_RANGE,
+                           "sequence length %lld is more than the model's max_position_embeddings %lld",
                            (long long)o->length, (long long)o->model.max_position_embeddings);
     }
     if (o->shards < 1 || o->shards > o->sequences) {
@@ -293,10 +295,11 @@ static strait_status refuse_if_too_large(const strait_engine *engine)
                              "batch.micro_batch: 1 (%.1f MiB).",
                              table.bytes, (double)least / 1048576.0);
     } else if (status == STRAIT_OK) {
-        status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
-                             "the run does not fit in memory:\n%sEven with memory.recompute: full and batch.micro_batch: 1 "
-                             "it needs %.1f MiB: take a smaller model, a shorter sequence or a larger machine.",
-                             table.bytes, (double)least / 1048576.0);
+        status =
+            STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
+                        "the run does not fit in memory:\n%sEven with memory.recompute: full and batch.micro_batch: 1 "
+                        "it needs %.1f MiB: take a smaller model, a shorter sequence or a larger machine.",
+                        table.bytes, (double)least / 1048576.0);
     }
     strait_buffer_fini(&table);
     return status;
@@ -348,7 +351,8 @@ static strait_status allocate_for_training(strait_engine *engine)
     if (engine->embedding_rows == 0) return STRAIT_OK;
     size_t vocabulary = (size_t)engine->options.model.vocab_size;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, vocabulary, sizeof *engine->slot_of, &engine->slot_of));
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)engine->embedding_rows, sizeof *engine->slot_ids, &engine->slot_ids));
+    STRAIT_TRY(
+        strait_alloc(STRAIT_TAG_DATA, (size_t)engine->embedding_rows, sizeof *engine->slot_ids, &engine->slot_ids));
     memset(engine->slot_of, 0xff, vocabulary * sizeof *engine->slot_of);
     return STRAIT_OK;
 }

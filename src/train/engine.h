@@ -1,9 +1,9 @@
 /*
- * The engine: one model on one device, with gradients and optimizer, that takes steps. It knows batches of token ids and
- * nothing of text, files, schedules or runs.
+ * The engine: one model on one device, with gradients and optimizer, that takes steps. It knows batches of token ids
+ * and nothing of text, files, schedules or runs.
  *
- * Create plans everything and allocates nothing; strait_engine_memory_table says what it would need; allocate gets it. After that a
- * step allocates nothing. One thread.
+ * Create plans everything and allocates nothing; strait_engine_memory_table says what it would need; allocate gets it.
+ * After that a step allocates nothing. One thread.
  */
 #ifndef STRAIT_TRAIN_ENGINE_H
 #define STRAIT_TRAIN_ENGINE_H
@@ -39,7 +39,7 @@ typedef struct strait_batch {
 } strait_batch;
 
 typedef struct strait_step_result {
-    double loss;    /* mean over the target tokens */
+    double loss; /* mean over the target tokens */
     int64_t targets;
     float grad_norm;
     float clip_factor;
@@ -47,7 +47,8 @@ typedef struct strait_step_result {
 } strait_step_result;
 
 /* The device is borrowed. Shapes, token counts and what the device cannot run are refused here. */
-strait_status strait_engine_create(strait_device *device, const strait_engine_options *options, strait_engine **out) STRAIT_MUST_USE;
+strait_status strait_engine_create(strait_device *device, const strait_engine_options *options,
+                                   strait_engine **out) STRAIT_MUST_USE;
 void strait_engine_destroy(strait_engine *engine);
 
 /* Bytes that allocate will ask for, under a tag; and the whole as a table for people, with what the device has. */
@@ -71,7 +72,8 @@ typedef enum strait_engine_state {
 strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, const float *host) STRAIT_MUST_USE;
 strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host) STRAIT_MUST_USE;
 /* Part of it: elements [offset, offset + count). */
-strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count, float *host) STRAIT_MUST_USE;
+strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
+                                      float *host) STRAIT_MUST_USE;
 
 /* Ids outside the vocabulary are refused with their place before anything runs. */
 strait_status strait_engine_check_ids(const strait_engine *engine, const strait_batch *batch) STRAIT_MUST_USE;
@@ -85,8 +87,8 @@ strait_status strait_engine_step(strait_engine *engine, const strait_batch *batc
 strait_status strait_engine_first_bad(strait_engine *engine, const char **out_name) STRAIT_MUST_USE;
 
 /*
- * Forward only. Adds the loss of all targets to *inout_sum and their number to *inout_targets; `losses` [sequences, T] gets
- * each token's loss, or NULL.
+ * Forward only. Adds the loss of all targets to *inout_sum and their number to *inout_targets; `losses` [sequences, T]
+ * gets each token's loss, or NULL.
  */
 strait_status strait_engine_evaluate(strait_engine *engine, const strait_batch *batch, double *inout_sum,
                                      int64_t *inout_targets, float *losses) STRAIT_MUST_USE;

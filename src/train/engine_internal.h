@@ -6,7 +6,7 @@
 #include "train/engine.h"
 
 enum {
-    ENGINE_MAX_PROGRAMS = 4,    /* micro-batches of at most three sizes occur */
+    ENGINE_MAX_PROGRAMS = 4,     /* micro-batches of at most three sizes occur */
     ENGINE_MAX_GRAD_BUFFERS = 40 /* log2 of the shards, and one */
 };
 

@@ -21,8 +21,8 @@ static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
 }
 
 /* Copies the first bytes of an input; a graph without that input does not need it. */
-static strait_status put_input(strait_engine *engine, const strait_program *program, const char *name, const int32_t *values,
-                               int64_t count)
+static strait_status put_input(strait_engine *engine, const strait_program *program, const char *name,
+                               const int32_t *values, int64_t count)
 {
     const strait_layout *layout = &program->graph.inputs;
     for (int32_t i = 0; i < layout->count; i++) {
@@ -93,7 +93,8 @@ strait_status strait_engine_check_ids(const strait_engine *engine, const strait_
     for (int64_t i = 0; i < count; i++) {
         bool bad_id = batch->tokens[i] < 0 || batch->tokens[i] >= vocabulary;
         if (!bad_id && batch->targets[i] < vocabulary) continue;
-        return STRAIT_FAIL(STRAIT_ERR_RANGE, "sequence %lld, position %lld: token id %d is outside the model's vocabulary of %lld",
+        return STRAIT_FAIL(STRAIT_ERR_RANGE,
+                           "sequence %lld, position %lld: token id %d is outside the model's vocabulary of %lld",
                            (long long)(i / engine->options.length), (long long)(i % engine->options.length),
                            bad_id ? batch->tokens[i] : batch->targets[i], (long long)vocabulary);
     }
@@ -114,7 +115,8 @@ static strait_status begin_shard(strait_engine *engine, const strait_program *pr
 {
     for (int32_t i = 0; i < program->graph.shard_zero_count; i++) {
         strait_tensor_id id = program->graph.shard_zero[i];
-        STRAIT_TRY(strait_fill(engine->queue, strait_program_slice(program, bindings, id), 0, program->graph.tensors[id].bytes));
+        STRAIT_TRY(strait_fill(engine->queue, strait_program_slice(program, bindings, id), 0,
+                               program->graph.tensors[id].bytes));
     }
     for (int64_t i = 0; i < engine->slots_used; i++) engine->slot_of[engine->slot_ids[i]] = -1;
     engine->slots_used = 0;
@@ -122,7 +124,8 @@ static strait_status begin_shard(strait_engine *engine, const strait_program *pr
 }
 
 /* Tied tables: the collected rows of the embedding's gradient are added to the head's, once. */
-static strait_status fold_embedding(strait_engine *engine, const strait_program *program, const strait_bindings *bindings)
+static strait_status fold_embedding(strait_engine *engine, const strait_program *program,
+                                    const strait_bindings *bindings)
 {
     if (engine->embedding_rows == 0) return STRAIT_OK;
     for (int64_t i = engine->slots_used; i < engine->embedding_rows; i++) engine->slot_ids[i] = -1;
@@ -151,7 +154,8 @@ static strait_status run_shard(strait_engine *engine, const strait_batch *batch,
         if (!program) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no program for %lld sequences", (long long)count);
         if (at == first) STRAIT_TRY(begin_shard(engine, program, &bindings));
         STRAIT_TRY(put_batch(engine, program, batch, at, count));
-        STRAIT_TRY(put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
+        STRAIT_TRY(
+            put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
         STRAIT_TRY(strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, at > first));
         at += count;
     }
@@ -160,8 +164,8 @@ static strait_status run_shard(strait_engine *engine, const strait_batch *batch,
 }
 
 /*
- * The tree over shards as a binary counter: stack[i] holds the sum of a complete subtree; two of one height are merged at
- * once, the earlier one on the left.
+ * The tree over shards as a binary counter: stack[i] holds the sum of a complete subtree; two of one height are merged
+ * at once, the earlier one on the left.
  */
 typedef struct subtree {
     int height;
@@ -319,7 +323,8 @@ strait_status strait_engine_evaluate(strait_engine *engine, const strait_batch *
         int64_t count = left < engine->options.micro_batch ? left : engine->options.micro_batch;
         STRAIT_TRY(evaluate_micro(engine, batch, at, count));
         float sum;
-        STRAIT_TRY(strait_copy_to_host(engine->queue, &sum, state_slice(engine, &engine->eval, "loss.sum"), sizeof sum));
+        STRAIT_TRY(
+            strait_copy_to_host(engine->queue, &sum, state_slice(engine, &engine->eval, "loss.sum"), sizeof sum));
         *inout_sum += (double)sum;
         if (losses) {
             /* The losses are read by the last node only, so their place still holds them. */

@@ -27,20 +27,20 @@ typedef struct strait_trace_options {
     double beta2;       /* 0.999 */
     double eps;         /* 1e-8 */
     double weight_decay;
-    double clip;          /* 0 = none */
-    const char *numerics; /* "exact" (default) or "fast" */
-    const char *dtype;    /* "f32" (default) or "bf16" */
-    const char *device;   /* "cpu" */
+    double clip;           /* 0 = none */
+    const char *numerics;  /* "exact" (default) or "fast" */
+    const char *dtype;     /* "f32" (default) or "bf16" */
+    const char *device;    /* "cpu" */
     const char *recompute; /* "none" (default), "light" or "full" */
-    int64_t threads;      /* 0 = all */
-    int64_t micro_batch;  /* 0 = chosen; does not change the bits in exact */
-    int64_t shards;       /* 0 = 1 */
+    int64_t threads;       /* 0 = all */
+    int64_t micro_batch;   /* 0 = chosen; does not change the bits in exact */
+    int64_t shards;        /* 0 = 1 */
     const strait_events *events;
 } strait_trace_options;
 
 /*
- * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked for. One
- * thread; the file is whole or absent.
+ * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
+ * for. One thread; the file is whole or absent.
  */
 strait_status strait_trace(const strait_trace_options *options) STRAIT_MUST_USE;
 

@@ -41,7 +41,8 @@ static void widen(const strait_tensor_view *view, float *to)
 }
 
 /* One more line of a list of problems; the first few are enough to act on. */
-static strait_status report(strait_buffer *problems, int *count, const char *format, const char *name, const char *detail)
+static strait_status report(strait_buffer *problems, int *count, const char *format, const char *name,
+                            const char *detail)
 {
     if ((*count)++ >= 12) return STRAIT_OK;
     STRAIT_TRY(strait_buffer_printf(problems, "\n  "));
@@ -72,8 +73,8 @@ static strait_status check_view(const strait_param *param, const strait_tensor_v
 }
 
 /* A tensor that the model does not use: fine only for a tied head that equals the embedding. */
-static strait_status check_unused(const strait_model_dir *model, const strait_tensor_view *view, strait_buffer *problems,
-                                  int *count)
+static strait_status check_unused(const strait_model_dir *model, const strait_tensor_view *view,
+                                  strait_buffer *problems, int *count)
 {
     if (strcmp(view->name, "lm_head.weight") == 0) {
         const strait_tensor_view *table = strait_model_dir_find(model, "model.embed_tokens.weight");
@@ -86,7 +87,7 @@ static strait_status check_unused(const strait_model_dir *model, const strait_te
     return report(problems, count, "%s does not belong to this architecture%s", view->name, "");
 }
 
-strait_status strait_weights_read(const strait_model_dir *model, const strait_params *params, float *flat)
+strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params)
 {
     strait_buffer problems = {0};
     int count = 0;
@@ -103,17 +104,26 @@ strait_status strait_weights_read(const strait_model_dir *model, const strait_pa
                              strait_model_dir_path(model), count, problems.bytes);
     }
     strait_buffer_fini(&problems);
-    if (status != STRAIT_OK) return status;
+    return status;
+}
 
+void strait_weights_read_one(const strait_model_dir *model, const strait_param *param, float *out)
+{
+    widen(strait_model_dir_find(model, param->name), out);
+}
+
+strait_status strait_weights_read(const strait_model_dir *model, const strait_params *params, float *flat)
+{
+    STRAIT_TRY(strait_weights_check(model, params));
     memset(flat, 0, (size_t)params->padded * sizeof *flat);
     for (int32_t p = 0; p < params->count; p++) {
-        widen(strait_model_dir_find(model, params->items[p].name), flat + params->items[p].offset);
+        strait_weights_read_one(model, &params->items[p], flat + params->items[p].offset);
     }
     return STRAIT_OK;
 }
 
-strait_status strait_weights_read_states(const strait_safetensors *file, const strait_params *params, const char *prefix,
-                                         float *flat)
+strait_status strait_weights_read_states(const strait_safetensors *file, const strait_params *params,
+                                         const char *prefix, float *flat)
 {
     memset(flat, 0, (size_t)params->padded * sizeof *flat);
     for (int32_t p = 0; p < params->count; p++) {

@@ -31,12 +31,12 @@ typedef struct strait_engine_options {
 } strait_engine_options;
 
 /* Tokens of one step, sequence-major; borrowed. */
-typedef struct strait_batch {
+typedef struct strait_engine_batch {
     int64_t sequences;
     const int32_t *tokens;    /* [sequences, T] */
     const int32_t *targets;   /* [sequences, T]; negative = ignored */
     const int32_t *documents; /* [sequences, T] or NULL */
-} strait_batch;
+} strait_engine_batch;
 
 typedef struct strait_step_result {
     double loss; /* mean over the target tokens */
@@ -76,12 +76,12 @@ strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state
                                       float *host) STRAIT_MUST_USE;
 
 /* Ids outside the vocabulary are refused with their place before anything runs. */
-strait_status strait_engine_check_ids(const strait_engine *engine, const strait_batch *batch) STRAIT_MUST_USE;
+strait_status strait_engine_check_ids(const strait_engine *engine, const strait_engine_batch *batch) STRAIT_MUST_USE;
 /* Forward and backward over the whole batch; the gradients are there afterwards, nothing is updated. `step` from 1. */
-strait_status strait_engine_gradients(strait_engine *engine, const strait_batch *batch, int64_t step, double lr,
+strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                       strait_step_result *out) STRAIT_MUST_USE;
 /* gradients, then norm, clipping and AdamW. */
-strait_status strait_engine_step(strait_engine *engine, const strait_batch *batch, int64_t step, double lr,
+strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                  strait_step_result *out) STRAIT_MUST_USE;
 /* The first parameter, in name order, whose gradient of the last step is not finite, or NULL. */
 strait_status strait_engine_first_bad(strait_engine *engine, const char **out_name) STRAIT_MUST_USE;
@@ -90,7 +90,7 @@ strait_status strait_engine_first_bad(strait_engine *engine, const char **out_na
  * Forward only. Adds the loss of all targets to *inout_sum and their number to *inout_targets; `losses` [sequences, T]
  * gets each token's loss, or NULL.
  */
-strait_status strait_engine_evaluate(strait_engine *engine, const strait_batch *batch, double *inout_sum,
+strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
                                      int64_t *inout_targets, float *losses) STRAIT_MUST_USE;
 
 /* Floating-point operations of one training step, by both conventions (docs/formats.md, metrics). */

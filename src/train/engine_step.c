@@ -64,7 +64,7 @@ static strait_status put_positions(strait_engine *engine, const strait_program *
     return put_input(engine, program, "positions", engine->staging, sequences * length);
 }
 
-static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_batch *batch,
+static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
                                int64_t first, int64_t sequences)
 {
     int64_t at = first * engine->options.length;
@@ -86,7 +86,7 @@ static strait_status put_slots(strait_engine *engine, const strait_program *prog
     return put_input(engine, program, "embedding.slots", engine->staging, count);
 }
 
-strait_status strait_engine_check_ids(const strait_engine *engine, const strait_batch *batch)
+strait_status strait_engine_check_ids(const strait_engine *engine, const strait_engine_batch *batch)
 {
     int64_t count = batch->sequences * engine->options.length;
     int64_t vocabulary = engine->options.model.vocab_size;
@@ -140,8 +140,8 @@ static strait_status fold_embedding(strait_engine *engine, const strait_program 
 }
 
 /* Forward and backward of one shard into `grads`; *out_loss is the sum over its tokens. */
-static strait_status run_shard(strait_engine *engine, const strait_batch *batch, int64_t shard, strait_memory *grads,
-                               float *out_loss)
+static strait_status run_shard(strait_engine *engine, const strait_engine_batch *batch, int64_t shard,
+                               strait_memory *grads, float *out_loss)
 {
     strait_bindings bindings = bind(engine, grads);
     int64_t first;
@@ -186,7 +186,7 @@ static strait_status merge(strait_engine *engine, subtree *left, const subtree *
     return STRAIT_OK;
 }
 
-static strait_status run_shards(strait_engine *engine, const strait_batch *batch, float *out_loss)
+static strait_status run_shards(strait_engine *engine, const strait_engine_batch *batch, float *out_loss)
 {
     subtree stack[ENGINE_MAX_GRAD_BUFFERS];
     int depth = 0;
@@ -216,7 +216,7 @@ static strait_slice step_slice(const strait_engine *engine)
     return state_slice(engine, &engine->train[0].program, "step");
 }
 
-strait_status strait_engine_gradients(strait_engine *engine, const strait_batch *batch, int64_t step, double lr,
+strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                       strait_step_result *out)
 {
     if (batch->sequences != engine->options.sequences) {
@@ -259,7 +259,7 @@ static strait_status run_adamw(strait_engine *engine)
     return strait_op_run(engine->queue, &desc, buffers, ADAMW_BUFFERS, (strait_slice){.memory = engine->workspace});
 }
 
-strait_status strait_engine_step(strait_engine *engine, const strait_batch *batch, int64_t step, double lr,
+strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                  strait_step_result *out)
 {
     strait_step_result result;
@@ -294,7 +294,8 @@ strait_status strait_engine_first_bad(strait_engine *engine, const char **out_na
 /* ---- evaluation ---- */
 
 /* One micro-batch of `count` sequences; missing ones are filled with id 0 and no targets. */
-static strait_status evaluate_micro(strait_engine *engine, const strait_batch *batch, int64_t first, int64_t count)
+static strait_status evaluate_micro(strait_engine *engine, const strait_engine_batch *batch, int64_t first,
+                                    int64_t count)
 {
     const strait_program *program = &engine->eval;
     strait_bindings bindings = bind(engine, NULL);
@@ -312,7 +313,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_batch *b
     return strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, false);
 }
 
-strait_status strait_engine_evaluate(strait_engine *engine, const strait_batch *batch, double *inout_sum,
+strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
                                      int64_t *inout_targets, float *losses)
 {
     STRAIT_TRY(strait_engine_check_ids(engine, batch));

@@ -138,7 +138,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
 {
     const strait_trace_options *o = t->options;
     const strait_params *params = strait_engine_params(engine);
-    strait_batch batch = {.sequences = t->ids.rows, .tokens = t->ids.ids, .targets = t->ids.targets};
+    strait_engine_batch batch = {.sequences = t->ids.rows, .tokens = t->ids.ids, .targets = t->ids.targets};
     STRAIT_TRY(strait_engine_allocate(engine));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->weights, &t->weights));
     STRAIT_TRY(strait_weights_read(t->model, params, t->weights));

@@ -1,0 +1,277 @@
+/* Exact oracle and cases of attention and attention_bwd. */
+#include "kernels/formula/scalar.h"
+#include "ops/exact.h"
+#include "ops/op_check.h"
+
+/* One (sequence, query row, query head). */
+typedef struct query_row {
+    int64_t position;
+    int64_t stat;      /* index in m and r; times D: in q and o */
+    int64_t first_key; /* index of key 0 of its head in k and v, in elements */
+    int64_t key_stride;
+    const int32_t *documents;
+} query_row;
+
+static query_row query_at(const strait_op_desc *desc, const int32_t *documents, const int32_t *lengths, int64_t b,
+                          int64_t i, int64_t head)
+{
+    const int64_t *dims = desc->dims;
+    int64_t length = lengths ? lengths[b] : dims[ATTENTION_DIM_TK];
+    int64_t group = dims[ATTENTION_DIM_HQ] / dims[ATTENTION_DIM_HKV];
+    query_row row;
+    row.position = length - dims[ATTENTION_DIM_TQ] + i;
+    row.stat = (b * dims[ATTENTION_DIM_TQ] + i) * dims[ATTENTION_DIM_HQ] + head;
+    row.key_stride = dims[ATTENTION_DIM_HKV] * dims[ATTENTION_DIM_D];
+    row.first_key = b * dims[ATTENTION_DIM_TK] * row.key_stride + head / group * dims[ATTENTION_DIM_D];
+    row.documents = documents ? documents + b * dims[ATTENTION_DIM_TK] : NULL;
+    return row;
+}
+
+static bool sees(const strait_op_desc *desc, const query_row *row, int64_t key)
+{
+    int64_t window = desc->dims[ATTENTION_DIM_WINDOW];
+    if (key > row->position) return false;
+    if (window > 0 && row->position - key >= window) return false;
+    return !row->documents || row->documents[key] == row->documents[row->position];
+}
+
+/* p of one key before the division by l. */
+static float probability(float score, float m, float scale)
+{
+    float t = (score - m) * scale;
+    return t < -64.0F ? 0.0F : strait_f_exp(t);
+}
+
+static void forward_row(const strait_op_desc *desc, void *const *buffers, query_row row)
+{
+    int64_t d = desc->dims[ATTENTION_DIM_D];
+    float scale = desc->scalars[ATTENTION_SCALAR_SCALE];
+    const float *q = (const float *)buffers[ATTENTION_Q] + row.stat * d;
+    const float *k = (const float *)buffers[ATTENTION_K] + row.first_key;
+    const float *v = (const float *)buffers[ATTENTION_V] + row.first_key;
+    float *o = (float *)buffers[ATTENTION_O] + row.stat * d;
+    float m = -INFINITY;
+    for (int64_t j = 0; j <= row.position; j++) {
+        if (sees(desc, &row, j)) m = strait_exact_max(m, strait_exact_chain(q, 1, k + j * row.key_stride, 1, d));
+    }
+    m = m + 0.0F;
+    strait_exact_lanes lanes = {{0.0F}};
+    for (int64_t i = 0; i < d; i++) o[i] = 0.0F;
+    for (int64_t j = 0; j <= row.position; j++) {
+        if (!sees(desc, &row, j)) continue;
+        float p = probability(strait_exact_chain(q, 1, k + j * row.key_stride, 1, d), m, scale);
+        float *lane = &lanes.lane[j % STRAIT_EXACT_LANES];
+        *lane = *lane + p;
+        for (int64_t i = 0; i < d; i++) o[i] = fmaf(p, v[j * row.key_stride + i], o[i]);
+    }
+    float r = 1.0F / strait_exact_fold(lanes);
+    for (int64_t i = 0; i < d; i++) o[i] = strait_exact_round(desc->dtype, o[i] * r);
+    ((float *)buffers[ATTENTION_M])[row.stat] = m;
+    ((float *)buffers[ATTENTION_R])[row.stat] = r;
+}
+
+static strait_status attention_exact(const strait_op_desc *desc, void *const *buffers)
+{
+    for (int64_t b = 0; b < desc->dims[ATTENTION_DIM_B]; b++) {
+        for (int64_t i = 0; i < desc->dims[ATTENTION_DIM_TQ]; i++) {
+            for (int64_t head = 0; head < desc->dims[ATTENTION_DIM_HQ]; head++) {
+                forward_row(desc, buffers,
+                            query_at(desc, buffers[ATTENTION_DOCUMENTS], buffers[ATTENTION_LENGTHS], b, i, head));
+            }
+        }
+    }
+    return STRAIT_OK;
+}
+
+/* Documents of about 7 tokens; variant 1: every token its own, so that each query sees one key. */
+static void fill_documents(const strait_op_desc *desc, int variant, strait_check_random *random, int32_t *documents)
+{
+    int64_t tk = desc->dims[ATTENTION_DIM_TK];
+    for (int64_t i = 0; documents && i < desc->dims[ATTENTION_DIM_B] * tk; i++) {
+        bool next = i % tk != 0 && (variant == 1 || strait_check_below(random, 7) == 0);
+        documents[i] = i % tk == 0 ? 0 : documents[i - 1] + next;
+    }
+}
+
+/* Lengths anywhere in [TQ, TK]. Keys and values past the length are NaN: no term may be made of them. */
+static strait_status attention_prepare(const strait_op_desc *desc, const strait_check_case *shape,
+                                       strait_check_random *random, void *const *buffers)
+{
+    int32_t *lengths = buffers[ATTENTION_LENGTHS];
+    int64_t tq = desc->dims[ATTENTION_DIM_TQ];
+    int64_t tk = desc->dims[ATTENTION_DIM_TK];
+    int64_t width = desc->dims[ATTENTION_DIM_HKV] * desc->dims[ATTENTION_DIM_D];
+    fill_documents(desc, shape->variant, random, buffers[ATTENTION_DOCUMENTS]);
+    for (int64_t b = 0; lengths && b < desc->dims[ATTENTION_DIM_B]; b++) {
+        lengths[b] = (int32_t)(tq + strait_check_below(random, tk - tq + 1));
+        for (int64_t i = (b * tk + lengths[b]) * width; i < (b + 1) * tk * width; i++) {
+            ((float *)buffers[ATTENTION_K])[i] = NAN;
+            ((float *)buffers[ATTENTION_V])[i] = NAN;
+        }
+    }
+    return STRAIT_OK;
+}
+
+/*
+ * A score is a chain over D whose error, after scaling by 1/sqrt(D), is about half an ulp of a few units times sqrt(D):
+ * it moves p by that much relatively. The output is an average over keys of values with these errors plus a chain of up
+ * to T terms.
+ */
+static double attention_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    return 8.0 + 4.0 * sqrt((double)desc->dims[ATTENTION_DIM_D]) + sqrt((double)desc->dims[ATTENTION_DIM_TK]);
+}
+
+enum {
+    NO_LENGTHS = 1U << ATTENTION_LENGTHS,
+    PLAIN = 1U << ATTENTION_LENGTHS | 1U << ATTENTION_DOCUMENTS,
+    NO_DOCUMENTS = 1U << ATTENTION_DOCUMENTS,
+    PLAIN_BWD = 1U << ATTENTION_BWD_DOCUMENTS
+};
+
+#define ATTENTION_ROLES(documents)                                                                                   \
+    {                                                                                                                \
+        {STRAIT_CHECK_VALUE, ATTENTION_Q}, {STRAIT_CHECK_VALUE, ATTENTION_K}, {STRAIT_CHECK_VALUE, ATTENTION_V},     \
+            {STRAIT_CHECK_VALUE, ATTENTION_O}, {STRAIT_CHECK_VALUE, ATTENTION_M}, {STRAIT_CHECK_VALUE, ATTENTION_R}, \
+            {STRAIT_CHECK_COTANGENT, ATTENTION_O}, {documents, ATTENTION_DOCUMENTS},                                 \
+            {STRAIT_CHECK_GRADIENT, ATTENTION_Q}, {STRAIT_CHECK_GRADIENT, ATTENTION_K},                              \
+            {STRAIT_CHECK_GRADIENT, ATTENTION_V},                                                                    \
+    }
+
+/* dims: B, TQ, TK, HQ, HKV, D, window */
+static const strait_check_gradient attention_gradients[] = {
+    {.forward = {.dims = {2, 5, 5, 4, 2, 3, 0}, .scalars = {0.57735026F}, .absent = PLAIN},
+     .backward = STRAIT_OP_ATTENTION_BWD,
+     .backward_dims = {2, 5, 5, 4, 2, 3, 0},
+     .unused_outputs = 1U << ATTENTION_M | 1U << ATTENTION_R,
+     .roles = ATTENTION_ROLES(STRAIT_CHECK_NONE)},
+    {.forward = {.dims = {1, 9, 9, 2, 1, 4, 3}, .scalars = {0.5F}, .absent = NO_LENGTHS},
+     .backward = STRAIT_OP_ATTENTION_BWD,
+     .backward_dims = {1, 9, 9, 2, 1, 4, 3},
+     .unused_outputs = 1U << ATTENTION_M | 1U << ATTENTION_R,
+     .roles = ATTENTION_ROLES(STRAIT_CHECK_VALUE)},
+    STRAIT_CHECK_END_GRADIENTS,
+};
+
+const strait_op_check strait_op_check_attention = {
+    .op = STRAIT_OP_ATTENTION,
+    .cases =
+        (const strait_check_case[]){
+            {.dims = {1, 1, 1, 1, 1, 2, 0}, .scalars = {1.0F}, .absent = PLAIN},
+            {.dims = {2, 7, 7, 4, 2, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN},
+            {.dims = {1, 9, 9, 3, 3, 16, 4}, .scalars = {0.25F}, .absent = NO_LENGTHS},
+            {.dims = {2, 6, 6, 2, 1, 8, 0}, .scalars = {0.35355338F}, .absent = NO_LENGTHS, .variant = 1},
+            {.dims = {2, 5, 5, 2, 2, 10, 1}, .scalars = {0.31622776F}, .absent = PLAIN},
+            {.dims = {1, 33, 33, 4, 1, 64, 0}, .scalars = {0.125F}, .absent = PLAIN},
+            {.dims = {1, 70, 70, 5, 1, 34, 0}, .scalars = {0.17149858F}, .absent = NO_LENGTHS},
+            {.dims = {1, 131, 131, 2, 2, 12, 65}, .scalars = {0.28867513F}, .absent = PLAIN},
+            {.dims = {3, 1, 19, 4, 2, 18, 0}, .scalars = {0.23570226F}, .absent = NO_DOCUMENTS},
+            {.dims = {2, 3, 130, 6, 2, 32, 0}, .scalars = {0.17677669F}, .absent = NO_DOCUMENTS},
+            {.dims = {2, 4, 11, 2, 1, 130, 5}, .scalars = {0.0877058F}},
+            {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN, .bench = true},
+            {.dims = {8, 1, 2048, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = NO_DOCUMENTS, .bench = true},
+            STRAIT_CHECK_END,
+        },
+    .exact = attention_exact,
+    .prepare = attention_prepare,
+    .tolerance = attention_tolerance,
+    .gradients = attention_gradients,
+};
+
+/* Adds one query row's terms to its own gradient and to those of the keys and values it sees. */
+static void backward_row(const strait_op_desc *desc, void *const *buffers, query_row row)
+{
+    int64_t d = desc->dims[ATTENTION_DIM_D];
+    float scale = desc->scalars[ATTENTION_SCALAR_SCALE];
+    const float *q = (const float *)buffers[ATTENTION_BWD_Q] + row.stat * d;
+    const float *k = (const float *)buffers[ATTENTION_BWD_K] + row.first_key;
+    const float *v = (const float *)buffers[ATTENTION_BWD_V] + row.first_key;
+    const float *dout = (const float *)buffers[ATTENTION_BWD_DO] + row.stat * d;
+    float m = ((const float *)buffers[ATTENTION_BWD_M])[row.stat];
+    float r = ((const float *)buffers[ATTENTION_BWD_R])[row.stat];
+    float *dq = (float *)buffers[ATTENTION_BWD_DQ] + row.stat * d;
+    float *dk = (float *)buffers[ATTENTION_BWD_DK] + row.first_key;
+    float *dv = (float *)buffers[ATTENTION_BWD_DV] + row.first_key;
+    float delta = strait_exact_dot(dout, (const float *)buffers[ATTENTION_BWD_O] + row.stat * d, d);
+    for (int64_t i = 0; i < d; i++) dq[i] = 0.0F;
+    for (int64_t j = 0; j <= row.position; j++) {
+        if (!sees(desc, &row, j)) continue;
+        int64_t key = j * row.key_stride;
+        float p = probability(strait_exact_chain(q, 1, k + key, 1, d), m, scale) * r;
+        float ds = p * (strait_exact_chain(dout, 1, v + key, 1, d) - delta);
+        for (int64_t i = 0; i < d; i++) {
+            dq[i] = fmaf(ds, k[key + i], dq[i]);
+            dk[key + i] = fmaf(ds, q[i], dk[key + i]);
+            dv[key + i] = fmaf(p, dout[i], dv[key + i]);
+        }
+    }
+    for (int64_t i = 0; i < d; i++) dq[i] = strait_exact_round(desc->dtype, dq[i] * scale);
+}
+
+/* Heads of a group outside, queries inside: the order in which the one accumulator of a key takes its terms. */
+static strait_status attention_bwd_exact(const strait_op_desc *desc, void *const *buffers)
+{
+    const int64_t *dims = desc->dims;
+    int64_t keys = dims[ATTENTION_DIM_B] * dims[ATTENTION_DIM_TK] * dims[ATTENTION_DIM_HKV] * dims[ATTENTION_DIM_D];
+    float *dk = buffers[ATTENTION_BWD_DK];
+    float *dv = buffers[ATTENTION_BWD_DV];
+    for (int64_t i = 0; i < keys; i++) dk[i] = dv[i] = 0.0F;
+    for (int64_t b = 0; b < dims[ATTENTION_DIM_B]; b++) {
+        for (int64_t head = 0; head < dims[ATTENTION_DIM_HQ]; head++) {
+            for (int64_t i = 0; i < dims[ATTENTION_DIM_TQ]; i++) {
+                backward_row(desc, buffers, query_at(desc, buffers[ATTENTION_BWD_DOCUMENTS], NULL, b, i, head));
+            }
+        }
+    }
+    for (int64_t i = 0; i < keys; i++) {
+        dk[i] = strait_exact_round(desc->dtype, dk[i] * desc->scalars[ATTENTION_SCALAR_SCALE]);
+        dv[i] = strait_exact_round(desc->dtype, dv[i]);
+    }
+    return STRAIT_OK;
+}
+
+/* The output and the statistics are those of the forward op. */
+static strait_status attention_bwd_prepare(const strait_op_desc *desc, const strait_check_case *shape,
+                                           strait_check_random *random, void *const *buffers)
+{
+    fill_documents(desc, shape->variant, random, buffers[ATTENTION_BWD_DOCUMENTS]);
+    void *forward[ATTENTION_BUFFERS] = {
+        [ATTENTION_Q] = buffers[ATTENTION_BWD_Q], [ATTENTION_K] = buffers[ATTENTION_BWD_K],
+        [ATTENTION_V] = buffers[ATTENTION_BWD_V], [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
+        [ATTENTION_O] = buffers[ATTENTION_BWD_O], [ATTENTION_M] = buffers[ATTENTION_BWD_M],
+        [ATTENTION_R] = buffers[ATTENTION_BWD_R],
+    };
+    return attention_exact(desc, forward);
+}
+
+/* The relative error of P as above enters linearly; dP - D cancels at most a few units; sums over T and the group. */
+static double attention_bwd_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    double group = (double)desc->dims[ATTENTION_DIM_HQ] / (double)desc->dims[ATTENTION_DIM_HKV];
+    return 16.0 + 8.0 * sqrt((double)desc->dims[ATTENTION_DIM_D]) +
+           2.0 * sqrt(group * (double)desc->dims[ATTENTION_DIM_TK]);
+}
+
+const strait_op_check strait_op_check_attention_bwd = {
+    .op = STRAIT_OP_ATTENTION_BWD,
+    .cases =
+        (const strait_check_case[]){
+            {.dims = {1, 1, 1, 1, 1, 2, 0}, .scalars = {1.0F}, .absent = PLAIN_BWD},
+            {.dims = {2, 7, 7, 4, 2, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN_BWD},
+            {.dims = {1, 9, 9, 3, 3, 16, 4}, .scalars = {0.25F}},
+            {.dims = {2, 6, 6, 2, 1, 8, 0}, .scalars = {0.35355338F}, .variant = 1},
+            {.dims = {2, 5, 5, 2, 2, 10, 1}, .scalars = {0.31622776F}, .absent = PLAIN_BWD},
+            {.dims = {1, 33, 33, 4, 1, 64, 0}, .scalars = {0.125F}, .absent = PLAIN_BWD},
+            {.dims = {1, 70, 70, 5, 1, 34, 0}, .scalars = {0.17149858F}},
+            {.dims = {1, 131, 131, 2, 2, 12, 65}, .scalars = {0.28867513F}, .absent = PLAIN_BWD},
+            {.dims = {2, 11, 11, 6, 2, 130, 0}, .scalars = {0.0877058F}, .absent = PLAIN_BWD},
+            {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN_BWD, .bench = true},
+            STRAIT_CHECK_END,
+        },
+    .exact = attention_bwd_exact,
+    .prepare = attention_bwd_prepare,
+    .tolerance = attention_bwd_tolerance,
+    .least_scale = 1.0, /* where a query sees one key, dP and D are equal but for rounding */
+};

@@ -1,10 +1,28 @@
-# A short way to the release build; CMakeLists.txt is where the build is described.
+# A short way to the release build; CMakeLists.txt is where the build is described, CMakePresets.json names its variants.
 BUILD ?= build
+FUZZ_SECONDS ?= 600
+JOBS ?= $(shell nproc)
 all:
 	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS) >/dev/null
-	@cmake --build $(BUILD) --parallel $(shell nproc) -- --no-print-directory
+	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory
+# Everything that must hold; see docs/testing.md.
+test:
+	./test.sh
+# Each fuzz target for ten minutes.
+fuzz:
+	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz
+tidy: all
+	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k)\.c$$' | \
+	  xargs -P $(JOBS) -n 8 clang-tidy-14 --quiet -p $(BUILD)
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+# Exchange with transformers 4.57 and 5.x (6 GB of Python packages), and the speed of PyTorch on this machine.
+interop: all
+	tools/interop.sh
+peers: all
+	bench/peers/run.sh
 clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all clean install
+.PHONY: all test fuzz tidy format interop peers clean install

@@ -83,7 +83,7 @@ step "5/5 Training: $config into $run"
 settings=()
 if [ -n "$own" ]; then
     settings+=(--out "$run" --set "tokenizer=$folder/tokenizer" --set "data.train=$folder/data/text_train")
-    [ -f "$folder/data/text_validation.idx" ] && settings+=(--set "data.validation=$folder/data/text_validation")
+    [ -f "$folder/data/text_val.idx" ] && settings+=(--set "data.validation=$folder/data/text_val")
 fi
 [ -d "$run" ] && settings+=(--resume)
 "$strait" train "$config" "${settings[@]+"${settings[@]}"}" || exit 1

@@ -1,0 +1,60 @@
+/* strait trace: what a model computes, for comparison with another stack. */
+#include "cli.h"
+
+#include <strait/trace.h>
+
+#include <stdlib.h>
+
+/* "0.9,0.999" */
+static bool parse_betas(const char *text, double *beta1, double *beta2)
+{
+    char *end;
+    *beta1 = strtod(text, &end);
+    if (end == text || *end != ',') return false;
+    text = end + 1;
+    *beta2 = strtod(text, &end);
+    return end != text && *end == '\0' && *beta1 > 0 && *beta1 < 1 && *beta2 > 0 && *beta2 < 1;
+}
+
+int cmd_trace(int argc, char **argv)
+{
+    strait_trace_options o = {0};
+    bool activations = false;
+    bool grads = false;
+    const char *betas = NULL;
+    const cli_option options[] = {
+        {"--tokens", CLI_STRING, &o.tokens, "IDS.json", "equally long arrays of token ids (required)"},
+        {"--out", CLI_STRING, &o.out, "FILE", "safetensors file to write (required)"},
+        {"--activations", CLI_FLAG, &activations, NULL, "also the residual stream after each layer"},
+        {"--grads", CLI_FLAG, &grads, NULL, "also the gradient of every parameter"},
+        {"--steps", CLI_INT, &o.steps, "N", "also N AdamW steps on this batch: losses and parameters"},
+        {"--lr", CLI_DOUBLE, &o.lr, "X", "constant learning rate (1e-3)"},
+        {"--betas", CLI_STRING, &betas, "A,B", "AdamW's betas (0.9,0.999)"},
+        {"--eps", CLI_DOUBLE, &o.eps, "E", "AdamW's epsilon (1e-8)"},
+        {"--weight-decay", CLI_DOUBLE, &o.weight_decay, "W", "decay of matrices (0)"},
+        {"--clip", CLI_DOUBLE, &o.clip, "C", "global gradient norm (none)"},
+        {"--numerics", CLI_STRING, &o.numerics, "NAME", "exact (default) or fast"},
+        {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 (default) or bf16 storage"},
+        {"--device", CLI_STRING, &o.device, "NAME", "cpu (default)"},
+        {"--recompute", CLI_STRING, &o.recompute, "NAME", "none (default), light or full"},
+        {"--threads", CLI_INT, &o.threads, "N", "0 = all (default)"},
+        {"--micro-batch", CLI_INT, &o.micro_batch, "N", "rows at a time (chosen)"},
+        {"--shards", CLI_INT, &o.shards, "N", "groups of rows whose gradients are added as a tree (1)"},
+        {0},
+    };
+    int positional = 0;
+    const char *usage = "strait trace MODEL --tokens IDS.json --out FILE.safetensors [options]\n"
+                        "Writes logits, loss and, where asked, activations, gradients and optimizer steps of MODEL.";
+    int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
+    if (code >= 0) return code;
+    if (positional < 1) return cli_usage("trace", "no MODEL given: a model directory, a checkpoint or a run");
+    if (betas && !parse_betas(betas, &o.beta1, &o.beta2)) {
+        return cli_usage("trace", "--betas %s: two numbers in (0, 1) with a comma between them", betas);
+    }
+    o.activations = activations;
+    o.grads = grads;
+    o.events = cli_events();
+    strait_status status = strait_trace(&o);
+    cli_progress_end();
+    return status == STRAIT_OK ? CLI_OK : cli_fail("trace", status);
+}

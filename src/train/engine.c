@@ -1,0 +1,458 @@
+/* The engine: planning, allocation, and its flat buffers. Steps are in engine_step.c. */
+#include "train/engine.h"
+
+#include "graph/backward.h"
+#include "train/engine_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- planning ---- */
+
+void engine__shard_range(const strait_engine *engine, int64_t index, int64_t *out_first, int64_t *out_end)
+{
+    int64_t n = engine->options.sequences;
+    int64_t shards = engine->options.shards;
+    *out_first = index * n / shards;
+    *out_end = (index + 1) * n / shards;
+}
+
+static int64_t largest_shard(const strait_engine_options *options)
+{
+    return (options->sequences + options->shards - 1) / options->shards;
+}
+
+static strait_status check_options(strait_engine_options *o)
+{
+    if (o->length < 1 || o->sequences < 1) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%lld sequences of %lld tokens: at least one of one is needed",
+                           (long long)o->sequences, (long long)o->length);
+    }
+    if (o->length > o->model.max_position_embeddings) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE,
+                           "sequence length %lld is more than the model's max_position_embeddings %lld",
+                           (long long)o->length, (long long)o->model.max_position_embeddings);
+    }
+    if (o->shards < 1 || o->shards > o->sequences) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "batch.shards is %lld: 1 to %lld (batch.sequences) are possible",
+                           (long long)o->shards, (long long)o->sequences);
+    }
+    int64_t tokens;
+    if (!strait_mul_i64(o->sequences, o->length, &tokens) || tokens > INT32_MAX) {
+        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "a step of %lld x %lld tokens is too large: 2^31 - 1 at most",
+                           (long long)o->sequences, (long long)o->length);
+    }
+    int64_t most = largest_shard(o);
+    if (o->micro_batch == 0) o->micro_batch = o->length >= 1024 ? 1 : 1024 / o->length;
+    if (o->micro_batch > most) o->micro_batch = most;
+    return STRAIT_OK;
+}
+
+static strait_status build_program(strait_engine *engine, int64_t batch, bool differentiate, strait_program *out)
+{
+    const strait_engine_options *o = &engine->options;
+    strait_build build = {.mode = STRAIT_BUILD_TRAIN,
+                          .batch = batch,
+                          .length = o->length,
+                          .table_rows = o->length,
+                          .embedding_rows = engine->embedding_rows,
+                          .documents = o->documents};
+    strait_graph graph;
+    strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
+    strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);
+    if (status == STRAIT_OK && differentiate) status = strait_graph_differentiate(&graph, o->recompute);
+    if (status != STRAIT_OK) {
+        strait_graph_fini(&graph);
+        return status;
+    }
+    STRAIT_TRY(strait_program_create(&graph, engine->device, out));
+    if (out->graph.arena_bytes > engine->arena_bytes) engine->arena_bytes = out->graph.arena_bytes;
+    if (out->graph.inputs.bytes > engine->input_bytes) engine->input_bytes = out->graph.inputs.bytes;
+    if (out->workspace_bytes > engine->workspace_bytes) engine->workspace_bytes = out->workspace_bytes;
+    return STRAIT_OK;
+}
+
+static strait_status ensure_train_program(strait_engine *engine, int64_t batch)
+{
+    for (int i = 0; i < engine->train_count; i++) {
+        if (engine->train[i].batch == batch) return STRAIT_OK;
+    }
+    if (engine->train_count == ENGINE_MAX_PROGRAMS) {
+        return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "more than %d sizes of micro-batch", ENGINE_MAX_PROGRAMS);
+    }
+    engine_program *slot = &engine->train[engine->train_count];
+    STRAIT_TRY(build_program(engine, batch, true, &slot->program));
+    slot->batch = batch;
+    engine->train_count++;
+    return STRAIT_OK;
+}
+
+/* Every size of micro-batch that a step has: full ones, and the rest of each size of shard. */
+static strait_status build_train_programs(strait_engine *engine)
+{
+    int64_t micro = engine->options.micro_batch;
+    for (int64_t shard = 0; shard < engine->options.shards; shard++) {
+        int64_t first;
+        int64_t end;
+        engine__shard_range(engine, shard, &first, &end);
+        if (end - first >= micro) STRAIT_TRY(ensure_train_program(engine, micro));
+        if ((end - first) % micro != 0) STRAIT_TRY(ensure_train_program(engine, (end - first) % micro));
+    }
+    return STRAIT_OK;
+}
+
+strait_op_desc engine__norm_desc(const strait_engine *engine)
+{
+    return (strait_op_desc){.struct_size = sizeof(strait_op_desc),
+                            .op = STRAIT_OP_GRAD_NORM,
+                            .dtype = engine->options.dtype,
+                            .numerics = engine->options.numerics,
+                            .dims = {engine->params.count, engine->params.padded}};
+}
+
+strait_op_desc engine__adamw_desc(const strait_engine *engine)
+{
+    strait_op_desc desc = engine__norm_desc(engine);
+    desc.op = STRAIT_OP_ADAMW;
+    return desc;
+}
+
+strait_op_desc engine__fold_desc(const strait_engine *engine)
+{
+    strait_op_desc desc = engine__norm_desc(engine);
+    desc.op = STRAIT_OP_EMBEDDING_FOLD;
+    desc.dims[EMBEDDING_FOLD_DIM_R] = engine->embedding_rows;
+    desc.dims[EMBEDDING_FOLD_DIM_V] = engine->options.model.vocab_size;
+    desc.dims[EMBEDDING_FOLD_DIM_H] = engine->options.model.hidden_size;
+    return desc;
+}
+
+static strait_status resolve_update(strait_engine *engine)
+{
+    strait_op_desc descs[] = {engine__norm_desc(engine), engine__adamw_desc(engine), engine__fold_desc(engine)};
+    for (size_t i = 0; i < sizeof descs / sizeof descs[0]; i++) {
+        strait_op_info info;
+        STRAIT_TRY(strait_op_query(engine->device, &descs[i], &info));
+        if (!info.supported) {
+            return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s cannot run %s: %s",
+                               strait_device_get_props(engine->device)->name, strait_op_name(descs[i].op),
+                               info.reason ? info.reason : "no reason given");
+        }
+        if (info.workspace_bytes > engine->workspace_bytes) engine->workspace_bytes = info.workspace_bytes;
+    }
+    return STRAIT_OK;
+}
+
+static int64_t align256(int64_t bytes)
+{
+    return (bytes + 255) / 256 * 256;
+}
+
+static void count_bytes(strait_engine *engine)
+{
+    const strait_engine_options *o = &engine->options;
+    int64_t flat = engine->params.padded * (int64_t)sizeof(float);
+    int64_t *bytes = engine->bytes;
+    bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
+    bytes[STRAIT_TAG_WEIGHTS] = bf16 ? flat / 2 : flat;
+    bytes[STRAIT_TAG_OPTIMIZER] = bf16 ? flat : 0;
+    if (!o->forward_only) {
+        bytes[STRAIT_TAG_OPTIMIZER] += 2 * flat;
+        bytes[STRAIT_TAG_GRADIENTS] = engine->grad_buffers * flat;
+    }
+    int64_t table = align256(engine->params.count * 2 * (int64_t)sizeof(int64_t));
+    engine->adamw_table_offset = table;
+    engine->sums_offset = table + align256(engine->params.count * 3 * (int64_t)sizeof(int64_t));
+    engine->rows_offset = engine->sums_offset + align256(engine->params.count * (int64_t)sizeof(float));
+    int64_t tables = engine->rows_offset + align256(engine->embedding_rows * (int64_t)sizeof(int32_t));
+    bytes[STRAIT_TAG_ACTIVATIONS] = engine->arena_bytes;
+    bytes[STRAIT_TAG_WORKSPACE] = engine->workspace_bytes + engine->state.bytes + (o->forward_only ? 0 : tables);
+    bytes[STRAIT_TAG_DATA] = engine->input_bytes;
+}
+
+static strait_status plan_engine(strait_engine *engine)
+{
+    strait_engine_options *o = &engine->options;
+    STRAIT_TRY(check_options(o));
+    STRAIT_TRY(strait_architecture_of(&o->model)->params(&o->model, &engine->params));
+    STRAIT_TRY(strait_params_finish(&engine->params));
+    if (o->model.tie_word_embeddings && !o->forward_only) {
+        int64_t tokens = largest_shard(o) * o->length;
+        engine->embedding_rows = tokens < o->model.vocab_size ? tokens : o->model.vocab_size;
+    }
+    engine->grad_buffers = 1;
+    while ((int64_t)1 << engine->grad_buffers <= o->shards) engine->grad_buffers++;
+
+    STRAIT_TRY(build_program(engine, o->micro_batch, false, &engine->eval));
+    if (!o->forward_only) {
+        STRAIT_TRY(build_train_programs(engine));
+        STRAIT_TRY(resolve_update(engine));
+    }
+    count_bytes(engine);
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_create(strait_device *device, const strait_engine_options *options, strait_engine **out)
+{
+    strait_engine *engine;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *engine, &engine));
+    engine->device = device;
+    engine->options = *options;
+    strait_status status = plan_engine(engine);
+    if (status == STRAIT_OK) status = strait_queue_create(device, &engine->queue);
+    if (status != STRAIT_OK) {
+        strait_engine_destroy(engine);
+        return status;
+    }
+    *out = engine;
+    return STRAIT_OK;
+}
+
+void strait_engine_destroy(strait_engine *engine)
+{
+    if (!engine) return;
+    if (engine->compute != engine->master) strait_memory_destroy(engine->compute);
+    strait_memory_destroy(engine->master);
+    strait_memory_destroy(engine->m);
+    strait_memory_destroy(engine->v);
+    for (int i = 0; i < ENGINE_MAX_GRAD_BUFFERS; i++) strait_memory_destroy(engine->grads[i]);
+    strait_memory_destroy(engine->arena);
+    strait_memory_destroy(engine->inputs);
+    strait_memory_destroy(engine->state_memory);
+    strait_memory_destroy(engine->workspace);
+    strait_memory_destroy(engine->tables);
+    strait_queue_destroy(engine->queue);
+    for (int i = 0; i < engine->train_count; i++) strait_program_fini(&engine->train[i].program);
+    strait_program_fini(&engine->eval);
+    strait_layout_fini(&engine->state);
+    strait_params_fini(&engine->params);
+    strait_free(engine->staging);
+    strait_free(engine->slot_of);
+    strait_free(engine->slot_ids);
+    strait_free(engine);
+}
+
+/* ---- memory ---- */
+
+int64_t strait_engine_bytes(const strait_engine *engine, strait_tag tag)
+{
+    return engine->bytes[tag];
+}
+
+static int64_t total_bytes(const strait_engine *engine)
+{
+    int64_t total = 0;
+    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) total += engine->bytes[tag];
+    return total;
+}
+
+strait_status strait_engine_memory_table(const strait_engine *engine, strait_buffer *out)
+{
+    static const char *const recompute_names[] = {"none", "light", "full"};
+    const strait_engine_options *o = &engine->options;
+    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) {
+        if (engine->bytes[tag] == 0) continue;
+        STRAIT_TRY(strait_buffer_printf(out, "%-12s %12.1f MiB\n", strait_tag_name((strait_tag)tag),
+                                        (double)engine->bytes[tag] / 1048576.0));
+    }
+    STRAIT_TRY(strait_buffer_printf(out, "%-12s %12.1f MiB", "total", (double)total_bytes(engine) / 1048576.0));
+    int64_t available = 0;
+    int64_t total = 0;
+    STRAIT_TRY(strait_device_memory(engine->device, &available, &total));
+    if (total > 0) STRAIT_TRY(strait_buffer_printf(out, " of %.1f MiB free", (double)available / 1048576.0));
+    return strait_buffer_printf(out, "\n(%lld parameters, micro-batches of %lld x %lld tokens, recompute %s)\n",
+                                (long long)engine->params.elements, (long long)o->micro_batch, (long long)o->length,
+                                recompute_names[o->recompute]);
+}
+
+/* What would be needed at the least: the smallest micro-batch and everything recomputed. */
+static strait_status least_bytes(const strait_engine *engine, int64_t *out)
+{
+    strait_engine_options least = engine->options;
+    strait_engine *other;
+    least.micro_batch = 1;
+    least.recompute = STRAIT_RECOMPUTE_FULL;
+    STRAIT_TRY(strait_engine_create(engine->device, &least, &other));
+    *out = total_bytes(other);
+    strait_engine_destroy(other);
+    return STRAIT_OK;
+}
+
+static strait_status refuse_if_too_large(const strait_engine *engine)
+{
+    int64_t available = 0;
+    int64_t total = 0;
+    STRAIT_TRY(strait_device_memory(engine->device, &available, &total));
+    if (total == 0 || total_bytes(engine) <= available) return STRAIT_OK;
+
+    strait_buffer table = {0};
+    int64_t least = 0;
+    strait_status status = strait_engine_memory_table(engine, &table);
+    if (status == STRAIT_OK) status = least_bytes(engine, &least);
+    if (status == STRAIT_OK && least <= available) {
+        status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
+                             "the run does not fit in memory:\n%sIt would fit with memory.recompute: full and "
+                             "batch.micro_batch: 1 (%.1f MiB).",
+                             table.bytes, (double)least / 1048576.0);
+    } else if (status == STRAIT_OK) {
+        status =
+            STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
+                        "the run does not fit in memory:\n%sEven with memory.recompute: full and batch.micro_batch: 1 "
+                        "it needs %.1f MiB: take a smaller model, a shorter sequence or a larger machine.",
+                        table.bytes, (double)least / 1048576.0);
+    }
+    strait_buffer_fini(&table);
+    return status;
+}
+
+static strait_status fill_tables(strait_engine *engine)
+{
+    const strait_params *params = &engine->params;
+    int64_t *table;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->count * 3, sizeof *table, &table));
+    for (int32_t p = 0; p < params->count; p++) {
+        table[2 * p] = params->items[p].offset;
+        table[2 * p + 1] = params->items[p].elements;
+    }
+    strait_slice to = {.memory = engine->tables};
+    strait_status status =
+        strait_copy_to_device(engine->queue, to, table, (int64_t)params->count * 2 * (int64_t)sizeof *table);
+    for (int32_t p = 0; p < params->count; p++) {
+        table[3 * p] = params->items[p].offset;
+        table[3 * p + 1] = params->items[p].elements;
+        table[3 * p + 2] = params->items[p].rank >= 2;
+    }
+    to.offset = engine->adamw_table_offset;
+    if (status == STRAIT_OK) {
+        status = strait_copy_to_device(engine->queue, to, table, (int64_t)params->count * 3 * (int64_t)sizeof *table);
+    }
+    strait_free(table);
+    return status;
+}
+
+/* Device memory that starts as zeros: the gaps between tensors are added and saved like the rest. */
+static strait_status zeroed(strait_engine *engine, strait_tag tag, int64_t bytes, strait_memory **out)
+{
+    STRAIT_TRY(strait_memory_create(engine->device, tag, bytes, out));
+    return strait_fill(engine->queue, (strait_slice){.memory = *out}, 0, bytes);
+}
+
+static strait_status allocate_for_training(strait_engine *engine)
+{
+    int64_t flat = engine->params.padded * (int64_t)sizeof(float);
+    STRAIT_TRY(zeroed(engine, STRAIT_TAG_OPTIMIZER, flat, &engine->m));
+    STRAIT_TRY(zeroed(engine, STRAIT_TAG_OPTIMIZER, flat, &engine->v));
+    for (int i = 0; i < engine->grad_buffers; i++) {
+        STRAIT_TRY(zeroed(engine, STRAIT_TAG_GRADIENTS, flat, &engine->grads[i]));
+    }
+    int64_t tables = engine->rows_offset + align256(engine->embedding_rows * (int64_t)sizeof(int32_t));
+    STRAIT_TRY(zeroed(engine, STRAIT_TAG_WORKSPACE, tables, &engine->tables));
+    STRAIT_TRY(fill_tables(engine));
+    if (engine->embedding_rows == 0) return STRAIT_OK;
+    size_t vocabulary = (size_t)engine->options.model.vocab_size;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, vocabulary, sizeof *engine->slot_of, &engine->slot_of));
+    STRAIT_TRY(
+        strait_alloc(STRAIT_TAG_DATA, (size_t)engine->embedding_rows, sizeof *engine->slot_ids, &engine->slot_ids));
+    memset(engine->slot_of, 0xff, vocabulary * sizeof *engine->slot_of);
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_allocate(strait_engine *engine)
+{
+    const strait_engine_options *o = &engine->options;
+    STRAIT_TRY(refuse_if_too_large(engine));
+    int64_t flat = engine->params.padded * (int64_t)sizeof(float);
+    bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
+    STRAIT_TRY(zeroed(engine, bf16 ? STRAIT_TAG_OPTIMIZER : STRAIT_TAG_WEIGHTS, flat, &engine->master));
+    engine->compute = engine->master;
+    if (bf16) {
+        engine->compute = NULL;
+        STRAIT_TRY(zeroed(engine, STRAIT_TAG_WEIGHTS, flat / 2, &engine->compute));
+    }
+    STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_ACTIVATIONS, engine->arena_bytes, &engine->arena));
+    STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_DATA, engine->input_bytes, &engine->inputs));
+    STRAIT_TRY(zeroed(engine, STRAIT_TAG_WORKSPACE, engine->state.bytes, &engine->state_memory));
+    STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, engine->workspace_bytes, &engine->workspace));
+    size_t staging = (size_t)(o->micro_batch * o->length);
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, staging, sizeof *engine->staging, &engine->staging));
+    if (!o->forward_only) STRAIT_TRY(allocate_for_training(engine));
+
+    float *table;
+    int64_t offset;
+    int64_t table_bytes = o->length * o->model.head_dim * (int64_t)sizeof(float);
+    STRAIT_TRY(strait_layout_place(&engine->state, "rope", table_bytes, &offset));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)table_bytes, 1, &table));
+    strait_architecture_of(&o->model)->rope_table(&o->model, o->length, table);
+    strait_status status = strait_copy_to_device(
+        engine->queue, (strait_slice){.memory = engine->state_memory, .offset = offset}, table, table_bytes);
+    strait_free(table);
+    return status;
+}
+
+/* ---- flat buffers ---- */
+
+const strait_params *strait_engine_params(const strait_engine *engine)
+{
+    return &engine->params;
+}
+
+const strait_engine_options *strait_engine_get_options(const strait_engine *engine)
+{
+    return &engine->options;
+}
+
+static strait_memory *state_memory(const strait_engine *engine, strait_engine_state which)
+{
+    switch (which) {
+    case STRAIT_ENGINE_M: return engine->m;
+    case STRAIT_ENGINE_V: return engine->v;
+    case STRAIT_ENGINE_GRADS: return engine->grads[0];
+    default: return engine->master;
+    }
+}
+
+static strait_status write_compute_copy(strait_engine *engine, const float *host)
+{
+    size_t count = (size_t)engine->params.padded;
+    uint16_t *narrow;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count, sizeof *narrow, &narrow));
+    for (size_t i = 0; i < count; i++) narrow[i] = strait_bf16_from_f32(host[i]);
+    strait_status status = strait_copy_to_device(engine->queue, (strait_slice){.memory = engine->compute}, narrow,
+                                                 (int64_t)(count * sizeof *narrow));
+    strait_free(narrow);
+    return status;
+}
+
+strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, const float *host)
+{
+    strait_slice to = {.memory = state_memory(engine, which)};
+    int64_t bytes = engine->params.padded * (int64_t)sizeof *host;
+    STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, bytes));
+    if (which == STRAIT_ENGINE_WEIGHTS && engine->compute != engine->master) {
+        STRAIT_TRY(write_compute_copy(engine, host));
+    }
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host)
+{
+    return strait_engine_read_part(engine, which, 0, engine->params.padded, host);
+}
+
+strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
+                                      float *host)
+{
+    strait_slice from = {.memory = state_memory(engine, which), .offset = offset * (int64_t)sizeof *host};
+    return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);
+}
+
+double strait_engine_step_flops(const strait_engine *engine, bool full_attention)
+{
+    const strait_engine_options *o = &engine->options;
+    const strait_architecture *architecture = strait_architecture_of(&o->model);
+    double attention = architecture->attention_flops(&o->model, o->length);
+    if (full_attention) attention *= 2.0 * (double)o->length / ((double)o->length + 1);
+    /* Backward is twice the forward pass: one product for each operand. */
+    double per_token = 3 * (architecture->weight_flops(&o->model) + attention);
+    return per_token * (double)(o->sequences * o->length);
+}

@@ -1,0 +1,99 @@
+/*
+ * The engine: one model on one device, with gradients and optimizer, that takes steps. It knows batches of token ids
+ * and nothing of text, files, schedules or runs.
+ *
+ * Create plans everything and allocates nothing; strait_engine_memory_table says what it would need; allocate gets it.
+ * After that a step allocates nothing. One thread.
+ */
+#ifndef STRAIT_TRAIN_ENGINE_H
+#define STRAIT_TRAIN_ENGINE_H
+
+#include "base/buffer.h"
+#include "device/device.h"
+#include "graph/graph.h"
+#include "model/model.h"
+#include "optim/adamw.h"
+
+typedef struct strait_engine strait_engine;
+
+typedef struct strait_engine_options {
+    strait_model_config model;
+    strait_dtype dtype; /* storage */
+    strait_numerics numerics;
+    strait_recompute recompute;
+    int64_t length;      /* T */
+    int64_t sequences;   /* per step */
+    int64_t micro_batch; /* sequences; 0 = chosen so that a micro-batch has about 1,024 tokens */
+    int64_t shards;      /* 1 .. sequences */
+    bool documents;      /* batches carry document numbers and attention stays inside them */
+    bool forward_only;   /* no gradients, no optimizer: evaluation */
+    strait_adamw adamw;
+} strait_engine_options;
+
+/* Tokens of one step, sequence-major; borrowed. */
+typedef struct strait_engine_batch {
+    int64_t sequences;
+    const int32_t *tokens;    /* [sequences, T] */
+    const int32_t *targets;   /* [sequences, T]; negative = ignored */
+    const int32_t *documents; /* [sequences, T] or NULL */
+} strait_engine_batch;
+
+typedef struct strait_step_result {
+    double loss; /* mean over the target tokens */
+    int64_t targets;
+    float grad_norm;
+    float clip_factor;
+    bool applied; /* false: loss or norm was not finite and no weight was changed */
+} strait_step_result;
+
+/* The device is borrowed. Shapes, token counts and what the device cannot run are refused here. */
+strait_status strait_engine_create(strait_device *device, const strait_engine_options *options,
+                                   strait_engine **out) STRAIT_MUST_USE;
+void strait_engine_destroy(strait_engine *engine);
+
+/* Bytes that allocate will ask for, under a tag; and the whole as a table for people, with what the device has. */
+int64_t strait_engine_bytes(const strait_engine *engine, strait_tag tag);
+strait_status strait_engine_memory_table(const strait_engine *engine, strait_buffer *out) STRAIT_MUST_USE;
+/* Refuses with the table, and what would make it fit, where the device has not enough. */
+strait_status strait_engine_allocate(strait_engine *engine) STRAIT_MUST_USE;
+
+const strait_params *strait_engine_params(const strait_engine *engine);
+const strait_engine_options *strait_engine_get_options(const strait_engine *engine); /* micro_batch resolved */
+
+/* The flat buffers a run saves; f32 [params->padded] in host memory of the caller. */
+typedef enum strait_engine_state {
+    STRAIT_ENGINE_WEIGHTS, /* f32 masters */
+    STRAIT_ENGINE_M,
+    STRAIT_ENGINE_V,
+    STRAIT_ENGINE_GRADS, /* of the last step, before clipping; read only */
+    STRAIT_ENGINE_STATES
+} strait_engine_state;
+/* Writing WEIGHTS also refreshes the compute copy. */
+strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, const float *host) STRAIT_MUST_USE;
+strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host) STRAIT_MUST_USE;
+/* Part of it: elements [offset, offset + count). */
+strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
+                                      float *host) STRAIT_MUST_USE;
+
+/* Ids outside the vocabulary are refused with their place before anything runs. */
+strait_status strait_engine_check_ids(const strait_engine *engine, const strait_engine_batch *batch) STRAIT_MUST_USE;
+/* Forward and backward over the whole batch; the gradients are there afterwards, nothing is updated. `step` from 1. */
+strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
+                                      strait_step_result *out) STRAIT_MUST_USE;
+/* gradients, then norm, clipping and AdamW. */
+strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
+                                 strait_step_result *out) STRAIT_MUST_USE;
+/* The first parameter, in name order, whose gradient of the last step is not finite, or NULL. */
+strait_status strait_engine_first_bad(strait_engine *engine, const char **out_name) STRAIT_MUST_USE;
+
+/*
+ * Forward only. Adds the loss of all targets to *inout_sum and their number to *inout_targets; `losses` [sequences, T]
+ * gets each token's loss, or NULL.
+ */
+strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
+                                     int64_t *inout_targets, float *losses) STRAIT_MUST_USE;
+
+/* Floating-point operations of one training step, by both conventions (docs/formats.md, metrics). */
+double strait_engine_step_flops(const strait_engine *engine, bool full_attention);
+
+#endif

@@ -1,0 +1,67 @@
+/* What the engine's files share. Private to train/engine*.c. */
+#ifndef STRAIT_TRAIN_ENGINE_INTERNAL_H
+#define STRAIT_TRAIN_ENGINE_INTERNAL_H
+
+#include "graph/program.h"
+#include "train/engine.h"
+
+enum {
+    ENGINE_MAX_PROGRAMS = 4,     /* micro-batches of at most three sizes occur */
+    ENGINE_MAX_GRAD_BUFFERS = 40 /* log2 of the shards, and one */
+};
+
+/* The training program for micro-batches of `batch` sequences. */
+typedef struct engine_program {
+    int64_t batch;
+    strait_program program;
+} engine_program;
+
+struct strait_engine {
+    strait_device *device; /* borrowed */
+    strait_queue *queue;
+    strait_engine_options options; /* micro_batch resolved */
+    strait_params params;
+    strait_layout state; /* shared by all programs */
+    engine_program train[ENGINE_MAX_PROGRAMS];
+    int train_count;
+    strait_program eval;
+    int64_t embedding_rows; /* of the accumulator of a tied table; 0 = untied */
+    int grad_buffers;
+
+    /* planned sizes */
+    int64_t arena_bytes;
+    int64_t input_bytes;
+    int64_t workspace_bytes;
+    int64_t bytes[STRAIT_TAG_COUNT];
+
+    /* device memory; NULL until allocated, and where not needed */
+    strait_memory *master;  /* f32; with dtype f32 also what compute reads */
+    strait_memory *compute; /* bf16 copy, or the same as master (not owned then) */
+    strait_memory *m;
+    strait_memory *v;
+    strait_memory *grads[ENGINE_MAX_GRAD_BUFFERS];
+    strait_memory *arena;
+    strait_memory *inputs;
+    strait_memory *state_memory;
+    strait_memory *workspace;
+    strait_memory *tables; /* i64: the norm's table, then AdamW's; then f32 sums; then i32 rows to fold */
+    int64_t adamw_table_offset;
+    int64_t sums_offset;
+    int64_t rows_offset;
+
+    /* host memory */
+    int32_t *staging;  /* one input at a time: micro_batch * T */
+    int32_t *slot_of;  /* [vocabulary]: slot of an id in this shard's accumulator, or -1 */
+    int32_t *slot_ids; /* [embedding_rows]: the id of each slot, or -1 */
+    int64_t slots_used;
+    float step_words[STRAIT_STEP_WORDS];
+};
+
+/* Whole-buffer descs of the ops outside the programs. */
+strait_op_desc engine__norm_desc(const strait_engine *engine);
+strait_op_desc engine__adamw_desc(const strait_engine *engine);
+strait_op_desc engine__fold_desc(const strait_engine *engine);
+/* Which sequences are shard `index`'s: [*out_first, *out_end). */
+void engine__shard_range(const strait_engine *engine, int64_t index, int64_t *out_first, int64_t *out_end);
+
+#endif

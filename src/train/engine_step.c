@@ -1,0 +1,341 @@
+/* One step: micro-batches into shards, shards into a tree, the tree into an update. The order is docs/numerics.md's. */
+#include "train/engine.h"
+
+#include "train/engine_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- inputs ---- */
+
+static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
+{
+    strait_bindings bindings = {0};
+    bindings.stores[STRAIT_STORE_WEIGHTS].memory = engine->compute;
+    bindings.stores[STRAIT_STORE_GRADS].memory = grads;
+    bindings.stores[STRAIT_STORE_ARENA].memory = engine->arena;
+    bindings.stores[STRAIT_STORE_INPUTS].memory = engine->inputs;
+    bindings.stores[STRAIT_STORE_STATE].memory = engine->state_memory;
+    bindings.workspace.memory = engine->workspace;
+    return bindings;
+}
+
+/* Copies the first bytes of an input; a graph without that input does not need it. */
+static strait_status put_input(strait_engine *engine, const strait_program *program, const char *name,
+                               const int32_t *values, int64_t count)
+{
+    const strait_layout *layout = &program->graph.inputs;
+    for (int32_t i = 0; i < layout->count; i++) {
+        if (strcmp(layout->entries[i].name, name) != 0) continue;
+        strait_slice to = {.memory = engine->inputs, .offset = layout->entries[i].offset};
+        return strait_copy_to_device(engine->queue, to, values, count * (int64_t)sizeof *values);
+    }
+    return STRAIT_OK;
+}
+
+static strait_slice state_slice(const strait_engine *engine, const strait_program *program, const char *name)
+{
+    const strait_layout *layout = program->graph.state;
+    for (int32_t i = 0; i < layout->count; i++) {
+        if (strcmp(layout->entries[i].name, name) == 0) {
+            return (strait_slice){.memory = engine->state_memory, .offset = layout->entries[i].offset};
+        }
+    }
+    return (strait_slice){0};
+}
+
+/* Where each token's embedding gradient is collected: a row per distinct id, in order of first occurrence. */
+static void assign_slots(strait_engine *engine, const int32_t *ids, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int32_t *slot = &engine->slot_of[ids[i]];
+        if (*slot < 0) {
+            *slot = (int32_t)engine->slots_used;
+            engine->slot_ids[engine->slots_used++] = ids[i];
+        }
+        engine->staging[i] = *slot;
+    }
+}
+
+static strait_status put_positions(strait_engine *engine, const strait_program *program, int64_t sequences)
+{
+    int64_t length = engine->options.length;
+    for (int64_t i = 0; i < sequences * length; i++) engine->staging[i] = (int32_t)(i % length);
+    return put_input(engine, program, "positions", engine->staging, sequences * length);
+}
+
+static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
+                               int64_t first, int64_t sequences)
+{
+    int64_t at = first * engine->options.length;
+    int64_t count = sequences * engine->options.length;
+    STRAIT_TRY(put_positions(engine, program, sequences));
+    STRAIT_TRY(put_input(engine, program, "ids", batch->tokens + at, count));
+    STRAIT_TRY(put_input(engine, program, "targets", batch->targets + at, count));
+    if (engine->options.documents) {
+        if (!batch->documents) return STRAIT_FAIL(STRAIT_ERR_USAGE, "the batch has no document numbers");
+        STRAIT_TRY(put_input(engine, program, "documents", batch->documents + at, count));
+    }
+    return STRAIT_OK;
+}
+
+static strait_status put_slots(strait_engine *engine, const strait_program *program, const int32_t *ids, int64_t count)
+{
+    if (engine->embedding_rows == 0) return put_input(engine, program, "embedding.slots", ids, count);
+    assign_slots(engine, ids, count);
+    return put_input(engine, program, "embedding.slots", engine->staging, count);
+}
+
+strait_status strait_engine_check_ids(const strait_engine *engine, const strait_engine_batch *batch)
+{
+    int64_t count = batch->sequences * engine->options.length;
+    int64_t vocabulary = engine->options.model.vocab_size;
+    for (int64_t i = 0; i < count; i++) {
+        bool bad_id = batch->tokens[i] < 0 || batch->tokens[i] >= vocabulary;
+        if (!bad_id && batch->targets[i] < vocabulary) continue;
+        return STRAIT_FAIL(STRAIT_ERR_RANGE,
+                           "sequence %lld, position %lld: token id %d is outside the model's vocabulary of %lld",
+                           (long long)(i / engine->options.length), (long long)(i % engine->options.length),
+                           bad_id ? batch->tokens[i] : batch->targets[i], (long long)vocabulary);
+    }
+    return STRAIT_OK;
+}
+
+/* ---- shards ---- */
+
+static const strait_program *program_for(const strait_engine *engine, int64_t sequences)
+{
+    for (int i = 0; i < engine->train_count; i++) {
+        if (engine->train[i].batch == sequences) return &engine->train[i].program;
+    }
+    return NULL;
+}
+
+static strait_status begin_shard(strait_engine *engine, const strait_program *program, const strait_bindings *bindings)
+{
+    for (int32_t i = 0; i < program->graph.shard_zero_count; i++) {
+        strait_tensor_id id = program->graph.shard_zero[i];
+        STRAIT_TRY(strait_fill(engine->queue, strait_program_slice(program, bindings, id), 0,
+                               program->graph.tensors[id].bytes));
+    }
+    for (int64_t i = 0; i < engine->slots_used; i++) engine->slot_of[engine->slot_ids[i]] = -1;
+    engine->slots_used = 0;
+    return STRAIT_OK;
+}
+
+/* Tied tables: the collected rows of the embedding's gradient are added to the head's, once. */
+static strait_status fold_embedding(strait_engine *engine, const strait_program *program,
+                                    const strait_bindings *bindings)
+{
+    if (engine->embedding_rows == 0) return STRAIT_OK;
+    for (int64_t i = engine->slots_used; i < engine->embedding_rows; i++) engine->slot_ids[i] = -1;
+    strait_slice rows = {.memory = engine->tables, .offset = engine->rows_offset};
+    STRAIT_TRY(strait_copy_to_device(engine->queue, rows, engine->slot_ids,
+                                     engine->embedding_rows * (int64_t)sizeof *engine->slot_ids));
+    strait_op_desc desc = engine__fold_desc(engine);
+    strait_tensor_id table = strait_graph_find(&program->graph, "grad.model.embed_tokens.weight");
+    strait_slice buffers[] = {rows, state_slice(engine, program, "embedding.accumulator"),
+                              strait_program_slice(program, bindings, table)};
+    return strait_op_run(engine->queue, &desc, buffers, 3, bindings->workspace);
+}
+
+/* Forward and backward of one shard into `grads`; *out_loss is the sum over its tokens. */
+static strait_status run_shard(strait_engine *engine, const strait_engine_batch *batch, int64_t shard,
+                               strait_memory *grads, float *out_loss)
+{
+    strait_bindings bindings = bind(engine, grads);
+    int64_t first;
+    int64_t end;
+    engine__shard_range(engine, shard, &first, &end);
+    const strait_program *program = NULL;
+    for (int64_t at = first; at < end;) {
+        int64_t count = end - at < engine->options.micro_batch ? end - at : engine->options.micro_batch;
+        program = program_for(engine, count);
+        if (!program) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no program for %lld sequences", (long long)count);
+        if (at == first) STRAIT_TRY(begin_shard(engine, program, &bindings));
+        STRAIT_TRY(put_batch(engine, program, batch, at, count));
+        STRAIT_TRY(
+            put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
+        STRAIT_TRY(strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, at > first));
+        at += count;
+    }
+    STRAIT_TRY(fold_embedding(engine, program, &bindings));
+    return strait_copy_to_host(engine->queue, out_loss, state_slice(engine, program, "loss.sum"), sizeof *out_loss);
+}
+
+/*
+ * The tree over shards as a binary counter: stack[i] holds the sum of a complete subtree; two of one height are merged
+ * at once, the earlier one on the left.
+ */
+typedef struct subtree {
+    int height;
+    int buffer;
+    float loss;
+} subtree;
+
+static strait_status merge(strait_engine *engine, subtree *left, const subtree *right)
+{
+    strait_op_desc desc = engine__norm_desc(engine);
+    desc.op = STRAIT_OP_ADD;
+    memset(desc.dims, 0, sizeof desc.dims);
+    desc.dims[ADD_DIM_N] = engine->params.padded;
+    strait_slice buffers[] = {{.memory = engine->grads[right->buffer]}, {.memory = engine->grads[left->buffer]}};
+    STRAIT_TRY(strait_op_run(engine->queue, &desc, buffers, 2, (strait_slice){.memory = engine->workspace}));
+    left->loss = left->loss + right->loss;
+    left->height++;
+    return STRAIT_OK;
+}
+
+static strait_status run_shards(strait_engine *engine, const strait_engine_batch *batch, float *out_loss)
+{
+    subtree stack[ENGINE_MAX_GRAD_BUFFERS];
+    int depth = 0;
+    for (int64_t shard = 0; shard < engine->options.shards; shard++) {
+        /* Buffers are used like the stack itself: the lowest subtree is always in buffer 0. */
+        stack[depth] = (subtree){.buffer = depth};
+        STRAIT_TRY(run_shard(engine, batch, shard, engine->grads[depth], &stack[depth].loss));
+        depth++;
+        while (depth > 1 && stack[depth - 2].height == stack[depth - 1].height) {
+            STRAIT_TRY(merge(engine, &stack[depth - 2], &stack[depth - 1]));
+            depth--;
+        }
+    }
+    /* An odd last subtree passes up: the smallest are merged first. */
+    while (depth > 1) {
+        STRAIT_TRY(merge(engine, &stack[depth - 2], &stack[depth - 1]));
+        depth--;
+    }
+    *out_loss = stack[0].loss;
+    return STRAIT_OK;
+}
+
+/* ---- steps ---- */
+
+static strait_slice step_slice(const strait_engine *engine)
+{
+    return state_slice(engine, &engine->train[0].program, "step");
+}
+
+strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
+                                      strait_step_result *out)
+{
+    if (batch->sequences != engine->options.sequences) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "a step takes %lld sequences, %lld were given",
+                           (long long)engine->options.sequences, (long long)batch->sequences);
+    }
+    STRAIT_TRY(strait_engine_check_ids(engine, batch));
+    strait_step_result result = {0};
+    for (int64_t i = 0; i < batch->sequences * engine->options.length; i++) result.targets += batch->targets[i] >= 0;
+    strait_adamw_step(&engine->options.adamw, step, lr, result.targets, engine->step_words);
+    STRAIT_TRY(strait_copy_to_device(engine->queue, step_slice(engine), engine->step_words, sizeof engine->step_words));
+    float loss;
+    STRAIT_TRY(run_shards(engine, batch, &loss));
+    result.loss = result.targets > 0 ? (double)loss / (double)result.targets : 0;
+    *out = result;
+    return STRAIT_OK;
+}
+
+static strait_status run_norm(strait_engine *engine)
+{
+    strait_op_desc desc = engine__norm_desc(engine);
+    strait_slice buffers[] = {{.memory = engine->grads[0]},
+                              {.memory = engine->tables},
+                              {.memory = engine->tables, .offset = engine->sums_offset},
+                              step_slice(engine)};
+    return strait_op_run(engine->queue, &desc, buffers, 4, (strait_slice){.memory = engine->workspace});
+}
+
+static strait_status run_adamw(strait_engine *engine)
+{
+    strait_op_desc desc = engine__adamw_desc(engine);
+    strait_slice buffers[ADAMW_BUFFERS] = {{.memory = engine->master},
+                                           {.memory = engine->m},
+                                           {.memory = engine->v},
+                                           {.memory = engine->grads[0]},
+                                           {.memory = engine->tables, .offset = engine->adamw_table_offset},
+                                           step_slice(engine),
+                                           {0}};
+    if (engine->compute != engine->master) buffers[ADAMW_COMPUTE].memory = engine->compute;
+    return strait_op_run(engine->queue, &desc, buffers, ADAMW_BUFFERS, (strait_slice){.memory = engine->workspace});
+}
+
+strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
+                                 strait_step_result *out)
+{
+    strait_step_result result;
+    float words[STRAIT_STEP_WORDS];
+    STRAIT_TRY(strait_engine_gradients(engine, batch, step, lr, &result));
+    STRAIT_TRY(run_norm(engine));
+    STRAIT_TRY(strait_copy_to_host(engine->queue, words, step_slice(engine), sizeof words));
+    result.grad_norm = words[STRAIT_STEP_NORM];
+    result.clip_factor = words[STRAIT_STEP_CLIP_FACTOR];
+    result.applied = words[STRAIT_STEP_APPLY] != 0.0f && isfinite(result.loss);
+    if (result.applied) STRAIT_TRY(run_adamw(engine));
+    STRAIT_TRY(strait_queue_wait(engine->queue, -1));
+    *out = result;
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_first_bad(strait_engine *engine, const char **out_name)
+{
+    int64_t count = engine->params.count;
+    float *sums;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)count, sizeof *sums, &sums));
+    strait_slice from = {.memory = engine->tables, .offset = engine->sums_offset};
+    strait_status status = strait_copy_to_host(engine->queue, sums, from, count * (int64_t)sizeof *sums);
+    *out_name = NULL;
+    for (int64_t p = 0; status == STRAIT_OK && p < count && !*out_name; p++) {
+        if (!isfinite(sums[p])) *out_name = engine->params.items[p].name;
+    }
+    strait_free(sums);
+    return status;
+}
+
+/* ---- evaluation ---- */
+
+/* One micro-batch of `count` sequences; missing ones are filled with id 0 and no targets. */
+static strait_status evaluate_micro(strait_engine *engine, const strait_engine_batch *batch, int64_t first,
+                                    int64_t count)
+{
+    const strait_program *program = &engine->eval;
+    strait_bindings bindings = bind(engine, NULL);
+    int64_t length = engine->options.length;
+    int64_t whole = engine->options.micro_batch * length;
+    if (count < engine->options.micro_batch) {
+        static const char *const names[] = {"ids", "targets", "documents"};
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            for (int64_t j = 0; j < whole; j++) engine->staging[j] = i == 1 ? -1 : 0;
+            STRAIT_TRY(put_input(engine, program, names[i], engine->staging, whole));
+        }
+    }
+    STRAIT_TRY(put_batch(engine, program, batch, first, count));
+    STRAIT_TRY(put_positions(engine, program, engine->options.micro_batch));
+    return strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, false);
+}
+
+strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
+                                     int64_t *inout_targets, float *losses)
+{
+    STRAIT_TRY(strait_engine_check_ids(engine, batch));
+    int64_t length = engine->options.length;
+    strait_bindings bindings = bind(engine, NULL);
+    for (int64_t at = 0; at < batch->sequences;) {
+        int64_t left = batch->sequences - at;
+        int64_t count = left < engine->options.micro_batch ? left : engine->options.micro_batch;
+        STRAIT_TRY(evaluate_micro(engine, batch, at, count));
+        float sum;
+        STRAIT_TRY(
+            strait_copy_to_host(engine->queue, &sum, state_slice(engine, &engine->eval, "loss.sum"), sizeof sum));
+        *inout_sum += (double)sum;
+        if (losses) {
+            /* The losses are read by the last node only, so their place still holds them. */
+            strait_tensor_id loss = strait_graph_find(&engine->eval.graph, "loss");
+            STRAIT_TRY(strait_copy_to_host(engine->queue, losses + at * length,
+                                           strait_program_slice(&engine->eval, &bindings, loss),
+                                           count * length * (int64_t)sizeof *losses));
+        }
+        for (int64_t i = at * length; i < (at + count) * length; i++) *inout_targets += batch->targets[i] >= 0;
+        at += count;
+    }
+    return STRAIT_OK;
+}

@@ -1,0 +1,56 @@
+/*
+ * Forward passes of one model on one device: weights, a few programs that share state (caches, tables), and named
+ * inputs and outputs. For traces and text generation; training and its evaluation use the engine.
+ */
+#ifndef STRAIT_TRAIN_FORWARD_H
+#define STRAIT_TRAIN_FORWARD_H
+
+#include "ckpt/model_dir.h"
+#include "graph/program.h"
+#include "model/model.h"
+
+enum { STRAIT_FORWARD_PROGRAMS = 4 };
+
+typedef struct strait_forward {
+    strait_device *device; /* borrowed */
+    strait_queue *queue;
+    strait_model_config config;
+    strait_params params;
+    strait_dtype dtype;
+    strait_numerics numerics;
+    strait_layout state;
+    strait_program programs[STRAIT_FORWARD_PROGRAMS];
+    int program_count;
+    strait_memory *weights;
+    strait_memory *arena;
+    strait_memory *inputs;
+    strait_memory *state_memory;
+    strait_memory *workspace;
+} strait_forward;
+
+/* fini is legal after a failed init. */
+strait_status strait_forward_init(strait_forward *forward, strait_device *device, const strait_model_config *config,
+                                  strait_dtype dtype, strait_numerics numerics) STRAIT_MUST_USE;
+void strait_forward_fini(strait_forward *forward);
+
+/* Plans a graph; tensors whose names are in `outputs` are kept in STATE so that they can be read after the run. */
+strait_status strait_forward_add(strait_forward *forward, const strait_build *build, const char *const *outputs,
+                                 int output_count, int *out_program) STRAIT_MUST_USE;
+/* Allocates for all programs (refused with the sizes where it does not fit), and fills the rotary table. */
+strait_status strait_forward_allocate(strait_forward *forward, int64_t table_rows) STRAIT_MUST_USE;
+/* Parameter by parameter from a model directory, narrowed to the storage dtype. */
+strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model) STRAIT_MUST_USE;
+/* The same from a flat f32 buffer. */
+strait_status strait_forward_load_flat(strait_forward *forward, const float *flat) STRAIT_MUST_USE;
+
+strait_status strait_forward_put(strait_forward *forward, int program, const char *input, const int32_t *values,
+                                 int64_t count) STRAIT_MUST_USE;
+strait_status strait_forward_run(strait_forward *forward, int program) STRAIT_MUST_USE;
+/* A tensor of the program in STATE, widened to f32: elements [offset, offset + count). */
+strait_status strait_forward_read(strait_forward *forward, int program, const char *tensor, int64_t offset,
+                                  int64_t count, float *out) STRAIT_MUST_USE;
+/* Copies row `row` of a tensor of one program over a tensor of another. */
+strait_status strait_forward_copy_row(strait_forward *forward, int from_program, const char *from, int64_t row,
+                                      int to_program, const char *to) STRAIT_MUST_USE;
+
+#endif

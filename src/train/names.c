@@ -1,0 +1,44 @@
+/* Words for choices. */
+#include "train/names.h"
+
+#include <string.h>
+
+static strait_status parse(const char *what, const char *name, const char *const *words, int count, int *out)
+{
+    *out = 0;
+    if (!name) return STRAIT_OK;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(name, words[i]) != 0) continue;
+        *out = i;
+        return STRAIT_OK;
+    }
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s \"%s\": %s%s%s%s%s are possible", what, name, words[0],
+                       count > 2 ? ", " : " and ", words[1], count > 2 ? " and " : "", count > 2 ? words[2] : "");
+}
+
+strait_status strait_parse_dtype(const char *name, strait_dtype *out)
+{
+    static const char *const words[] = {"f32", "bf16"};
+    int choice;
+    STRAIT_TRY(parse("dtype", name, words, 2, &choice));
+    *out = choice == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16;
+    return STRAIT_OK;
+}
+
+strait_status strait_parse_numerics(const char *name, strait_numerics *out)
+{
+    static const char *const words[] = {"exact", "fast"};
+    int choice;
+    STRAIT_TRY(parse("numerics", name, words, 2, &choice));
+    *out = choice == 0 ? STRAIT_NUMERICS_EXACT : STRAIT_NUMERICS_FAST;
+    return STRAIT_OK;
+}
+
+strait_status strait_parse_recompute(const char *name, strait_recompute *out)
+{
+    static const char *const words[] = {"none", "light", "full"};
+    int choice;
+    STRAIT_TRY(parse("recompute", name, words, 3, &choice));
+    *out = (strait_recompute)choice;
+    return STRAIT_OK;
+}

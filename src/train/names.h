@@ -1,0 +1,15 @@
+/* The words for choices that occur in options of several verbs; NULL means the default, which is the first. */
+#ifndef STRAIT_TRAIN_NAMES_H
+#define STRAIT_TRAIN_NAMES_H
+
+#include "device/op.h"
+#include "graph/graph.h"
+
+/* "f32", "bf16" */
+strait_status strait_parse_dtype(const char *name, strait_dtype *out) STRAIT_MUST_USE;
+/* "exact", "fast" */
+strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
+/* "none", "light", "full" */
+strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
+
+#endif

@@ -1,0 +1,300 @@
+/* Traces of a model on given ids. Knows no text and no run. */
+#include <strait/trace.h>
+
+#include "base/json.h"
+#include "ckpt/checkpoint.h"
+#include "train/engine.h"
+#include "train/forward.h"
+#include "train/names.h"
+#include "train/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The ids of ids.json: [rows, length]. */
+typedef struct trace_ids {
+    int64_t rows;
+    int64_t length;
+    int32_t *ids;     /* owned */
+    int32_t *targets; /* owned: the next id of the row, -1 at its end */
+} trace_ids;
+
+static strait_status parse_ids(const char *path, const json_t *root, trace_ids *out)
+{
+    const char *want = "must be an array of equally long, non-empty arrays of token ids";
+    if (!json_is_array(root) || json_array_size(root) == 0) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s", path, want);
+    out->rows = (int64_t)json_array_size(root);
+    out->length = (int64_t)json_array_size(json_array_get(root, 0));
+    if (out->length == 0) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s", path, want);
+    int64_t count;
+    if (!strait_mul_i64(out->rows, out->length, &count))
+        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: too many ids", path);
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)count, sizeof *out->ids, &out->ids));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)count, sizeof *out->targets, &out->targets));
+    for (int64_t b = 0; b < out->rows; b++) {
+        const json_t *row = json_array_get(root, (size_t)b);
+        if (!json_is_array(row) || (int64_t)json_array_size(row) != out->length) {
+            return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: row %lld: %s", path, (long long)b, want);
+        }
+        for (int64_t t = 0; t < out->length; t++) {
+            const json_t *id = json_array_get(row, (size_t)t);
+            json_int_t value = json_integer_value(id);
+            if (!json_is_integer(id) || value < 0 || value > INT32_MAX) {
+                return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: row %lld, position %lld: not a token id", path, (long long)b,
+                                   (long long)t);
+            }
+            out->ids[b * out->length + t] = (int32_t)value;
+            out->targets[b * out->length + t] = -1;
+            if (t > 0) out->targets[b * out->length + t - 1] = (int32_t)value;
+        }
+    }
+    return STRAIT_OK;
+}
+
+/* What a trace collects; every array is owned. */
+typedef struct trace {
+    const strait_trace_options *options;
+    strait_device *device;
+    strait_model_dir *model;
+    trace_ids ids;
+    strait_dtype dtype;
+    strait_numerics numerics;
+    strait_recompute recompute;
+    float *logits;
+    float *activations; /* [layers, B*T, H] */
+    float loss[1];
+    float *losses;  /* [steps] */
+    float *grads;   /* flat */
+    float *weights; /* flat: before, then after the steps */
+} trace;
+
+static void layer_output_name(const strait_model_config *config, int layer, char *name, size_t size)
+{
+    if (layer + 1 == (int)config->num_hidden_layers) {
+        snprintf(name, size, "final_norm.sum");
+    } else {
+        snprintf(name, size, "layers.%d.attention_norm.sum", layer + 1);
+    }
+}
+
+static strait_status run_forward(trace *t, strait_forward *forward, const char *const *outputs, int count)
+{
+    const strait_model_config *config = &forward->config;
+    int64_t tokens = t->ids.rows * t->ids.length;
+    strait_build build = {
+        .mode = STRAIT_BUILD_LOGITS, .batch = t->ids.rows, .length = t->ids.length, .table_rows = t->ids.length};
+    int program;
+    int32_t *positions;
+    STRAIT_TRY(strait_forward_add(forward, &build, outputs, count, &program));
+    STRAIT_TRY(strait_forward_allocate(forward, t->ids.length));
+    STRAIT_TRY(strait_forward_load(forward, t->model));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)tokens, sizeof *positions, &positions));
+    for (int64_t i = 0; i < tokens; i++) positions[i] = (int32_t)(i % t->ids.length);
+    strait_status status = strait_forward_put(forward, program, "positions", positions, tokens);
+    strait_free(positions);
+    STRAIT_TRY(status);
+    STRAIT_TRY(strait_forward_put(forward, program, "ids", t->ids.ids, tokens));
+    STRAIT_TRY(strait_forward_run(forward, program));
+
+    int64_t logits = tokens * config->vocab_size;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)logits, sizeof *t->logits, &t->logits));
+    STRAIT_TRY(strait_forward_read(forward, program, "logits", 0, logits, t->logits));
+    if (count == 0) return STRAIT_OK;
+    int64_t width = tokens * config->hidden_size;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)(width * count), sizeof *t->activations, &t->activations));
+    for (int i = 0; i < count; i++) {
+        STRAIT_TRY(strait_forward_read(forward, program, outputs[i], 0, width, t->activations + i * width));
+    }
+    return STRAIT_OK;
+}
+
+static strait_status trace_forward(trace *t)
+{
+    const strait_model_config *config = strait_model_dir_config(t->model);
+    int layers = t->options->activations ? (int)config->num_hidden_layers : 0;
+    char(*names)[64];
+    const char **outputs;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *names, &names));
+    strait_status status = strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *outputs, &outputs);
+    if (status != STRAIT_OK) {
+        strait_free(names);
+        return status;
+    }
+    for (int i = 0; i < layers; i++) {
+        layer_output_name(config, i, names[i], sizeof names[i]);
+        outputs[i] = names[i];
+    }
+    strait_forward forward;
+    status = strait_forward_init(&forward, t->device, config, t->dtype, t->numerics);
+    if (status == STRAIT_OK) status = run_forward(t, &forward, outputs, layers);
+    strait_forward_fini(&forward);
+    strait_free(names);
+    strait_free(outputs);
+    return status;
+}
+
+/* Loss and gradients, then the optimizer steps, on one engine. */
+static strait_status run_engine(trace *t, strait_engine *engine)
+{
+    const strait_trace_options *o = t->options;
+    const strait_params *params = strait_engine_params(engine);
+    strait_engine_batch batch = {.sequences = t->ids.rows, .tokens = t->ids.ids, .targets = t->ids.targets};
+    STRAIT_TRY(strait_engine_allocate(engine));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->weights, &t->weights));
+    STRAIT_TRY(strait_weights_read(t->model, params, t->weights));
+    STRAIT_TRY(strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, t->weights));
+    if (!o->grads && o->steps == 0) {
+        double sum = 0;
+        int64_t targets = 0;
+        STRAIT_TRY(strait_engine_evaluate(engine, &batch, &sum, &targets, NULL));
+        t->loss[0] = (float)(targets > 0 ? sum / (double)targets : 0);
+        return STRAIT_OK;
+    }
+    strait_step_result result;
+    STRAIT_TRY(strait_engine_gradients(engine, &batch, 1, o->lr, &result));
+    t->loss[0] = (float)result.loss;
+    if (o->grads) {
+        STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->grads, &t->grads));
+        STRAIT_TRY(strait_engine_read(engine, STRAIT_ENGINE_GRADS, t->grads));
+    }
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)o->steps, sizeof *t->losses, &t->losses));
+    for (int64_t step = 1; step <= o->steps; step++) {
+        STRAIT_TRY(strait_engine_step(engine, &batch, step, o->lr, &result));
+        t->losses[step - 1] = (float)result.loss;
+        if (result.applied) continue;
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "step %lld: loss %g, gradient norm %g: no update can be made",
+                           (long long)step, result.loss, (double)result.grad_norm);
+    }
+    return strait_engine_read(engine, STRAIT_ENGINE_WEIGHTS, t->weights);
+}
+
+static strait_status write_trace(trace *t, const strait_params *params)
+{
+    const strait_model_config *config = strait_model_dir_config(t->model);
+    const strait_trace_options *o = t->options;
+    strait_weight_specs specs = {0};
+    strait_status status = STRAIT_OK;
+    if (o->grads) status = strait_weight_specs_add(&specs, params, t->grads, STRAIT_DTYPE_F32, "grad.");
+    if (status == STRAIT_OK && o->steps > 0) {
+        status = strait_weight_specs_add(&specs, params, t->weights, STRAIT_DTYPE_F32, "param.");
+    }
+    int layers = o->activations ? (int)config->num_hidden_layers : 0;
+    size_t extra = 3 + (size_t)layers;
+    strait_tensor_spec *items = NULL;
+    char(*names)[32] = NULL;
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, specs.count + extra, sizeof *items, &items);
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *names, &names);
+    if (status == STRAIT_OK) {
+        size_t n = specs.count;
+        if (n > 0) memcpy(items, specs.items, n * sizeof *items);
+        strait_shape shape = {.rank = 3, .dims = {t->ids.rows, t->ids.length, config->vocab_size}};
+        items[n++] =
+            (strait_tensor_spec){.name = "logits", .dtype = STRAIT_DTYPE_F32, .shape = shape, .bytes = t->logits};
+        items[n++] = (strait_tensor_spec){
+            .name = "loss", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(1), .bytes = t->loss};
+        if (o->steps > 0) {
+            items[n++] = (strait_tensor_spec){
+                .name = "losses", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(o->steps), .bytes = t->losses};
+        }
+        shape.dims[2] = config->hidden_size;
+        for (int i = 0; i < layers; i++) {
+            snprintf(names[i], sizeof names[i], "activations.%d", i);
+            items[n++] =
+                (strait_tensor_spec){.name = names[i],
+                                     .dtype = STRAIT_DTYPE_F32,
+                                     .shape = shape,
+                                     .bytes = t->activations + i * t->ids.rows * t->ids.length * shape.dims[2]};
+        }
+        status = strait_safetensors_write(o->out, items, n, NULL, NULL);
+    }
+    strait_free(items);
+    strait_free(names);
+    strait_weight_specs_fini(&specs);
+    return status;
+}
+
+static strait_status trace_engine(trace *t)
+{
+    const strait_trace_options *o = t->options;
+    strait_engine_options options = {
+        .model = *strait_model_dir_config(t->model),
+        .dtype = t->dtype,
+        .numerics = t->numerics,
+        .recompute = t->recompute,
+        .length = t->ids.length,
+        .sequences = t->ids.rows,
+        .micro_batch = o->micro_batch,
+        .shards = o->shards > 0 ? o->shards : 1,
+        .forward_only = !o->grads && o->steps == 0,
+        .adamw = {
+            .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = o->weight_decay, .clip = o->clip}};
+    strait_engine *engine;
+    STRAIT_TRY(strait_engine_create(t->device, &options, &engine));
+    strait_status status = run_engine(t, engine);
+    if (status == STRAIT_OK) status = write_trace(t, strait_engine_params(engine));
+    strait_engine_destroy(engine);
+    return status;
+}
+
+static strait_status open_all(trace *t)
+{
+    const strait_trace_options *o = t->options;
+    STRAIT_TRY(strait_parse_dtype(o->dtype, &t->dtype));
+    STRAIT_TRY(strait_parse_numerics(o->numerics, &t->numerics));
+    STRAIT_TRY(strait_parse_recompute(o->recompute, &t->recompute));
+    char *directory;
+    STRAIT_TRY(strait_checkpoint_resolve(o->model, &directory));
+    strait_status status = strait_model_dir_open(directory, &t->model);
+    strait_free(directory);
+    STRAIT_TRY(status);
+    json_t *root;
+    STRAIT_TRY(strait_json_read(o->tokens, &root));
+    status = parse_ids(o->tokens, root, &t->ids);
+    json_decref(root);
+    STRAIT_TRY(status);
+    if (t->ids.length > strait_model_dir_config(t->model)->max_position_embeddings) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: rows of %lld ids, the model takes %lld", o->tokens,
+                           (long long)t->ids.length,
+                           (long long)strait_model_dir_config(t->model)->max_position_embeddings);
+    }
+    int64_t vocabulary = strait_model_dir_config(t->model)->vocab_size;
+    for (int64_t i = 0; i < t->ids.rows * t->ids.length; i++) {
+        if (t->ids.ids[i] < vocabulary) continue;
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: row %lld, position %lld: id %d is outside the vocabulary of %lld",
+                           o->tokens, (long long)(i / t->ids.length), (long long)(i % t->ids.length), t->ids.ids[i],
+                           (long long)vocabulary);
+    }
+    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    return strait_device_open(o->device, &device, &t->device);
+}
+
+strait_status strait_trace(const strait_trace_options *given)
+{
+    strait_trace_options options = *given;
+    if (!options.model || !options.tokens || !options.out) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
+    }
+    if (options.steps < 0 || options.micro_batch < 0 || options.shards < 0 || options.threads < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "counts must not be negative");
+    }
+    if (options.lr == 0) options.lr = 1e-3;
+    if (options.beta1 == 0) options.beta1 = 0.9;
+    if (options.beta2 == 0) options.beta2 = 0.999;
+    if (options.eps == 0) options.eps = 1e-8;
+    if (!(options.eps >= 1e-12)) return STRAIT_FAIL(STRAIT_ERR_RANGE, "eps is %g: 1e-12 is the least", options.eps);
+    if (!options.device) options.device = "cpu";
+    trace t = {.options = &options};
+    strait_status status = open_all(&t);
+    if (status == STRAIT_OK) status = trace_forward(&t);
+    if (status == STRAIT_OK) status = trace_engine(&t);
+    strait_free(t.ids.ids);
+    strait_free(t.ids.targets);
+    strait_free(t.logits);
+    strait_free(t.activations);
+    strait_free(t.losses);
+    strait_free(t.grads);
+    strait_free(t.weights);
+    strait_model_dir_close(t.model);
+    strait_device_close(t.device);
+    return status;
+}

@@ -1,0 +1,202 @@
+/* Parameters between files and flat buffers. Knows no device. */
+#include "train/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- reading ---- */
+
+static float f32_from_f16(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    uint32_t exponent = (half >> 10) & 31u;
+    uint32_t fraction = half & 0x3ffu;
+    uint32_t bits;
+    if (exponent == 31) {
+        bits = sign | 0x7f800000u | fraction << 13;
+    } else if (exponent != 0) {
+        bits = sign | (exponent + 112u) << 23 | fraction << 13;
+    } else {
+        float value = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &value, sizeof bits);
+        bits |= sign;
+    }
+    float result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+
+static void widen(const strait_tensor_view *view, float *to)
+{
+    const unsigned char *bytes = view->bytes;
+    for (int64_t i = 0; i < view->count; i++) {
+        if (view->dtype == STRAIT_DTYPE_F32) {
+            memcpy(&to[i], bytes + 4 * i, 4);
+        } else {
+            uint16_t half;
+            memcpy(&half, bytes + 2 * i, 2);
+            to[i] = view->dtype == STRAIT_DTYPE_BF16 ? strait_f32_from_bf16(half) : f32_from_f16(half);
+        }
+    }
+}
+
+/* One more line of a list of problems; the first few are enough to act on. */
+static strait_status report(strait_buffer *problems, int *count, const char *format, const char *name,
+                            const char *detail)
+{
+    if ((*count)++ >= 12) return STRAIT_OK;
+    STRAIT_TRY(strait_buffer_printf(problems, "\n  "));
+    return strait_buffer_printf(problems, format, name, detail);
+}
+
+static strait_status check_view(const strait_param *param, const strait_tensor_view *view, strait_buffer *problems,
+                                int *count)
+{
+    if (!view) return report(problems, count, "%s is missing%s", param->name, "");
+    if (view->dtype != STRAIT_DTYPE_F32 && view->dtype != STRAIT_DTYPE_BF16 && view->dtype != STRAIT_DTYPE_F16) {
+        return report(problems, count, "%s has dtype %s; f32, bf16 and f16 can be read", param->name,
+                      strait_dtype_name(view->dtype));
+    }
+    bool same = view->shape.rank == param->rank;
+    for (int i = 0; same && i < param->rank; i++) same = view->shape.dims[i] == param->shape[i];
+    if (same) return STRAIT_OK;
+    char text[STRAIT_SHAPE_TEXT + 64];
+    char have[STRAIT_SHAPE_TEXT];
+    strait_shape_format(&view->shape, have);
+    if (param->rank == 2) {
+        snprintf(text, sizeof text, "%s, config.json makes it [%lld, %lld]", have, (long long)param->shape[0],
+                 (long long)param->shape[1]);
+    } else {
+        snprintf(text, sizeof text, "%s, config.json makes it [%lld]", have, (long long)param->shape[0]);
+    }
+    return report(problems, count, "%s has shape %s", param->name, text);
+}
+
+/* A tensor that the model does not use: fine only for a tied head that equals the embedding. */
+static strait_status check_unused(const strait_model_dir *model, const strait_tensor_view *view,
+                                  strait_buffer *problems, int *count)
+{
+    if (strcmp(view->name, "lm_head.weight") == 0) {
+        const strait_tensor_view *table = strait_model_dir_find(model, "model.embed_tokens.weight");
+        if (table && table->size == view->size && memcmp(table->bytes, view->bytes, (size_t)view->size) == 0) {
+            return STRAIT_OK;
+        }
+        return report(problems, count, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
+                      view->name, "");
+    }
+    return report(problems, count, "%s does not belong to this architecture%s", view->name, "");
+}
+
+strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params)
+{
+    strait_buffer problems = {0};
+    int count = 0;
+    strait_status status = STRAIT_OK;
+    for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
+        status = check_view(&params->items[p], strait_model_dir_find(model, params->items[p].name), &problems, &count);
+    }
+    for (size_t i = 0; i < strait_model_dir_count(model) && status == STRAIT_OK; i++) {
+        const strait_tensor_view *view = strait_model_dir_get(model, i);
+        if (!strait_params_find(params, view->name)) status = check_unused(model, view, &problems, &count);
+    }
+    if (status == STRAIT_OK && count > 0) {
+        status = STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %d of its tensors do not fit its config.json:%s",
+                             strait_model_dir_path(model), count, problems.bytes);
+    }
+    strait_buffer_fini(&problems);
+    return status;
+}
+
+void strait_weights_read_one(const strait_model_dir *model, const strait_param *param, float *out)
+{
+    widen(strait_model_dir_find(model, param->name), out);
+}
+
+strait_status strait_weights_read(const strait_model_dir *model, const strait_params *params, float *flat)
+{
+    STRAIT_TRY(strait_weights_check(model, params));
+    memset(flat, 0, (size_t)params->padded * sizeof *flat);
+    for (int32_t p = 0; p < params->count; p++) {
+        strait_weights_read_one(model, &params->items[p], flat + params->items[p].offset);
+    }
+    return STRAIT_OK;
+}
+
+strait_status strait_weights_read_states(const strait_safetensors *file, const strait_params *params,
+                                         const char *prefix, float *flat)
+{
+    memset(flat, 0, (size_t)params->padded * sizeof *flat);
+    for (int32_t p = 0; p < params->count; p++) {
+        const strait_param *param = &params->items[p];
+        char name[128];
+        snprintf(name, sizeof name, "%s%s", prefix, param->name);
+        const strait_tensor_view *view = strait_safetensors_find(file, name);
+        if (!view || view->dtype != STRAIT_DTYPE_F32 || view->count != param->elements) {
+            return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %s", strait_safetensors_path(file), name,
+                               view ? "not an f32 tensor of the parameter's size" : "missing");
+        }
+        widen(view, flat + param->offset);
+    }
+    return STRAIT_OK;
+}
+
+/* ---- writing ---- */
+
+/* What a spec's reader needs to narrow on the way. */
+typedef struct weight_source {
+    const float *values;
+    strait_dtype dtype;
+} weight_source;
+
+static strait_status read_source(void *context, int64_t offset, size_t length, void *out)
+{
+    const weight_source *source = context;
+    if (source->dtype == STRAIT_DTYPE_F32) {
+        memcpy(out, (const char *)source->values + offset, length);
+        return STRAIT_OK;
+    }
+    /* The writer asks for any range of bytes; a range may begin or end inside an element. */
+    unsigned char *to = out;
+    for (size_t i = 0; i < length; i++) {
+        int64_t at = offset + (int64_t)i;
+        uint16_t narrow = strait_bf16_from_f32(source->values[at / 2]);
+        to[i] = (unsigned char)(at % 2 ? narrow >> 8 : narrow & 255u);
+    }
+    return STRAIT_OK;
+}
+
+enum { NAME_BYTES = 128 };
+
+strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, const float *flat,
+                                      strait_dtype dtype, const char *prefix)
+{
+    size_t total = specs->count + (size_t)params->count;
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof *specs->items, &specs->items));
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof(weight_source), &specs->sources));
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, NAME_BYTES, &specs->names));
+    weight_source *sources = specs->sources;
+    for (int32_t p = 0; p < params->count; p++) {
+        const strait_param *param = &params->items[p];
+        size_t at = specs->count + (size_t)p;
+        snprintf(specs->names + at * NAME_BYTES, NAME_BYTES, "%s%s", prefix, param->name);
+        sources[at] = (weight_source){.values = flat + param->offset, .dtype = dtype};
+        specs->items[at] = (strait_tensor_spec){.dtype = dtype, .read = read_source};
+        specs->items[at].shape.rank = param->rank;
+        for (int i = 0; i < param->rank; i++) specs->items[at].shape.dims[i] = param->shape[i];
+    }
+    specs->count = total;
+    /* The arrays may have moved. */
+    for (size_t i = 0; i < total; i++) {
+        specs->items[i].name = specs->names + i * NAME_BYTES;
+        specs->items[i].context = &sources[i];
+    }
+    return STRAIT_OK;
+}
+
+void strait_weight_specs_fini(strait_weight_specs *specs)
+{
+    strait_free(specs->items);
+    strait_free(specs->sources);
+    strait_free(specs->names);
+    *specs = (strait_weight_specs){0};
+}

@@ -1,0 +1,71 @@
+#!/bin/bash
+# Exchange with transformers 4.57 and 5.x, both ways: models and tokenizers that strait wrote are opened there, models
+# saved there are traced here, and the logits must agree within 1e-4 relative L2. Takes about 6 GB under build/interop.
+# usage: tools/interop.sh [-v]      needs build/strait; prints "ok NAME" or "FAIL NAME why", exit status 1 if any failed
+set -eu
+cd "$(dirname "$0")/.."
+. tools/interop_env.sh
+strait=$PWD/build/strait
+[ -x "$strait" ] || {
+    echo "error: $strait is missing; run make first" >&2
+    exit 1
+}
+make_interop_env
+work=$PWD/build/interop/work
+rm -rf "$work"
+mkdir -p "$work"
+failed=0
+verdict() { # verdict NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        echo "ok $name"
+    else
+        tail -n 15 "$work/log"
+        echo "FAIL $name: $*"
+        failed=1
+    fi
+}
+
+# A tokenizer and two models of our own, trained a few steps on the documentation in this tree.
+"$strait" tokenizer train README.md docs CONTRIBUTING.md --vocab-size 600 --out "$work/tokenizer"
+"$strait" data pack README.md docs CONTRIBUTING.md --tokenizer "$work/tokenizer" --out "$work/data"
+for variant in "tied f32 true" "untied bf16 false"; do
+    # shellcheck disable=SC2086
+    set -- $variant
+    cat >"$work/$1.yaml" <<EOF
+model:
+  init: {hidden_size: 48, intermediate_size: 96, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2,
+         head_dim: 16, tie_word_embeddings: $3}
+tokenizer: $work/tokenizer
+data: {train: $work/data_train, sequence_length: 64}
+batch: {sequences: 4}
+optimizer: {lr: 1e-3}
+steps: 5
+dtype: $2
+run: $work/run-$1
+EOF
+    "$strait" train "$work/$1.yaml"
+    model=$(find "$work/run-$1/checkpoints" -mindepth 1 -maxdepth 1 -name 'step-*' | sort | tail -n 1)
+    for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
+        verdict "ours-$1-$2-in-$version" with_transformers "$version" tools/interop.py opens "$strait" "$model" "$work"
+    done
+done
+
+# Models as each version saves them: dtypes, tied or not, in one file or in shards.
+for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
+    for dtype in float32 bfloat16; do
+        for tied in tied untied; do
+            for shards in one sharded; do
+                folder=$work/theirs-$version-$dtype-$tied-$shards
+                with_transformers "$version" tools/interop.py save "$dtype" "$tied" "$shards" "$folder" >"$work/log" 2>&1 || {
+                    cat "$work/log"
+                    exit 1
+                }
+                verdict "theirs-$version-$dtype-$tied-$shards" \
+                    with_transformers "$version" tools/interop.py traces "$strait" "$folder" "$work"
+            done
+        done
+    done
+done
+exit $failed

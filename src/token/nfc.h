@@ -1,0 +1,23 @@
+/* Unicode normalisation form C by utf8proc, with a fast way through text that is in it already. */
+#ifndef STRAIT_TOKEN_NFC_H
+#define STRAIT_TOKEN_NFC_H
+
+#include "base/buffer.h"
+
+/* Working memory, kept between calls. Zero-initialise; fini frees. */
+typedef struct strait__nfc_scratch {
+    int32_t *codes;
+    int32_t *sorted;
+    size_t capacity;
+} strait__nfc_scratch;
+
+void strait__nfc_scratch_fini(strait__nfc_scratch *scratch);
+
+/*
+ * Normalises well-formed UTF-8. Where the text need not change, *out_unchanged becomes true and `out` stays as it is;
+ * else the normalised text is appended to `out`. Linear in the length, also for long runs of combining marks.
+ */
+strait_status strait__nfc(const char *text, size_t length, strait__nfc_scratch *scratch, strait_buffer *out,
+                          bool *out_unchanged) STRAIT_MUST_USE;
+
+#endif

@@ -1,7 +1,7 @@
 /* The visible alphabet of byte-level BPE: three ranges stand for themselves, the other 68 bytes follow from U+0100. */
 #include "token/byte_level.h"
 
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 static bool visible(unsigned byte)
 {
@@ -30,7 +30,7 @@ strait_status strait__byte_level_format(const char *bytes, size_t length, strait
     STRAIT_TRY(strait_buffer_reserve(out, length));
     for (size_t i = 0; i < length; i++) {
         char text[4];
-        size_t count = strait__utf8_encode(strait__byte_level_code((unsigned char)bytes[i]), text);
+        size_t count = strait_utf8_encode(strait__byte_level_code((unsigned char)bytes[i]), text);
         STRAIT_TRY(strait_buffer_append(out, text, count));
     }
     return STRAIT_OK;
@@ -43,7 +43,7 @@ strait_status strait__byte_level_parse(const char *text, size_t length, strait_b
     *out_code = 0;
     for (size_t at = 0; at < length;) {
         uint32_t code = 0;
-        int step = strait__utf8_decode((const unsigned char *)text + at, length - at, &code);
+        int step = strait_utf8_decode(text + at, length - at, &code);
         int byte = step > 0 ? strait__byte_level_byte(code) : -1;
         if (byte < 0) {
             out->length = before;

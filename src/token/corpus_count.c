@@ -5,7 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "token/corpus_count.h"
 
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,10 +66,10 @@ static strait_status count_word(void *context, const char *word, size_t length)
 static strait_status count_text(const counter *in, worker *self, const char *text, size_t length)
 {
     strait__scratch *scratch = self->scratch;
-    if (strait__utf8_valid_prefix((const unsigned char *)text, length) < length) {
+    if (strait_utf8_valid_prefix(text, length) < length) {
         size_t invalid = 0;
         strait_buffer_clear(&scratch->repaired);
-        STRAIT_TRY(strait__utf8_repair((const unsigned char *)text, length, &scratch->repaired, &invalid));
+        STRAIT_TRY(strait_utf8_repair(text, length, &scratch->repaired, &invalid));
         self->invalid_bytes += (int64_t)invalid;
         text = scratch->repaired.bytes;
         length = scratch->repaired.length;

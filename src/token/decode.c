@@ -1,7 +1,7 @@
 /* Ids to text, whole or as a stream of whole characters. */
 #include "token/tokenizer_parts.h"
 
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -31,10 +31,10 @@ strait_status strait_tokenizer_decode(const strait_tokenizer *tokenizer, const i
         const char *bytes = strait__vocab_bytes(&tokenizer->vocab, ids[i], &length);
         status = strait_buffer_append(&text, bytes, length);
     }
-    const unsigned char *bytes = (const unsigned char *)text.bytes;
-    if (status == STRAIT_OK && chosen.replace_invalid && strait__utf8_valid_prefix(bytes, text.length) < text.length) {
+    const char *bytes = text.bytes;
+    if (status == STRAIT_OK && chosen.replace_invalid && strait_utf8_valid_prefix(bytes, text.length) < text.length) {
         size_t invalid = 0;
-        status = strait__utf8_repair(bytes, text.length, &repaired, &invalid);
+        status = strait_utf8_repair(bytes, text.length, &repaired, &invalid);
         strait_buffer_fini(&text);
         text = repaired;
     }
@@ -86,8 +86,7 @@ static strait_status give_out(strait_text_stream *stream, size_t kept, const cha
     size_t invalid = 0;
     strait_buffer_clear(&stream->text);
     STRAIT_TRY(strait_buffer_append(&stream->text, "", 0));
-    STRAIT_TRY(
-        strait__utf8_repair((const unsigned char *)pending->bytes, pending->length - kept, &stream->text, &invalid));
+    STRAIT_TRY(strait_utf8_repair(pending->bytes, pending->length - kept, &stream->text, &invalid));
     if (kept > 0) memmove(pending->bytes, pending->bytes + pending->length - kept, kept);
     pending->length = kept;
     *out_text = stream->text.bytes;
@@ -107,7 +106,7 @@ strait_status strait_text_stream_push(strait_text_stream *stream, int32_t id, co
     /* At most the last three bytes can be the beginning of a character that has not ended. */
     const strait_buffer *pending = &stream->pending;
     size_t kept = pending->length < 3 ? pending->length : 3;
-    while (kept > 0 && !strait__utf8_unfinished((const unsigned char *)pending->bytes + pending->length - kept, kept)) {
+    while (kept > 0 && !strait_utf8_unfinished(pending->bytes + pending->length - kept, kept)) {
         kept--;
     }
     return give_out(stream, kept, out_text, out_length);

@@ -1,7 +1,7 @@
 /* Text to ids: repair, added tokens, normal form, words, merges. */
 #include "token/tokenizer_parts.h"
 
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 typedef struct encoder {
     const strait_tokenizer *tokenizer;
@@ -89,11 +89,11 @@ static strait_status encode_text(encoder *in, const char *text, size_t length)
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "a text of %zu bytes; at most 2147483647 are encoded at once: cut it",
                            length);
     }
-    size_t valid = strait__utf8_valid_prefix((const unsigned char *)text, length);
+    size_t valid = strait_utf8_valid_prefix(text, length);
     if (valid < length) {
         strait_buffer *repaired = &in->scratch->repaired;
         strait_buffer_clear(repaired);
-        STRAIT_TRY(strait__utf8_repair((const unsigned char *)text, length, repaired, &in->encoding->invalid_bytes));
+        STRAIT_TRY(strait_utf8_repair(text, length, repaired, &in->encoding->invalid_bytes));
         text = repaired->bytes;
         length = repaired->length;
         /* One byte may become three. */

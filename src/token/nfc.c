@@ -4,7 +4,7 @@
  */
 #include "token/nfc.h"
 
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -96,7 +96,7 @@ static strait_status normalize_segment(const char *text, size_t length, strait__
             scratch->capacity = capacity;
         }
         uint32_t code;
-        int step = strait__utf8_decode((const unsigned char *)text + at, length - at, &code);
+        int step = strait_utf8_decode(text + at, length - at, &code);
         if (step <= 0) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "NFC was given text that is not UTF-8");
         at += (size_t)step;
         utf8proc_ssize_t got =
@@ -127,7 +127,7 @@ static size_t find_active(const char *text, size_t at, size_t length, size_t *la
             continue;
         }
         uint32_t code = 0;
-        int step = strait__utf8_decode(bytes + at, length - at, &code);
+        int step = strait_utf8_decode(text + at, length - at, &code);
         if (step <= 0) step = 1;
         if (!inert(code)) break;
         *last_inert = at;
@@ -140,7 +140,7 @@ static size_t find_inert(const char *text, size_t at, size_t length)
 {
     while (at < length) {
         uint32_t code = 0;
-        int step = strait__utf8_decode((const unsigned char *)text + at, length - at, &code);
+        int step = strait_utf8_decode(text + at, length - at, &code);
         if (step <= 0) step = 1;
         if (inert(code)) break;
         at += (size_t)step;

@@ -1,5 +1,5 @@
 /* UTF-8 as the Unicode standard defines well-formed byte sequences (table 3-7). */
-#include "token/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -22,9 +22,9 @@ static int lead(unsigned char first, unsigned char *low, unsigned char *high)
     return 0;
 }
 
-int strait__utf8_decode(const unsigned char *bytes, size_t length, uint32_t *out_code)
+int strait_utf8_decode(const char *bytes, size_t length, uint32_t *out_code)
 {
-    unsigned char first = bytes[0];
+    unsigned char first = (unsigned char)bytes[0];
     if (first < 0x80) {
         *out_code = first;
         return 1;
@@ -35,8 +35,9 @@ int strait__utf8_decode(const unsigned char *bytes, size_t length, uint32_t *out
     if (need == 0) return -1;
     uint32_t code = first & (0x7fu >> need);
     for (int i = 1; i < need; i++) {
-        if ((size_t)i >= length || bytes[i] < low || bytes[i] > high) return -i;
-        code = code << 6 | (bytes[i] & 0x3fu);
+        unsigned char byte = (size_t)i < length ? (unsigned char)bytes[i] : 0;
+        if (byte < low || byte > high) return -i;
+        code = code << 6 | (byte & 0x3fu);
         low = 0x80;
         high = 0xbf;
     }
@@ -44,17 +45,17 @@ int strait__utf8_decode(const unsigned char *bytes, size_t length, uint32_t *out
     return need;
 }
 
-bool strait__utf8_unfinished(const unsigned char *bytes, size_t length)
+bool strait_utf8_unfinished(const char *bytes, size_t length)
 {
     unsigned char low;
     unsigned char high;
-    int need = length > 0 ? lead(bytes[0], &low, &high) : 0;
+    int need = length > 0 ? lead((unsigned char)bytes[0], &low, &high) : 0;
     if (need == 0 || length >= (size_t)need) return false;
     uint32_t code;
-    return strait__utf8_decode(bytes, length, &code) == -(int)length;
+    return strait_utf8_decode(bytes, length, &code) == -(int)length;
 }
 
-size_t strait__utf8_valid_prefix(const unsigned char *bytes, size_t length)
+size_t strait_utf8_valid_prefix(const char *bytes, size_t length)
 {
     size_t at = 0;
     while (at < length) {
@@ -67,14 +68,14 @@ size_t strait__utf8_valid_prefix(const unsigned char *bytes, size_t length)
             }
         }
         uint32_t code;
-        int step = strait__utf8_decode(bytes + at, length - at, &code);
+        int step = strait_utf8_decode(bytes + at, length - at, &code);
         if (step < 0) break;
         at += (size_t)step;
     }
     return at;
 }
 
-size_t strait__utf8_encode(uint32_t code, char out[4])
+size_t strait_utf8_encode(uint32_t code, char out[4])
 {
     if (code < 0x80) {
         out[0] = (char)code;
@@ -98,17 +99,17 @@ size_t strait__utf8_encode(uint32_t code, char out[4])
     return 4;
 }
 
-strait_status strait__utf8_repair(const unsigned char *bytes, size_t length, strait_buffer *out, size_t *invalid_bytes)
+strait_status strait_utf8_repair(const char *bytes, size_t length, strait_buffer *out, size_t *invalid_bytes)
 {
     STRAIT_TRY(strait_buffer_reserve(out, length));
     size_t at = 0;
     while (at < length) {
-        size_t valid = strait__utf8_valid_prefix(bytes + at, length - at);
+        size_t valid = strait_utf8_valid_prefix(bytes + at, length - at);
         STRAIT_TRY(strait_buffer_append(out, bytes + at, valid));
         at += valid;
         if (at == length) break;
         uint32_t code;
-        int bad = -strait__utf8_decode(bytes + at, length - at, &code);
+        int bad = -strait_utf8_decode(bytes + at, length - at, &code);
         STRAIT_TRY(strait_buffer_append(out, "\xef\xbf\xbd", 3));
         *invalid_bytes += (size_t)bad;
         at += (size_t)bad;

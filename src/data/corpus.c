@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "data/corpus_files.h"
 #include "data/stream.h"
-#include "data/utf8.h"
+#include "data/text_repair.h"
 
 #include <string.h>
 
@@ -227,10 +227,10 @@ static strait_status repair(strait_corpus *corpus, strait_document *document)
     document->text = corpus->text.bytes;
     document->length = corpus->text.length;
     document->invalid_utf8 = 0;
-    if (strait__utf8_valid_prefix(corpus->text.bytes, corpus->text.length) == corpus->text.length) return STRAIT_OK;
+    if (strait__text_valid_prefix(corpus->text.bytes, corpus->text.length) == corpus->text.length) return STRAIT_OK;
     strait_buffer_clear(&corpus->repaired);
     STRAIT_TRY(
-        strait__utf8_repair(corpus->text.bytes, corpus->text.length, &corpus->repaired, &document->invalid_utf8));
+        strait__text_repair(corpus->text.bytes, corpus->text.length, &corpus->repaired, &document->invalid_utf8));
     document->text = corpus->repaired.bytes;
     document->length = corpus->repaired.length;
     return STRAIT_OK;

@@ -12,7 +12,7 @@
 #include "data/encode_batch.h"
 #include "data/record.h"
 #include "data/shard_writer.h"
-#include "data/utf8.h"
+#include "data/text_repair.h"
 
 #include <errno.h>
 #include <math.h>
@@ -121,7 +121,7 @@ static strait_status open_corpus(packing *p)
     for (int64_t i = 0; i < strait_corpus_file_count(p->corpus); i++) {
         const char *path = strait_corpus_file_get(p->corpus, i)->path;
         size_t length = strlen(path);
-        if (strait__utf8_valid_prefix(path, length) == length) continue;
+        if (strait__text_valid_prefix(path, length) == length) continue;
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: the file's name is not UTF-8 and cannot be recorded: rename it",
                            path);
     }

@@ -3,7 +3,7 @@
 #define _DEFAULT_SOURCE
 #include "test_data.h"
 
-#include "data/utf8.h"
+#include "data/text_repair.h"
 
 #include <strait/data.h>
 

@@ -1,5 +1,5 @@
 /* UTF-8 validation and repair; see the header. */
-#include "data/utf8.h"
+#include "data/text_repair.h"
 
 #include "base/status.h"
 
@@ -23,7 +23,7 @@ static int sequence_length(const unsigned char *s, size_t length)
     return size;
 }
 
-size_t strait__utf8_valid_prefix(const char *bytes, size_t length)
+size_t strait__text_valid_prefix(const char *bytes, size_t length)
 {
     const unsigned char *s = (const unsigned char *)bytes;
     size_t at = 0;
@@ -43,12 +43,12 @@ size_t strait__utf8_valid_prefix(const char *bytes, size_t length)
     return at;
 }
 
-strait_status strait__utf8_repair(const char *bytes, size_t length, strait_buffer *out, int64_t *out_replaced)
+strait_status strait__text_repair(const char *bytes, size_t length, strait_buffer *out, int64_t *out_replaced)
 {
     int64_t replaced = 0;
     size_t at = 0;
     while (at < length) {
-        size_t good = strait__utf8_valid_prefix(bytes + at, length - at);
+        size_t good = strait__text_valid_prefix(bytes + at, length - at);
         STRAIT_TRY(strait_buffer_append(out, bytes + at, good));
         at += good;
         if (at == length) break;

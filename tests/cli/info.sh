@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# strait info: every kind of thing by name, damage by name, hashes by the recipes of docs/formats.md.
+set -u
+: "${STRAIT:?set STRAIT to the strait binary}"
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+ok() { echo "ok $1"; }
+bad() { echo "FAIL $1 $2"; failed=1; }
+
+# expect NAME EXIT PATTERN ARGS...: the exit status, and the pattern in stdout (0) or stderr (else).
+expect() {
+    local name=$1 code=$2 pattern=$3
+    shift 3
+    "$STRAIT" info "$@" >out 2>err
+    local got=$? file=out
+    [ "$code" = 0 ] || file=err
+    if [ $got != "$code" ]; then bad "$name" "exit $got, expected $code: $(head -c 200 err)"
+    elif ! grep -q -- "$pattern" $file; then bad "$name" "lacks '$pattern': $(head -c 300 $file)"
+    elif [ "$code" != 0 ] && [ -s out ]; then bad "$name" "an error wrote to stdout"
+    else ok "$name"; fi
+}
+
+# little_endian VALUE: eight bytes.
+little_endian() {
+    local i value=$1
+    for i in 1 2 3 4 5 6 7 8; do printf "\\x$(printf %02x $((value & 255)))"; value=$((value >> 8)); done
+}
+# safetensors HEADER: its length, the header, and the data from stdin.
+safetensors() { little_endian ${#1}; printf %s "$1"; cat; }
+floats() { printf '\0\0\200\077\0\0\0\100'; } # 1.0 2.0
+
+mkdir model
+floats | safetensors '{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' >model/model.safetensors
+cat >model/config.json <<'JSON'
+{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 2, "num_hidden_layers": 1,
+ "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 2, "vocab_size": 5, "intermediate_size": 4,
+ "tie_word_embeddings": true}
+JSON
+expect model-named 0 ': model$' model
+expect model-architecture 0 'architecture *Qwen3ForCausalLM' model
+expect model-parameters 0 'parameters  *2$' model
+expect model-tied 0 'tied embeddings *yes' model
+expect model-json 0 '"kind": "model"' --json model
+expect model-tensors 0 'model.norm.weight  f32  \[2\]' --tensors model
+expect config-json 0 'model config' model/config.json
+expect safetensors 0 'model.norm.weight  f32  \[2\]' model/model.safetensors
+
+recipe=$({ printf 'model.norm.weight\0F32\0[2]\0'; floats; } | sha256sum | cut -d' ' -f1)
+expect hash-recipe 0 "\"parameters_sha256\": \"$recipe\"" --hash --json model
+expect hash-of-a-file 0 "$recipe" --hash model/model.safetensors
+
+cp -r model broken && truncate -s -3 broken/model.safetensors
+expect truncated-model 1 'broken/model.safetensors.*truncated' broken
+cp -r model foreign && sed -i 's/Qwen3For/LlamaFor/' foreign/config.json
+expect unknown-architecture 1 'LlamaForCausalLM.*supported: Qwen3ForCausalLM' foreign
+sed -i 's/"vocab_size": 5/"rope_scaling": {"rope_type": "yarn"}/; s/LlamaFor/Qwen3For/' foreign/config.json
+expect rope-scaling 1 'rope_scaling.*yarn' foreign
+
+# A checkpoint by the words of docs/formats.md, made with nothing but sha256sum.
+step=run/checkpoints/step-00000007
+mkdir -p $step && cp model/* $step
+floats | safetensors '{"m.model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' >$step/optimizer.safetensors
+entry() { printf '"%s": {"size": %s, "sha256": "%s"}' "$1" "$(stat -c %s $step/$1)" "$(sha256sum <$step/$1 | cut -d' ' -f1)"; }
+zeros=$(printf '0%.0s' {1..64})
+printf '{"format": "strait-checkpoint", "version": 1, "step": 7, "trainer": {"loss": 2.5},\n "files": {%s, %s, %s},\n "sha256": "%s"}\n' \
+    "$(entry config.json)" "$(entry model.safetensors)" "$(entry optimizer.safetensors)" "$zeros" >$step/trainer.json
+self=$(sha256sum <$step/trainer.json | cut -d' ' -f1)
+sed -i "s/$zeros/$self/" $step/trainer.json
+expect checkpoint 0 'loss *2.5' $step
+expect checkpoint-hash 0 'every byte checked' --hash $step
+echo '{"step":7,"loss":2.5}' >run/metrics.jsonl
+expect run 0 'steps done *7' run
+expect run-checkpoints 0 'step-00000007  intact' run
+expect run-hash 0 "parameters sha256 *$recipe" --hash run
+expect metrics 0 'lines *1' run/metrics.jsonl
+printf x | dd of=$step/optimizer.safetensors bs=1 seek=82 conv=notrunc status=none
+expect damage-by-hash 1 'optimizer.safetensors does not match' --hash $step
+expect run-hash-of-the-broken 1 'none of its 1 checkpoints is intact' --hash run
+truncate -s -1 $step/optimizer.safetensors
+expect run-names-the-broken 0 'step-00000007  broken: .*optimizer.safetensors has' run
+expect checkpoint-broken 1 'optimizer.safetensors has' $step
+
+echo '{"no": "kind"}' >other.json
+expect unknown-json 1 'other.json: JSON, but none' other.json
+echo '{' >bad.json
+expect malformed-json 1 'bad.json: line' bad.json
+printf 'PAR1....' >table.bin
+expect parquet 1 'Parquet' table.bin
+printf 'MMIDIDX\0\0short' >foreign.idx
+: >foreign.bin
+expect damaged-index 1 'foreign' foreign.idx
+printf 'hello\n' >events.out.tfevents.1.host
+expect damaged-events 1 'not a TensorBoard event file' events.out.tfevents.1.host
+echo 'steps: 3' >run.yaml
+expect yaml-named 0 'strait train reads it' run.yaml
+mkdir nothing
+expect empty-directory 1 'no model, checkpoint, run or tokenizer' nothing
+expect missing 1 'no such file or directory' absent
+expect no-parameters 2 'has no parameters' --hash run/metrics.jsonl
+expect no-path 2 'PATH is missing'
+expect unknown-option 2 '--hsh' --hsh model
+"$STRAIT" info model >/dev/full 2>err
+[ $? = 1 ] && grep -q stdout err && ok full-stdout || bad full-stdout "exit or message: $(cat err)"
+"$STRAIT" info --help >out 2>err && [ "$(wc -l <out)" -le 24 ] && ok help || bad help "no help of one screen"
+exit $failed

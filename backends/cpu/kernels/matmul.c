@@ -84,19 +84,36 @@ typedef struct tile {
     vf acc[TILE_ROWS][TILE_VECTORS];
 } tile;
 
-static inline void tile_compute(tile *out, const float *a, const float *b, int64_t kc)
+enum { LINE_FLOATS = 16, AHEAD_STEPS = 4 };
+
+/* One step of k. */
+static inline void tile_step(vf acc[TILE_ROWS][TILE_VECTORS], const float *a, const float *b)
+{
+    vf row[TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; ++v) row[v] = vf_load(b + v * VW);
+    for (int r = 0; r < TILE_ROWS; ++r) {
+        vf x = vf_set1(a[r]);
+        for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_fma(x, row[v], acc[r][v]);
+    }
+}
+
+/* `ahead`: memory the next panel will be read from, a cache line of which is asked for every few steps. */
+static inline void tile_compute(tile *out, const float *a, const float *b, int64_t kc, const float *ahead)
 {
     vf acc[TILE_ROWS][TILE_VECTORS];
     for (int r = 0; r < TILE_ROWS; ++r) {
         for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_zero();
     }
-    for (int64_t k = 0; k < kc; ++k) {
-        vf row[TILE_VECTORS];
-        for (int v = 0; v < TILE_VECTORS; ++v) row[v] = vf_load(b + v * VW);
-        for (int r = 0; r < TILE_ROWS; ++r) {
-            vf x = vf_set1(a[r]);
-            for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_fma(x, row[v], acc[r][v]);
-        }
+    int64_t k = 0;
+    for (; k + AHEAD_STEPS <= kc; k += AHEAD_STEPS) {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += LINE_FLOATS;
+        for (int j = 0; j < AHEAD_STEPS; ++j) tile_step(acc, a + j * TILE_ROWS, b + j * TILE_COLS);
+        a += AHEAD_STEPS * TILE_ROWS;
+        b += AHEAD_STEPS * TILE_COLS;
+    }
+    for (; k < kc; ++k) {
+        tile_step(acc, a, b);
         a += TILE_ROWS;
         b += TILE_COLS;
     }
@@ -193,20 +210,21 @@ static void pack_task(void *context, int64_t task, int worker)
     k_block block = block_at(it->product, task / groups);
     int64_t panel = task % groups * PACK_PANELS;
     int64_t end = least(panel + PACK_PANELS, panels_of(it));
-    for (; panel < end; ++panel) {
-        int valid = (int)least(it->cols - panel * TILE_COLS, TILE_COLS);
-        pack_panel(packed_panel(it, &block, panel), TILE_COLS, &block.b, it->col0 + panel * TILE_COLS, valid, block.k0,
-                   block.kc);
-    }
+    int64_t col = panel * TILE_COLS;
+    pack_panels(packed_panel(it, &block, panel), TILE_COLS, &block.b, it->col0 + col,
+                least(it->cols - col, (end - panel) * TILE_COLS), block.k0, block.kc);
 }
 
-/* A block of rows against one panel, all of one block of k. */
+/* A block of rows against one panel, all of one block of k. Meanwhile the next panel comes nearer. */
 static void panel_tiles(const float *a, const float *b, int64_t kc, target t, int64_t rows, int64_t cols)
 {
     size_t out_size = t.bf16 ? sizeof(uint16_t) : sizeof(float);
+    const float *ahead = b + kc * TILE_COLS;
     for (int64_t r = 0; r < rows; r += TILE_ROWS) {
+        for (int i = 0; t.sum && i < TILE_ROWS && r + i < rows; ++i) __builtin_prefetch(t.sum + i * t.sum_ld, 1, 3);
         tile result;
-        tile_compute(&result, a + r * kc, b, kc);
+        tile_compute(&result, a + r * kc, b, kc, ahead);
+        ahead += kc / AHEAD_STEPS * LINE_FLOATS;
         tile_store(&result, &t, least(rows - r, TILE_ROWS), cols);
         if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
         t.out = (char *)t.out + (size_t)(TILE_ROWS * t.out_ld) * out_size;
@@ -254,10 +272,7 @@ static void tile_task(void *context, int64_t task, int worker)
     int64_t blocks = block_count(p);
     for (int64_t i = 0; i < blocks; ++i) {
         k_block block = block_at(p, i);
-        for (int64_t r = 0; r < rows; r += TILE_ROWS) {
-            pack_panel(a + r * block.kc, TILE_ROWS, &block.a, row0 + r, (int)least(rows - r, TILE_ROWS), block.k0,
-                       block.kc);
-        }
+        pack_panels(a, TILE_ROWS, &block.a, row0, rows, block.k0, block.kc);
         for (int64_t panel = panel0; panel < panel_end; ++panel) {
             int64_t col = panel * TILE_COLS;
             target t =

@@ -51,42 +51,55 @@ static inline void pack_along(float *out, int width, const void *data, int64_t l
     }
 }
 
-/* Rows that lie across: for each k, `width` neighbours. */
-static inline void pack_across(float *out, int width, const void *data, int64_t ld, int bf16, int valid, int64_t kc)
+/*
+ * Rows that lie across: for each k, `count` neighbours are dealt out to their panels. A store may run over into the
+ * next k's place here too; `count` is not rounded up when reading.
+ */
+static inline void pack_across(float *out, int width, const void *data, int64_t ld, int bf16, int64_t count, int64_t kc)
 {
     for (int64_t k = 0; k < kc; ++k) {
-        for (int i = 0; i < width; i += VW) {
-            int lanes = width - i < VW ? width - i : VW;
-            int have = valid - i < lanes ? valid - i : lanes;
-            vf row = have == VW ? pack_load(data, k * ld + i, bf16)
-                                : pack_load_n(data, k * ld + i, bf16, have > 0 ? have : 0);
-            if (lanes == VW) {
-                vf_store(out + k * width + i, row);
-            } else {
-                vf_store_n(out + k * width + i, row, lanes);
+        float *to = out + k * width;
+        for (int64_t i0 = 0; i0 < count; i0 += width) {
+            for (int i = 0; i < width; i += VW) {
+                int64_t at = k * ld + i0 + i;
+                int64_t have = count - i0 - i;
+                vf row = have >= VW ? pack_load(data, at, bf16) : pack_load_n(data, at, bf16, have > 0 ? (int)have : 0);
+                int lanes = width - i < VW ? width - i : VW;
+                if (lanes == VW || (i == 0 && k + VW / width + 1 < kc)) {
+                    vf_store(to + i, row);
+                } else {
+                    vf_store_n(to + i, row, lanes);
+                }
             }
+            to += kc * width;
         }
     }
 }
 
-/* One panel: rows first .. first + valid of the operand, k from `k0`. */
-static inline void pack_panel(float *out, int width, const cpu_operand *operand, int64_t first, int valid, int64_t k0,
-                              int64_t kc)
+/* Rows first .. first + count of the operand, k0 .. k0 + kc, as panels one after another. */
+static inline void pack_panels(float *out, int width, const cpu_operand *operand, int64_t first, int64_t count,
+                               int64_t k0, int64_t kc)
 {
     size_t size = operand->bf16 ? sizeof(uint16_t) : sizeof(float);
     int64_t at = operand->across ? k0 * operand->ld + first : first * operand->ld + k0;
-    const void *data = (const char *)operand->data + (size_t)at * size;
+    const char *data = (const char *)operand->data + (size_t)at * size;
     /* Constants, so that each of the four is a loop of its own. */
     if (operand->across) {
         if (operand->bf16) {
-            pack_across(out, width, data, operand->ld, 1, valid, kc);
+            pack_across(out, width, data, operand->ld, 1, count, kc);
         } else {
-            pack_across(out, width, data, operand->ld, 0, valid, kc);
+            pack_across(out, width, data, operand->ld, 0, count, kc);
         }
-    } else if (operand->bf16) {
-        pack_along(out, width, data, operand->ld, 1, valid, kc);
-    } else {
-        pack_along(out, width, data, operand->ld, 0, valid, kc);
+        return;
+    }
+    for (int64_t i = 0; i < count; i += width) {
+        int valid = count - i < width ? (int)(count - i) : width;
+        if (operand->bf16) {
+            pack_along(out + i * kc, width, data, operand->ld, 1, valid, kc);
+        } else {
+            pack_along(out + i * kc, width, data, operand->ld, 0, valid, kc);
+        }
+        data += (size_t)(width * operand->ld) * size;
     }
 }
 

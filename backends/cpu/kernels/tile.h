@@ -9,11 +9,11 @@
 #include "backends/cpu/simd/simd.h"
 
 #if STRAIT_ISA_AVX512
-enum { TILE_ROWS = 14, TILE_VECTORS = 2, BLOCK_ROWS = 56 };
+enum { TILE_ROWS = 14, TILE_VECTORS = 2, BLOCK_ROWS = 84 };
 #elif STRAIT_ISA_AVX2
-enum { TILE_ROWS = 6, TILE_VECTORS = 2, BLOCK_ROWS = 48 };
+enum { TILE_ROWS = 6, TILE_VECTORS = 2, BLOCK_ROWS = 72 };
 #elif STRAIT_ISA_NEON
-enum { TILE_ROWS = 8, TILE_VECTORS = 3, BLOCK_ROWS = 48 };
+enum { TILE_ROWS = 8, TILE_VECTORS = 3, BLOCK_ROWS = 72 };
 #else
 enum { TILE_ROWS = 4, TILE_VECTORS = 4, BLOCK_ROWS = 32 };
 #endif

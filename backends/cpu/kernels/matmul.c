@@ -84,7 +84,7 @@ typedef struct tile {
     vf acc[TILE_ROWS][TILE_VECTORS];
 } tile;
 
-enum { LINE_FLOATS = 16, AHEAD_STEPS = 4 };
+enum { LINE_FLOATS = 16, AHEAD_STEPS = 8 };
 
 /* One step of k. */
 static inline void tile_step(vf acc[TILE_ROWS][TILE_VECTORS], const float *a, const float *b)
@@ -97,25 +97,20 @@ static inline void tile_step(vf acc[TILE_ROWS][TILE_VECTORS], const float *a, co
     }
 }
 
-/* `ahead`: memory the next panel will be read from, a cache line of which is asked for every few steps. */
+/* `ahead`: memory the next panel will be read from, some cache lines of which are asked for every few steps. */
 static inline void tile_compute(tile *out, const float *a, const float *b, int64_t kc, const float *ahead)
 {
     vf acc[TILE_ROWS][TILE_VECTORS];
     for (int r = 0; r < TILE_ROWS; ++r) {
         for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_zero();
     }
-    int64_t k = 0;
-    for (; k + AHEAD_STEPS <= kc; k += AHEAD_STEPS) {
-        __builtin_prefetch(ahead, 0, 2);
-        ahead += LINE_FLOATS;
-        for (int j = 0; j < AHEAD_STEPS; ++j) tile_step(acc, a + j * TILE_ROWS, b + j * TILE_COLS);
-        a += AHEAD_STEPS * TILE_ROWS;
-        b += AHEAD_STEPS * TILE_COLS;
-    }
-    for (; k < kc; ++k) {
-        tile_step(acc, a, b);
-        a += TILE_ROWS;
-        b += TILE_COLS;
+    for (int64_t k0 = 0; k0 < kc; k0 += AHEAD_STEPS) {
+        for (int i = 0; i < AHEAD_LINES; ++i) __builtin_prefetch(ahead + i * LINE_FLOATS, 0, 2);
+        ahead += AHEAD_LINES * LINE_FLOATS;
+        int64_t end = least(kc, k0 + AHEAD_STEPS);
+        /* Said so that the compiler neither unrolls it whole, which costs it its registers, nor not at all. */
+#pragma GCC unroll 4
+        for (int64_t k = k0; k < end; ++k) tile_step(acc, a + k * TILE_ROWS, b + k * TILE_COLS);
     }
     for (int r = 0; r < TILE_ROWS; ++r) {
         for (int v = 0; v < TILE_VECTORS; ++v) out->acc[r][v] = acc[r][v];
@@ -224,7 +219,7 @@ static void panel_tiles(const float *a, const float *b, int64_t kc, target t, in
         for (int i = 0; t.sum && i < TILE_ROWS && r + i < rows; ++i) __builtin_prefetch(t.sum + i * t.sum_ld, 1, 3);
         tile result;
         tile_compute(&result, a + r * kc, b, kc, ahead);
-        ahead += kc / AHEAD_STEPS * LINE_FLOATS;
+        ahead += ceil_div(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
         tile_store(&result, &t, least(rows - r, TILE_ROWS), cols);
         if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
         t.out = (char *)t.out + (size_t)(TILE_ROWS * t.out_ld) * out_size;

@@ -87,7 +87,7 @@ def check_events():
             for value in event.summary.value:
                 number = value.tensor.float_val[0] if value.tensor.float_val else value.simple_value
                 scalars.setdefault(value.tag, []).append((event.step, number))
-    losses = next((v for k, v in scalars.items() if k.endswith("loss") and "val" not in k), [])
+    losses = scalars.get("loss/train", [])
     metrics = [json.loads(line) for line in open("run/metrics.jsonl", encoding="utf-8")]
     steps = {m["step"]: m["loss"] for m in metrics if "loss" in m}
     case("tensorboard-reads-losses", len(losses) == 6, f"{ {k: len(v) for k, v in scalars.items()} }")

@@ -16,6 +16,7 @@ typedef struct check_options {
     const char *dtype;
     int only_case;
     uint32_t seed;
+    bool bench;
     bool list;
 } check_options;
 
@@ -120,11 +121,6 @@ void device_result_free(device_result *result);
 /* Equal to the bit, NaN as NaN. */
 bool device_result_equal(const check_problem *problem, void *const *values, void *const *expected, char *why);
 
-/* ---- the parts ---- */
-
-void check_ops(const check_options *options, check_report *report);
-void check_gradients(const check_options *options, check_report *report);
-
 /* ---- devices.c ---- */
 
 enum { CHECK_MAX_ISAS = 4, CHECK_MAX_THREADS = 3 };
@@ -144,5 +140,12 @@ typedef struct check_isas {
 /* Opens what there is; what is absent is reported as skipped (or failed, where it was asked for by name). */
 void isas_open(check_isas *isas, const check_options *options, check_report *report);
 void isas_close(check_isas *isas);
+
+/* ---- the parts ---- */
+
+void check_gradients(const check_options *options, check_report *report);
+void check_probe(const check_isas *isas, check_report *report);
+void check_ops(const check_options *options, const check_isas *isas, check_report *report);
+void check_bench(const check_options *options, check_report *report);
 
 #endif

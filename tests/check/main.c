@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "strait_check [options]: every op against its exact oracle and its binary64 reference\n"
-                            "  --device NAME   cpu (default) or another backend\n"
-                            "  --isa NAME      one instruction set: generic, avx2, avx512, neon\n"
-                            "  --op NAME       one op\n"
-                            "  --dtype NAME    f32 or bf16\n"
-                            "  --case N        one shape, by its place in the op's list\n"
-                            "  --seed N        of the inputs (default 1)\n"
-                            "  --bench         rates of real shapes instead of checks\n"
-                            "  --list          the ops and their shapes\n";
+static const char usage[] =
+    "strait_check [options]: every op against its exact oracle and its binary64 reference\n"
+    "  --device NAME   cpu (default) or another backend\n"
+    "  --isa NAME      one instruction set: generic, avx2, avx512, neon\n"
+    "  --op NAME       one op\n"
+    "  --dtype NAME    f32 or bf16\n"
+    "  --case N        one shape, by its place in the op's list\n"
+    "  --seed N        of the inputs (default 1)\n"
+    "  --bench         rates of real shapes instead of checks\n"
+    "  --bench         rates of real shapes instead of checks; fastest instruction set, f32 unless --dtype says bf16\n"
+    "  --list          the ops and their shapes\n";
 
 static void list_ops(void)
 {
@@ -71,7 +73,9 @@ static bool parse_value(check_options *options, const char *name, const char *va
 static bool parse(int argc, char **argv, check_options *options)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--list") == 0) {
+        if (strcmp(argv[i], "--bench") == 0) {
+            options->bench = true;
+        } else if (strcmp(argv[i], "--list") == 0) {
             options->list = true;
         } else if (i + 1 < argc && parse_value(options, argv[i], argv[i + 1])) {
             i++;
@@ -96,9 +100,17 @@ int main(int argc, char **argv)
         return 0;
     }
     check_report report = {0};
+    if (options.bench) {
+        check_bench(&options, &report);
+        return report.failed > 0;
+    }
     printf("seed %u\n", options.seed);
     check_gradients(&options, &report);
-    check_ops(&options, &report);
+    check_isas isas;
+    isas_open(&isas, &options, &report);
+    if (!options.op) check_probe(&isas, &report);
+    check_ops(&options, &isas, &report);
+    isas_close(&isas);
     printf("%d passed, %d failed, %d skipped\n", report.ok, report.failed, report.skipped);
     return report.failed > 0 || report.ok == 0;
 }

@@ -1,5 +1,6 @@
 /* Every op on every shape and pattern: the oracle against binary64, every device against the oracle. */
 #include "check.h"
+#include "ops/probe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -152,17 +153,33 @@ static void check_op(const check_options *options, const check_isas *isas, strai
     for (int i = 0; i <= isas->count; i++) line_report(&lines[i], report);
 }
 
-void check_ops(const check_options *options, check_report *report)
+void check_ops(const check_options *options, const check_isas *isas, check_report *report)
 {
-    check_isas isas;
-    isas_open(&isas, options, report);
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
         if (options->op && strcmp(options->op, strait_op_name((strait_op)op)) != 0) continue;
         for (int i = 0; i < 2; i++) {
             strait_dtype dtype = i == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16;
             if (options->dtype && strcmp(options->dtype, strait_dtype_name(dtype)) != 0) continue;
-            check_op(options, &isas, (strait_op)op, dtype, report);
+            check_op(options, isas, (strait_op)op, dtype, report);
         }
     }
-    isas_close(&isas);
+}
+
+/* The numerics probe on every instruction set and number of threads. */
+void check_probe(const check_isas *isas, check_report *report)
+{
+    for (int i = 0; i < isas->count; i++) {
+        const check_isa *isa = &isas->isas[i];
+        char name[64];
+        strait_status status = STRAIT_OK;
+        snprintf(name, sizeof name, "probe %s", isa->name);
+        for (int k = 0; k < isa->device_count && status == STRAIT_OK; k++) {
+            status = strait_numerics_probe(isa->devices[k].device, isa->devices[k].queue);
+        }
+        if (status == STRAIT_OK) {
+            report_ok(report, name, "");
+        } else {
+            report_fail(report, name, strait_error_message());
+        }
+    }
 }

@@ -1,0 +1,169 @@
+/*
+ * The micro-benchmark: each op's `bench` shapes, against what this machine can do: its copy rate and the rate of its
+ * own matrix product on a shape that fits caches well, both measured first.
+ */
+#include "check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec time;
+    timespec_get(&time, TIME_UTC);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+typedef struct bench_call {
+    strait_op_desc desc;
+    strait_slice slices[STRAIT_OP_MAX_BUFFERS];
+    int count;
+    strait_slice workspace;
+} bench_call;
+
+/* The shortest of several runs that take a third of a second together, at least three. */
+static strait_status shortest(const check_device *on, const bench_call *call, double *out_seconds)
+{
+    double best = 0.0;
+    double begin = now();
+    for (int i = 0; i < 3 || now() - begin < 0.33; i++) {
+        double start = now();
+        STRAIT_TRY(strait_op_run(on->queue, &call->desc, call->slices, call->count, call->workspace));
+        STRAIT_TRY(strait_queue_wait(on->queue, -1));
+        double seconds = now() - start;
+        if (i == 0 || seconds < best) best = seconds;
+    }
+    *out_seconds = best;
+    return STRAIT_OK;
+}
+
+static int64_t aligned(int64_t bytes, int64_t alignment)
+{
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/* Uploads a problem's inputs into one piece of memory and times the op. */
+static strait_status time_problem(const check_device *on, const check_problem *problem, double *out_seconds)
+{
+    int64_t alignment = strait_device_get_props(on->device)->alignment;
+    strait_op_info info;
+    STRAIT_TRY(strait_op_query(on->device, &problem->desc, &info));
+    if (!info.supported) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "declined: %s", info.reason ? info.reason : "");
+    int64_t total = 0;
+    for (int i = 0; i < problem->count; i++) {
+        total += aligned(problem->buffers[i].count * (int64_t)strait_dtype_size(problem->buffers[i].dtype), alignment);
+    }
+    bench_call call = {.desc = problem->desc, .count = problem->count};
+    unsigned char *bytes;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)total, 1, &bytes));
+    strait_memory *memory;
+    strait_status status =
+        strait_memory_create(on->device, STRAIT_TAG_OTHER, total + info.workspace_bytes + alignment, &memory);
+    if (status != STRAIT_OK) goto free_bytes;
+    int64_t at = 0;
+    for (int i = 0; i < problem->count; i++) {
+        if (problem->buffers[i].count == 0) continue;
+        problem_pack(problem, i, problem->input[i], bytes + at);
+        call.slices[i] = (strait_slice){memory, at};
+        at += aligned(problem->buffers[i].count * (int64_t)strait_dtype_size(problem->buffers[i].dtype), alignment);
+    }
+    call.workspace = (strait_slice){memory, total};
+    status = strait_copy_to_device(on->queue, (strait_slice){memory, 0}, bytes, total);
+    if (status == STRAIT_OK) status = shortest(on, &call, out_seconds);
+    strait_memory_destroy(memory);
+free_bytes:
+    strait_free(bytes);
+    return status;
+}
+
+/* Bytes per second of a copy of 64 MiB, read and written both counted. */
+static strait_status copy_rate(const check_device *on, double *out_rate)
+{
+    const int64_t half = 64 << 20;
+    strait_memory *memory;
+    STRAIT_TRY(strait_memory_create(on->device, STRAIT_TAG_OTHER, 2 * half, &memory));
+    double best = 0.0;
+    strait_status status = strait_fill(on->queue, (strait_slice){memory, 0}, 1, 2 * half);
+    for (int i = 0; i < 5 && status == STRAIT_OK; i++) {
+        double start = now();
+        status = strait_copy_on_device(on->queue, (strait_slice){memory, half}, (strait_slice){memory, 0}, half);
+        if (status == STRAIT_OK) status = strait_queue_wait(on->queue, -1);
+        double rate = 2.0 * (double)half / (now() - start);
+        if (rate > best) best = rate;
+    }
+    strait_memory_destroy(memory);
+    *out_rate = best;
+    return status;
+}
+
+/* Operations per second of a matrix product of 384 x 512 x 512. */
+static strait_status product_rate(const check_device *on, uint32_t seed, double *out_rate)
+{
+    const strait_check_case shape = {.dims = {384, 512, 1, 512}};
+    check_problem problem;
+    double seconds = 0.0;
+    strait_status status = problem_init(&problem, STRAIT_OP_LINEAR, STRAIT_DTYPE_F32, &shape);
+    if (status == STRAIT_OK) status = problem_fill(&problem, CHECK_VALUES_NORMAL, seed, 0);
+    if (status == STRAIT_OK) status = time_problem(on, &problem, &seconds);
+    problem_fini(&problem);
+    if (status == STRAIT_OK) *out_rate = 2.0 * 384 * 512 * 512 / seconds;
+    return status;
+}
+
+static strait_status bench_shape(const check_device *on, const check_options *options, strait_op op, strait_dtype dtype,
+                                 int shape, const double rates[2])
+{
+    const strait_check_case *one = &check_of(op)->cases[shape];
+    check_problem problem;
+    strait_op_cost cost = {0};
+    double seconds = 0.0;
+    strait_status status = problem_init(&problem, op, dtype, one);
+    if (status == STRAIT_OK) status = problem_fill(&problem, CHECK_VALUES_NORMAL, options->seed, shape);
+    if (status == STRAIT_OK) status = strait_op_cost_query(&problem.desc, one->absent, &cost);
+    if (status == STRAIT_OK) status = time_problem(on, &problem, &seconds);
+    problem_fini(&problem);
+    if (status != STRAIT_OK) return status;
+    double bytes = cost.bytes_read + cost.bytes_written;
+    double compute = cost.flops / rates[0];
+    double memory = bytes / rates[1];
+    bool by_compute = compute > memory;
+    printf("%-14s %-4s %2d  %9.3f ms  %8.2f Gop/s  %8.2f GB/s  %4.0f%% of %s\n", strait_op_name(op),
+           strait_dtype_name(dtype), shape, seconds * 1e3, cost.flops / seconds * 1e-9, bytes / seconds * 1e-9,
+           100.0 * (by_compute ? compute : memory) / seconds, by_compute ? "product rate" : "copy rate");
+    fflush(stdout);
+    return STRAIT_OK;
+}
+
+static void bench_device(const check_device *on, const char *isa, const check_options *options, check_report *report)
+{
+    double rates[2] = {0};
+    if (product_rate(on, options->seed, &rates[0]) != STRAIT_OK || copy_rate(on, &rates[1]) != STRAIT_OK) {
+        report_fail(report, isa, strait_error_message());
+        return;
+    }
+    printf("%s, %d threads: product %.1f Gop/s, copy %.1f GB/s\n", isa, on->threads, rates[0] * 1e-9, rates[1] * 1e-9);
+    for (int op = 0; op < STRAIT_OP_COUNT; op++) {
+        if (options->op && strcmp(options->op, strait_op_name((strait_op)op)) != 0) continue;
+        const strait_check_case *cases = check_of((strait_op)op)->cases;
+        for (int shape = 0; cases[shape].dims[0] != 0; shape++) {
+            if (!cases[shape].bench) continue;
+            strait_dtype dtype =
+                options->dtype && strcmp(options->dtype, "bf16") == 0 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
+            if (bench_shape(on, options, (strait_op)op, dtype, shape, rates) == STRAIT_OK) continue;
+            report_fail(report, strait_op_name((strait_op)op), strait_error_message());
+        }
+    }
+}
+
+/* The fastest instruction set there is, or the one asked for, with two threads. */
+void check_bench(const check_options *options, check_report *report)
+{
+    check_isas isas;
+    isas_open(&isas, options, report);
+    if (isas.count > 0) {
+        const check_isa *isa = &isas.isas[isas.count - 1];
+        bench_device(&isa->devices[1], isa->name, options, report);
+    }
+    isas_close(&isas);
+}

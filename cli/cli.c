@@ -86,33 +86,49 @@ int cli_fail(const char *verb, strait_status status)
 
 /* ---- Help ---- */
 
-/* Prints `text` from column `column` on, broken between words so that no line passes CLI_WIDTH. */
-static void print_wrapped(const char *text, int column, int indent)
+/* Prints the first `length` bytes of text from column `column` on, broken between words: no line passes CLI_WIDTH. */
+static void print_wrapped(const char *text, size_t length, int column, int indent)
 {
     int at = column;
-    for (const char *p = text; *p != '\0';) {
-        int length = (int)strcspn(p, " ");
-        if (at > indent && at + 1 + length > CLI_WIDTH) {
+    for (size_t i = 0; i < length;) {
+        size_t word = 0;
+        while (i + word < length && text[i + word] != ' ') word++;
+        if (at > indent && at + 1 + (int)word > CLI_WIDTH) {
             printf("\n%*s", indent, "");
             at = indent;
-        } else if (at > column || p != text) {
+        } else if (i > 0) {
             putchar(' ');
             at += 1;
         }
-        printf("%.*s", length, p);
-        at += length;
-        p += length;
-        p += strspn(p, " ");
+        printf("%.*s", (int)word, text + i);
+        at += (int)word;
+        i += word;
+        while (i < length && text[i] == ' ') i++;
+    }
+    putchar('\n');
+}
+
+/* Lines that fit stand as they were written. */
+static void print_usage(const char *usage)
+{
+    if (strncmp(usage, "usage:", 6) != 0) fputs("usage: ", stdout);
+    bool first = strncmp(usage, "usage:", 6) != 0;
+    for (const char *line = usage; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        int column = first ? 7 : 0;
+        if (column + (int)length <= CLI_WIDTH)
+            printf("%.*s\n", (int)length, line);
+        else
+            print_wrapped(line, length, column, line == usage ? 7 : 0);
+        line += length + (line[length] == '\n');
+        first = false;
     }
     putchar('\n');
 }
 
 static void print_help(const char *usage, const cli_option *options)
 {
-    size_t length = strlen(usage);
-    printf("%s%s%s", strncmp(usage, "usage:", 6) == 0 ? "" : "usage: ", usage,
-           length > 0 && usage[length - 1] == '\n' ? "\n" : "\n\n");
-
+    print_usage(usage);
     int width = (int)strlen("--help");
     for (const cli_option *o = options; o->name != NULL; ++o) {
         int w = (int)(strlen(o->name) + (o->operand != NULL ? 1 + strlen(o->operand) : 0));
@@ -123,7 +139,7 @@ static void print_help(const char *usage, const cli_option *options)
         int w = printf("  %s%s%s", o->name, o->operand != NULL ? " " : "", o->operand != NULL ? o->operand : "");
         if (w < width + 2) w += printf("%*s", width + 2 - w, "");
         w += printf("  ");
-        print_wrapped(o->help, w, width + 4);
+        print_wrapped(o->help, strlen(o->help), w, width + 4);
     }
     printf("  %-*s  show this\n", width, "--help");
 }

@@ -69,7 +69,8 @@ typedef struct forward_sizes {
 
 static forward_sizes count_sizes(const strait_forward *forward)
 {
-    forward_sizes sizes = {.weights = forward->params.padded * (int64_t)strait_dtype_size(forward->dtype)};
+    forward_sizes sizes = {0};
+    if (!forward->weights) sizes.weights = forward->params.padded * (int64_t)strait_dtype_size(forward->dtype);
     for (int i = 0; i < forward->program_count; i++) {
         const strait_program *program = &forward->programs[i];
         if (program->graph.arena_bytes > sizes.arena) sizes.arena = program->graph.arena_bytes;
@@ -114,7 +115,9 @@ strait_status strait_forward_allocate(strait_forward *forward, int64_t table_row
     forward_sizes sizes = count_sizes(forward);
     STRAIT_TRY(refuse_if_too_large(forward, &sizes));
     strait_device *device = forward->device;
-    STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WEIGHTS, sizes.weights, &forward->weights));
+    if (!forward->weights) {
+        STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WEIGHTS, sizes.weights, &forward->weights));
+    }
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_ACTIVATIONS, sizes.arena, &forward->arena));
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_DATA, sizes.inputs, &forward->inputs));
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WORKSPACE, sizes.workspace, &forward->workspace));

@@ -21,7 +21,7 @@ typedef struct strait_forward {
     strait_layout state;
     strait_program programs[STRAIT_FORWARD_PROGRAMS];
     int program_count;
-    strait_memory *weights;
+    strait_memory *weights; /* set before allocate: borrowed, and NULL again before fini */
     strait_memory *arena;
     strait_memory *inputs;
     strait_memory *state_memory;

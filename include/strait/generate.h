@@ -1,0 +1,60 @@
+/* Text generation from a model directory, a checkpoint or a run. */
+#ifndef STRAIT_GENERATE_H
+#define STRAIT_GENERATE_H
+
+#include <strait/events.h>
+#include <strait/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Strings are borrowed for the call. strait_generate_defaults fills in what a user who says nothing gets. */
+typedef struct strait_generate_options {
+    const char *model;          /* required */
+    const char *const *prompts; /* each is answered by itself, in order */
+    size_t prompt_count;
+    int64_t max_tokens;        /* of each answer */
+    double temperature;        /* 0 = greedy */
+    int64_t top_k;             /* 0 = off */
+    double top_p;              /* 1 = off */
+    double min_p;              /* 0 = off */
+    double repetition_penalty; /* 1 = off */
+    int64_t seed;              /* 0 .. 2^32 - 1; the same seed gives the same text */
+    const char *const *stops;  /* token texts that end an answer, besides the model's end tokens */
+    size_t stop_count;
+    int ignore_eos;       /* go on past the model's end tokens */
+    const char *device;   /* "cpu" */
+    const char *dtype;    /* "f32", "bf16" or NULL: as the model is stored */
+    const char *numerics; /* "exact" or "fast" */
+    int64_t threads;      /* 0 = all */
+    /* Receives text as it is sampled: whole UTF-8 characters, zero-terminated. begin is called before each answer, end
+     * after. */
+    void (*begin)(void *user, size_t prompt);
+    void (*text)(void *user, const char *text, size_t length);
+    void (*end)(void *user, size_t prompt);
+    void *user;
+    const strait_events *events;
+} strait_generate_options;
+
+typedef struct strait_generate_report {
+    int64_t prompt_tokens;
+    int64_t tokens;
+    double load_seconds;
+    double prompt_seconds;
+    double seconds; /* of sampling */
+} strait_generate_report;
+
+void strait_generate_defaults(strait_generate_options *options);
+
+/* One thread. A stop asked for through events ends the answer under way, in order. `out_report` may be NULL. */
+strait_status strait_generate(const strait_generate_options *options,
+                              strait_generate_report *out_report) STRAIT_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,136 @@
+/* Choosing the next token. Knows no model. */
+#include "train/sampler.h"
+
+#include "base/math64.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct candidate {
+    double logit;
+    double p;
+    int32_t id;
+} candidate;
+
+struct strait_sampler {
+    strait_sampling sampling;
+    int64_t vocabulary;
+    candidate *candidates; /* owned */
+    unsigned char *seen;   /* owned: [vocabulary] */
+};
+
+strait_status strait_sampler_create(const strait_sampling *sampling, int64_t vocabulary, strait_sampler **out)
+{
+    if (!(sampling->temperature >= 0) || sampling->top_k < 0 || !(sampling->top_p > 0 && sampling->top_p <= 1) ||
+        !(sampling->min_p >= 0 && sampling->min_p < 1) || !(sampling->repetition_penalty > 0)) {
+        return STRAIT_FAIL(
+            STRAIT_ERR_RANGE,
+            "sampling: temperature %g and top_k %lld must be 0 or more, top_p %g in (0, 1], min_p %g in [0, 1), "
+            "repetition_penalty %g above 0",
+            sampling->temperature, (long long)sampling->top_k, sampling->top_p, sampling->min_p,
+            sampling->repetition_penalty);
+    }
+    strait_sampler *sampler;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *sampler, &sampler));
+    sampler->sampling = *sampling;
+    sampler->vocabulary = vocabulary;
+    strait_status status = strait_alloc(STRAIT_TAG_OTHER, (size_t)vocabulary, sizeof(candidate), &sampler->candidates);
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, (size_t)vocabulary, 1, &sampler->seen);
+    if (status != STRAIT_OK) {
+        strait_sampler_destroy(sampler);
+        return status;
+    }
+    *out = sampler;
+    return STRAIT_OK;
+}
+
+void strait_sampler_destroy(strait_sampler *sampler)
+{
+    if (!sampler) return;
+    strait_free(sampler->candidates);
+    strait_free(sampler->seen);
+    strait_free(sampler);
+}
+
+void strait_sampler_saw(strait_sampler *sampler, int32_t id)
+{
+    if (id >= 0 && id < sampler->vocabulary) sampler->seen[id] = 1;
+}
+
+void strait_sampler_forget(strait_sampler *sampler)
+{
+    for (int64_t i = 0; i < sampler->vocabulary; i++) sampler->seen[i] = 0;
+}
+
+static int best_first(const void *left, const void *right)
+{
+    const candidate *a = left;
+    const candidate *b = right;
+    if (a->logit != b->logit) return a->logit > b->logit ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* All tokens with a finite logit, penalties applied; returns how many and the best. */
+static int64_t collect(strait_sampler *sampler, const float *logits, candidate *out_best)
+{
+    double penalty = sampler->sampling.repetition_penalty;
+    int64_t count = 0;
+    for (int64_t i = 0; i < sampler->vocabulary; i++) {
+        double logit = (double)logits[i];
+        if (!isfinite(logit)) continue;
+        if (sampler->seen[i]) logit = logit > 0 ? logit / penalty : logit * penalty;
+        candidate c = {.logit = logit, .id = (int32_t)i};
+        if (count == 0 || best_first(&c, out_best) < 0) *out_best = c;
+        sampler->candidates[count++] = c;
+    }
+    return count;
+}
+
+/* Keeps the candidates that can be chosen at all: far fewer are then sorted. */
+static int64_t drop_negligible(strait_sampler *sampler, int64_t count, double best)
+{
+    /* exp(-40) of the best is below the resolution of the random number for any vocabulary. */
+    double floor = best - 40.0 * sampler->sampling.temperature;
+    if (sampler->sampling.min_p > 0) {
+        double by_share = best + sampler->sampling.temperature * strait_math_log(sampler->sampling.min_p);
+        if (by_share > floor) floor = by_share;
+    }
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (sampler->candidates[i].logit >= floor) sampler->candidates[kept++] = sampler->candidates[i];
+    }
+    return kept;
+}
+
+strait_status strait_sampler_pick(strait_sampler *sampler, const float *logits, uint64_t position, int32_t *out_id)
+{
+    const strait_sampling *s = &sampler->sampling;
+    candidate best = {0};
+    int64_t count = collect(sampler, logits, &best);
+    if (count == 0)
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "the model's logits are not finite: its weights are damaged");
+    if (s->temperature == 0) {
+        *out_id = best.id;
+        return STRAIT_OK;
+    }
+    count = drop_negligible(sampler, count, best.logit);
+    qsort(sampler->candidates, (size_t)count, sizeof(candidate), best_first);
+    if (s->top_k > 0 && count > s->top_k) count = s->top_k;
+
+    double total = 0;
+    for (int64_t i = 0; i < count; i++) {
+        candidate *c = &sampler->candidates[i];
+        c->p = strait_math_exp((c->logit - best.logit) / s->temperature);
+        total += c->p;
+    }
+    double kept = 0;
+    int64_t last = 0;
+    while (last < count && (last == 0 || kept < s->top_p * total)) kept += sampler->candidates[last++].p;
+
+    double u = (double)strait_rng_uniform(s->seed, STRAIT_STREAM_SAMPLE, 0, position) * kept;
+    int64_t chosen = 0;
+    for (double sum = sampler->candidates[0].p; chosen + 1 < last && sum <= u;) sum += sampler->candidates[++chosen].p;
+    *out_id = sampler->candidates[chosen].id;
+    return STRAIT_OK;
+}

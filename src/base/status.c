@@ -80,6 +80,12 @@ strait_status strait__fail_context(strait_status code, const char *format, ...)
     return code;
 }
 
+void strait__restore_error(strait_status code, const char *message)
+{
+    (void)code;
+    snprintf(last_message, sizeof last_message, "%s", message);
+}
+
 strait_status strait__status_from_errno(int error)
 {
     switch (error) {

@@ -26,6 +26,9 @@
 strait_status strait__fail(strait_status code, const char *file, int line, const char *format, ...) STRAIT_PRINTF(4, 5);
 strait_status strait__fail_context(strait_status code, const char *format, ...) STRAIT_PRINTF(2, 3);
 
+/* Puts an error back after code that may itself have failed (writing a log about it); keeps the place. */
+void strait__restore_error(strait_status code, const char *message);
+
 /* The status for an errno value: ENOSPC and EDQUOT become NO_SPACE, ENOENT NOT_FOUND, ENOMEM NO_MEMORY, else IO. */
 strait_status strait__status_from_errno(int error);
 

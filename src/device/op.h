@@ -44,6 +44,9 @@ typedef enum strait_op {
         STRAIT_OP_COUNT
 } strait_op;
 
+/* Of docs/numerics.md: any change of an order or a rounding is a new version. */
+#define STRAIT_NUMERICS_VERSION 1
+
 typedef enum strait_numerics {
     STRAIT_NUMERICS_EXACT = 0, /* the same bits everywhere */
     STRAIT_NUMERICS_FAST = 1   /* a stated tolerance to exact, the same bits from run to run */

@@ -1,6 +1,7 @@
 /* The engine: planning, allocation, and its flat buffers. Steps are in engine_step.c. */
 #include "train/engine.h"
 
+#include "base/clock.h"
 #include "graph/backward.h"
 #include "train/engine_internal.h"
 
@@ -391,6 +392,11 @@ strait_status strait_engine_allocate(strait_engine *engine)
 
 /* ---- flat buffers ---- */
 
+strait_memory *strait_engine_compute_weights(const strait_engine *engine)
+{
+    return engine->compute;
+}
+
 const strait_params *strait_engine_params(const strait_engine *engine)
 {
     return &engine->params;
@@ -455,4 +461,55 @@ double strait_engine_step_flops(const strait_engine *engine, bool full_attention
     /* Backward is twice the forward pass: one product for each operand. */
     double per_token = 3 * (architecture->weight_flops(&o->model) + attention);
     return per_token * (double)(o->sequences * o->length);
+}
+
+enum { RATE_SIZE = 1024, RATE_RUNS = 3 };
+
+static strait_status time_product(strait_engine *engine, strait_memory *operands, strait_memory *workspace,
+                                  const strait_op_desc *desc, double *out_seconds)
+{
+    int64_t bytes = (int64_t)RATE_SIZE * RATE_SIZE * (int64_t)strait_dtype_size(engine->options.dtype);
+    strait_slice buffers[LINEAR_BUFFERS] = {{0}};
+    buffers[LINEAR_X].memory = operands;
+    buffers[LINEAR_W] = (strait_slice){.memory = operands, .offset = bytes};
+    buffers[LINEAR_Y] = (strait_slice){.memory = operands, .offset = 2 * bytes};
+    STRAIT_TRY(strait_fill(engine->queue, (strait_slice){.memory = operands}, 0x3c, 3 * bytes));
+    double best = 0;
+    for (int i = 0; i < RATE_RUNS; i++) {
+        double begin = strait_clock();
+        STRAIT_TRY(strait_op_run(engine->queue, desc, buffers, LINEAR_BUFFERS, (strait_slice){.memory = workspace}));
+        STRAIT_TRY(strait_queue_wait(engine->queue, -1));
+        double seconds = strait_clock() - begin;
+        if (i == 0 || seconds < best) best = seconds;
+    }
+    *out_seconds = best;
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate)
+{
+    strait_op_desc desc = {.struct_size = sizeof desc,
+                           .op = STRAIT_OP_LINEAR,
+                           .dtype = engine->options.dtype,
+                           .numerics = engine->options.numerics};
+    desc.dims[LINEAR_DIM_M] = RATE_SIZE;
+    desc.dims[LINEAR_DIM_K] = RATE_SIZE;
+    desc.dims[LINEAR_DIM_N] = RATE_SIZE;
+    desc.dims[LINEAR_DIM_SEGMENTS] = 1;
+    strait_op_info info;
+    STRAIT_TRY(strait_op_query(engine->device, &desc, &info));
+    strait_memory *operands = NULL;
+    strait_memory *workspace = NULL;
+    int64_t bytes = (int64_t)3 * RATE_SIZE * RATE_SIZE * (int64_t)strait_dtype_size(engine->options.dtype);
+    double seconds = 0;
+    strait_status status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, bytes, &operands);
+    if (status == STRAIT_OK) {
+        status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, info.workspace_bytes, &workspace);
+    }
+    if (status == STRAIT_OK) status = time_product(engine, operands, workspace, &desc, &seconds);
+    strait_memory_destroy(operands);
+    strait_memory_destroy(workspace);
+    STRAIT_TRY(status);
+    *out_rate = seconds > 0 ? 2.0 * RATE_SIZE * RATE_SIZE * RATE_SIZE / seconds : 0;
+    return STRAIT_OK;
 }

@@ -60,6 +60,9 @@ strait_status strait_engine_allocate(strait_engine *engine) STRAIT_MUST_USE;
 const strait_params *strait_engine_params(const strait_engine *engine);
 const strait_engine_options *strait_engine_get_options(const strait_engine *engine); /* micro_batch resolved */
 
+/* The weights as compute reads them; borrowed, for a generator beside the engine. */
+strait_memory *strait_engine_compute_weights(const strait_engine *engine);
+
 /* The flat buffers a run saves; f32 [params->padded] in host memory of the caller. */
 typedef enum strait_engine_state {
     STRAIT_ENGINE_WEIGHTS, /* f32 masters */
@@ -95,5 +98,8 @@ strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_
 
 /* Floating-point operations of one training step, by both conventions (docs/formats.md, metrics). */
 double strait_engine_step_flops(const strait_engine *engine, bool full_attention);
+
+/* FLOP/s of a 1024 x 1024 x 1024 product in the engine's dtype on its device, measured now: what MFU is a share of. */
+strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate) STRAIT_MUST_USE;
 
 #endif

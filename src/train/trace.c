@@ -174,9 +174,10 @@ static strait_status write_trace(trace *t, const strait_params *params)
     const strait_trace_options *o = t->options;
     strait_weight_specs specs = {0};
     strait_status status = STRAIT_OK;
-    if (o->grads) status = strait_weight_specs_add(&specs, params, t->grads, STRAIT_DTYPE_F32, "grad.");
+    if (o->grads)
+        status = strait_weight_specs_add(&specs, params, strait_flat_read, t->grads, STRAIT_DTYPE_F32, "grad.");
     if (status == STRAIT_OK && o->steps > 0) {
-        status = strait_weight_specs_add(&specs, params, t->weights, STRAIT_DTYPE_F32, "param.");
+        status = strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
     size_t extra = 3 + (size_t)layers;

@@ -142,33 +142,50 @@ strait_status strait_weights_read_states(const strait_safetensors *file, const s
 
 /* ---- writing ---- */
 
-/* What a spec's reader needs to narrow on the way. */
+/* What a spec's reader needs to read and narrow on the way. */
 typedef struct weight_source {
-    const float *values;
+    strait_flat_read_fn read;
+    void *context;
+    int64_t first; /* element of the flat buffer */
     strait_dtype dtype;
 } weight_source;
 
+enum { PIECE = 4096 }; /* elements at a time */
+
+/* The writer asks for any range of bytes; it may begin or end inside an element. */
 static strait_status read_source(void *context, int64_t offset, size_t length, void *out)
 {
     const weight_source *source = context;
-    if (source->dtype == STRAIT_DTYPE_F32) {
-        memcpy(out, (const char *)source->values + offset, length);
-        return STRAIT_OK;
-    }
-    /* The writer asks for any range of bytes; a range may begin or end inside an element. */
+    int64_t size = (int64_t)strait_dtype_size(source->dtype);
     unsigned char *to = out;
-    for (size_t i = 0; i < length; i++) {
-        int64_t at = offset + (int64_t)i;
-        uint16_t narrow = strait_bf16_from_f32(source->values[at / 2]);
-        to[i] = (unsigned char)(at % 2 ? narrow >> 8 : narrow & 255u);
+    int64_t end = offset + (int64_t)length;
+    while (offset < end) {
+        float values[PIECE];
+        uint16_t narrow[PIECE];
+        int64_t element = offset / size;
+        int64_t count = (end + size - 1) / size - element;
+        if (count > PIECE) count = PIECE;
+        STRAIT_TRY(source->read(source->context, source->first + element, count, values));
+        for (int64_t i = 0; i < count && size == 2; i++) narrow[i] = strait_bf16_from_f32(values[i]);
+        int64_t skip = offset - element * size;
+        int64_t bytes = count * size - skip < end - offset ? count * size - skip : end - offset;
+        memcpy(to, (const char *)(size == 2 ? (const void *)narrow : (const void *)values) + skip, (size_t)bytes);
+        to += bytes;
+        offset += bytes;
     }
+    return STRAIT_OK;
+}
+
+strait_status strait_flat_read(void *context, int64_t offset, int64_t count, float *out)
+{
+    memcpy(out, (const float *)context + offset, (size_t)count * sizeof *out);
     return STRAIT_OK;
 }
 
 enum { NAME_BYTES = 128 };
 
-strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, const float *flat,
-                                      strait_dtype dtype, const char *prefix)
+strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
+                                      void *context, strait_dtype dtype, const char *prefix)
 {
     size_t total = specs->count + (size_t)params->count;
     STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof *specs->items, &specs->items));
@@ -179,7 +196,7 @@ strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_p
         const strait_param *param = &params->items[p];
         size_t at = specs->count + (size_t)p;
         snprintf(specs->names + at * NAME_BYTES, NAME_BYTES, "%s%s", prefix, param->name);
-        sources[at] = (weight_source){.values = flat + param->offset, .dtype = dtype};
+        sources[at] = (weight_source){.read = read, .context = context, .first = param->offset, .dtype = dtype};
         specs->items[at] = (strait_tensor_spec){.dtype = dtype, .read = read_source};
         specs->items[at].shape.rank = param->rank;
         for (int i = 0; i < param->rank; i++) specs->items[at].shape.dims[i] = param->shape[i];

@@ -27,8 +27,12 @@ typedef struct strait_weight_specs {
     void *sources; /* private */
     char *names;   /* private */
 } strait_weight_specs;
-strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, const float *flat,
-                                      strait_dtype dtype, const char *prefix) STRAIT_MUST_USE;
+/* Gives elements [offset, offset + count) of a flat buffer. */
+typedef strait_status (*strait_flat_read_fn)(void *context, int64_t offset, int64_t count, float *out);
+strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
+                                      void *context, strait_dtype dtype, const char *prefix) STRAIT_MUST_USE;
+/* A strait_flat_read_fn over host memory: context is the flat buffer. */
+strait_status strait_flat_read(void *context, int64_t offset, int64_t count, float *out) STRAIT_MUST_USE;
 void strait_weight_specs_fini(strait_weight_specs *specs);
 
 /* Reads tensors called prefix + parameter name (f32) into flat; all must be there. */

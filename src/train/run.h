@@ -1,0 +1,76 @@
+/* A run in progress: what the files train.c and run_*.c share. Private to src/train. */
+#ifndef STRAIT_TRAIN_RUN_H
+#define STRAIT_TRAIN_RUN_H
+
+#include "ckpt/checkpoint.h"
+#include "ckpt/run_dir.h"
+#include "data/dataset.h"
+#include "data/prefetch.h"
+#include "optim/schedule.h"
+#include "train/config.h"
+#include "train/engine.h"
+#include "train/generator.h"
+
+#include <strait/tokenizer.h>
+#include <strait/train.h>
+
+/* Steps that are timed to choose how many fill `minutes`, and from which on decay may begin. */
+enum { RUN_MEASURE_FROM = 3, RUN_MEASURE_TO = 10 };
+
+typedef struct strait_run {
+    const strait_train_options *options; /* borrowed */
+    strait_run_config config;
+    bool config_loaded;
+    strait_device *device;
+    strait_tokenizer *tokenizer; /* or NULL */
+    strait_model_dir *from;      /* or NULL: a new model */
+    strait_model_config model;
+    strait_engine *engine;
+    strait_run_dir *directory;
+    strait_dataset *train_data;
+    strait_dataset *val_data; /* or NULL */
+    strait_prefetch *prefetch;
+    strait_generator *generator; /* or NULL: no samples */
+    strait_schedule schedule;    /* .steps 0 while they are being measured */
+
+    int64_t step;   /* done */
+    int64_t tokens; /* target tokens seen */
+    double loss;
+    double val_loss;         /* negative: none yet */
+    bool has_val_loss;       /* evaluated after this step */
+    int64_t resumed_step;    /* where this process began */
+    int64_t process;         /* its id, to tell entries of the lineage apart */
+    int64_t checkpoint_step; /* of the last checkpoint written or resumed; -1 none */
+    double begun;
+    double measure_begun;
+    double best_rate; /* FLOP/s of a large product on this device, for the MFU */
+    double step_flops;
+    double recent_seconds; /* a running mean of step times */
+    json_t *lineage;       /* owned: array of what ran which steps */
+} strait_run;
+
+/* run_open.c: everything up to the first step. */
+strait_status run__open(strait_run *run) STRAIT_MUST_USE;
+void run__close(strait_run *run);
+/* Writes config.yaml, fully resolved. */
+strait_status run__write_config(strait_run *run) STRAIT_MUST_USE;
+
+/* run_checkpoint.c */
+strait_status run__save(strait_run *run) STRAIT_MUST_USE;
+/* The newest intact checkpoint into the engine; leaves step 0 and new weights where there is none. */
+strait_status run__restore(strait_run *run) STRAIT_MUST_USE;
+
+/* run_report.c: what is told and written along the way. */
+void run__log(strait_run *run, strait_log_level level, const char *format, ...) STRAIT_PRINTF(3, 4);
+strait_status run__write_environment(strait_run *run) STRAIT_MUST_USE;
+strait_status run__metrics(strait_run *run, const strait_step_result *result, double lr, double step_seconds,
+                           double data_seconds) STRAIT_MUST_USE;
+void run__progress(strait_run *run, double tokens_per_second);
+strait_status run__evaluate(strait_run *run) STRAIT_MUST_USE;
+strait_status run__sample(strait_run *run) STRAIT_MUST_USE;
+strait_status run__measure_device(strait_run *run) STRAIT_MUST_USE;
+
+/* run_loop.c */
+strait_status run__loop(strait_run *run, bool *out_stopped) STRAIT_MUST_USE;
+
+#endif

@@ -1,0 +1,184 @@
+/* Checkpoints of a run: parameters straight from the device, and back. */
+#include "train/events.h"
+#include "train/run.h"
+#include "train/weights.h"
+
+#include <string.h>
+
+/* The readers' side of strait_weight_specs_add: a range of one flat buffer of the engine. */
+static strait_status read_weights(void *context, int64_t offset, int64_t count, float *out)
+{
+    return strait_engine_read_part(context, STRAIT_ENGINE_WEIGHTS, offset, count, out);
+}
+
+static strait_status read_m(void *context, int64_t offset, int64_t count, float *out)
+{
+    return strait_engine_read_part(context, STRAIT_ENGINE_M, offset, count, out);
+}
+
+static strait_status read_v(void *context, int64_t offset, int64_t count, float *out)
+{
+    return strait_engine_read_part(context, STRAIT_ENGINE_V, offset, count, out);
+}
+
+/* What ran which steps: a new entry whenever the run goes on in another process or on another device. */
+static strait_status extend_lineage(strait_run *run)
+{
+    const strait_device_props *props = strait_device_get_props(run->device);
+    size_t count = json_array_size(run->lineage);
+    json_t *last = count > 0 ? json_array_get(run->lineage, count - 1) : NULL;
+    if (last && json_integer_value(json_object_get(last, "process")) == run->process) {
+        if (json_object_set_new(last, "to_step", json_integer(run->step)) == 0) return STRAIT_OK;
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
+    }
+    json_t *entry =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "device", props->name, "backend", props->backend,
+                  "implementation", props->implementation, "driver", props->driver_version, "numerics",
+                  run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast", "from_step",
+                  (json_int_t)run->resumed_step, "to_step", (json_int_t)run->step, "process", (json_int_t)run->process);
+    if (!entry || json_array_append_new(run->lineage, entry) != 0) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
+    }
+    return STRAIT_OK;
+}
+
+static strait_status trainer_object(strait_run *run, json_t **out)
+{
+    char identity[65];
+    strait_dataset_identity(run->train_data, identity);
+    if (!run->lineage) run->lineage = json_array();
+    if (!run->lineage) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
+    STRAIT_TRY(extend_lineage(run));
+    json_t *object =
+        json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:s, s:i, s:O}", "tokens", (json_int_t)run->tokens, "sequences",
+                  (json_int_t)(run->step * run->config.batch.sequences), "steps", (json_int_t)run->schedule.steps,
+                  "hold", (json_int_t)run->schedule.hold, "loss", run->loss, "seed", (json_int_t)run->config.seed,
+                  "data", identity, "numerics_version", STRAIT_NUMERICS_VERSION, "lineage", run->lineage);
+    if (!object) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: trainer.json");
+    *out = object;
+    return STRAIT_OK;
+}
+
+static strait_status save_specs(strait_run *run, const strait_weight_specs *model, const strait_weight_specs *optimizer)
+{
+    const char *tokenizer = run->config.tokenizer;
+    if (!tokenizer && run->tokenizer && run->from) tokenizer = strait_model_dir_path(run->from);
+    strait_model_write write = {
+        .config = &run->model, .tensors = model->items, .count = model->count, .tokenizer = tokenizer};
+    json_t *trainer = NULL;
+    STRAIT_TRY(trainer_object(run, &trainer));
+    strait_checkpoint_write checkpoint = {.step = run->step,
+                                          .model = &write,
+                                          .optimizer = optimizer->items,
+                                          .optimizer_count = optimizer->count,
+                                          .trainer = trainer,
+                                          .keep = run->config.checkpoint.keep};
+    strait_buffer notes = {0};
+    strait_status status = strait_checkpoint_save(strait_run_dir_checkpoints(run->directory), &checkpoint, &notes);
+    if (status == STRAIT_OK && notes.length > 0) run__log(run, STRAIT_LOG_WARN, "%s", notes.bytes);
+    strait_buffer_fini(&notes);
+    json_decref(trainer);
+    return status;
+}
+
+strait_status run__save(strait_run *run)
+{
+    const strait_params *params = strait_engine_params(run->engine);
+    strait_weight_specs model = {0};
+    strait_weight_specs optimizer = {0};
+    strait_status status = strait_weight_specs_add(&model, params, read_weights, run->engine, run->model.dtype, "");
+    if (status == STRAIT_OK)
+        status = strait_weight_specs_add(&optimizer, params, read_m, run->engine, STRAIT_DTYPE_F32, "m.");
+    if (status == STRAIT_OK)
+        status = strait_weight_specs_add(&optimizer, params, read_v, run->engine, STRAIT_DTYPE_F32, "v.");
+    if (status == STRAIT_OK && run->model.dtype == STRAIT_DTYPE_BF16) {
+        status = strait_weight_specs_add(&optimizer, params, read_weights, run->engine, STRAIT_DTYPE_F32, "master.");
+    }
+    if (status == STRAIT_OK) status = save_specs(run, &model, &optimizer);
+    if (status == STRAIT_OK) status = strait_run_dir_sync(run->directory);
+    strait_weight_specs_fini(&model);
+    strait_weight_specs_fini(&optimizer);
+    STRAIT_TRY_CTX(status, "checkpoint of step %lld", (long long)run->step);
+    run->checkpoint_step = run->step;
+    return STRAIT_OK;
+}
+
+/* ---- back ---- */
+
+static strait_status restore_states(strait_run *run, const strait_checkpoint *checkpoint)
+{
+    const strait_params *params = strait_engine_params(run->engine);
+    float *flat;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
+    strait_status status;
+    if (run->model.dtype == STRAIT_DTYPE_BF16) {
+        status = strait_weights_read_states(checkpoint->optimizer, params, "master.", flat);
+    } else {
+        status = strait_weights_read(checkpoint->model, params, flat);
+    }
+    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    if (status == STRAIT_OK) status = strait_weights_read_states(checkpoint->optimizer, params, "m.", flat);
+    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_M, flat);
+    if (status == STRAIT_OK) status = strait_weights_read_states(checkpoint->optimizer, params, "v.", flat);
+    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_V, flat);
+    strait_free(flat);
+    return status;
+}
+
+static strait_status restore_trainer(strait_run *run, const strait_checkpoint *checkpoint)
+{
+    char identity[65];
+    const json_t *trainer = checkpoint->trainer;
+    strait_dataset_identity(run->train_data, identity);
+    const char *saved = json_string_value(json_object_get(trainer, "data"));
+    if (!saved || strcmp(saved, identity) != 0) {
+        return STRAIT_FAIL(
+            STRAIT_ERR_USAGE,
+            "the training data is not what this run was begun with (its size, tokenizer or order changed): put the "
+            "old token shards back, or begin a new run with model.from: %s",
+            run->config.run);
+    }
+    json_int_t version = json_integer_value(json_object_get(trainer, "numerics_version"));
+    if (version != STRAIT_NUMERICS_VERSION) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "the checkpoint follows version %lld of the numeric contract, this program %d",
+                           (long long)version, STRAIT_NUMERICS_VERSION);
+    }
+    run->step = checkpoint->step;
+    run->tokens = json_integer_value(json_object_get(trainer, "tokens"));
+    run->loss = json_number_value(json_object_get(trainer, "loss"));
+    run->schedule.hold = json_integer_value(json_object_get(trainer, "hold"));
+    json_t *lineage = json_object_get(trainer, "lineage");
+    if (json_is_array(lineage)) run->lineage = json_deep_copy(lineage);
+    return STRAIT_OK;
+}
+
+strait_status run__restore(strait_run *run)
+{
+    strait_buffer notes = {0};
+    char *path = NULL;
+    int64_t step;
+    strait_status status = strait_checkpoint_find(strait_run_dir_checkpoints(run->directory), STRAIT_CHECKPOINT_HASHES,
+                                                  &notes, &path, &step);
+    if (notes.length > 0) run__log(run, STRAIT_LOG_WARN, "%s", notes.bytes);
+    strait_buffer_fini(&notes);
+    if (status == STRAIT_ERR_NOT_FOUND) {
+        if (run->options->resume) run__log(run, STRAIT_LOG_WARN, "no checkpoint yet: beginning at step 0");
+        return STRAIT_OK;
+    }
+    STRAIT_TRY(status);
+    strait_checkpoint checkpoint;
+    status = strait_checkpoint_open(path, &checkpoint);
+    if (status == STRAIT_OK) {
+        status = restore_trainer(run, &checkpoint);
+        if (status == STRAIT_OK) status = restore_states(run, &checkpoint);
+        strait_checkpoint_close(&checkpoint);
+    }
+    if (status == STRAIT_OK) {
+        run->checkpoint_step = run->step;
+        run->resumed_step = run->step;
+        run__log(run, STRAIT_LOG_INFO, "resuming from %s", path);
+    }
+    strait_free(path);
+    return status;
+}

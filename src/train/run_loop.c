@@ -1,0 +1,102 @@
+/* The loop over steps: data, step, metrics, evaluation, samples, checkpoints, stops. */
+#include "base/clock.h"
+#include "train/events.h"
+#include "train/run.h"
+
+#include <stdio.h>
+
+/* After the timed steps: how many fill the minutes asked for. Stored at once, so that a resumed run keeps it. */
+static strait_status decide_steps(strait_run *run)
+{
+    double now = strait_clock();
+    double per_step = (now - run->measure_begun) / (RUN_MEASURE_TO - RUN_MEASURE_FROM);
+    /* Evaluations, samples and checkpoints take a share as well. */
+    double left = run->config.minutes * 60.0 * 0.93 - (now - run->begun);
+    int64_t more = per_step > 0 && left > 0 ? (int64_t)(left / per_step) : 0;
+    int64_t steps = (RUN_MEASURE_TO + more) / 10 * 10;
+    run->schedule.steps = steps;
+    run->config.steps = steps;
+    run->config.minutes = 0;
+    run__log(run, STRAIT_LOG_INFO, "a step takes %.3f s: %lld steps will fill the time", per_step, (long long)steps);
+    return run__write_config(run);
+}
+
+static strait_status refuse_bad_step(strait_run *run, const strait_step_result *result)
+{
+    const char *name;
+    STRAIT_TRY(strait_engine_first_bad(run->engine, &name));
+    char last[128] = "no checkpoint was written yet";
+    if (run->checkpoint_step >= 0) {
+        snprintf(last, sizeof last, "the last good checkpoint is of step %lld", (long long)run->checkpoint_step);
+    }
+    return STRAIT_FAIL(
+        STRAIT_ERR_NOT_FINITE,
+        "step %lld: loss %g, gradient norm %g; the first tensor whose gradient is not finite is %s. No weight was "
+        "changed; %s. A lower optimizer.lr or a clip may help.",
+        (long long)run->step + 1, result->loss, (double)result->grad_norm, name ? name : "none", last);
+}
+
+static bool due(int64_t every, int64_t step)
+{
+    return every > 0 && step % every == 0;
+}
+
+/* One step and what belongs to it. */
+static strait_status take_step(strait_run *run)
+{
+    double begin = strait_clock();
+    strait_batch data;
+    STRAIT_TRY(strait_prefetch_next(run->prefetch, &data));
+    double data_seconds = strait_clock() - begin;
+
+    strait_engine_batch batch = {
+        .sequences = data.count, .tokens = data.tokens, .targets = data.targets, .documents = data.documents};
+    double lr = strait_schedule_lr(&run->schedule, run->step + 1);
+    strait_step_result result;
+    STRAIT_TRY(strait_engine_step(run->engine, &batch, run->step + 1, lr, &result));
+    if (!result.applied) return refuse_bad_step(run, &result);
+    run->step++;
+    run->tokens += result.targets;
+    run->loss = result.loss;
+    double seconds = strait_clock() - begin;
+    run->recent_seconds = run->recent_seconds > 0 ? 0.9 * run->recent_seconds + 0.1 * seconds : seconds;
+
+    bool last = run->step == run->schedule.steps;
+    run->has_val_loss = false;
+    if (run->val_data && (due(run->config.evaluate.every, run->step) || (last && run->config.evaluate.every > 0))) {
+        STRAIT_TRY(run__evaluate(run));
+    }
+    STRAIT_TRY(run__metrics(run, &result, lr, seconds, data_seconds));
+    run__progress(run, (double)result.targets / seconds);
+    return STRAIT_OK;
+}
+
+static strait_status after_step(strait_run *run)
+{
+    bool last = run->step == run->schedule.steps;
+    if (run->generator && (due(run->config.sample.every, run->step) || (last && run->config.sample.every > 0))) {
+        STRAIT_TRY(run__sample(run));
+    }
+    if (due(run->config.checkpoint.every, run->step) || last) STRAIT_TRY(run__save(run));
+    return STRAIT_OK;
+}
+
+strait_status run__loop(strait_run *run, bool *out_stopped)
+{
+    while (run->schedule.steps == 0 || run->step < run->schedule.steps) {
+        int stop = strait_events_stop(run->options->events);
+        if (stop >= 2)
+            return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped at step %lld without a checkpoint", (long long)run->step);
+        if (stop == 1) {
+            *out_stopped = true;
+            if (run->checkpoint_step != run->step) STRAIT_TRY(run__save(run));
+            run__log(run, STRAIT_LOG_INFO, "stopped at step %lld; --resume goes on from here", (long long)run->step);
+            return STRAIT_OK;
+        }
+        if (run->schedule.steps == 0 && run->step == RUN_MEASURE_FROM) run->measure_begun = strait_clock();
+        STRAIT_TRY(take_step(run));
+        if (run->schedule.steps == 0 && run->step >= RUN_MEASURE_TO) STRAIT_TRY(decide_steps(run));
+        STRAIT_TRY(after_step(run));
+    }
+    return STRAIT_OK;
+}

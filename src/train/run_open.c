@@ -1,0 +1,313 @@
+/* A run from its config to the moment before its first step, and its end. */
+#define _POSIX_C_SOURCE 200809L
+#include "base/clock.h"
+#include "train/events.h"
+#include "train/run.h"
+#include "train/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static strait_status load_config(strait_run *run)
+{
+    const strait_train_options *o = run->options;
+    strait_config_options options = {.sets = o->sets, .n_sets = o->set_count, .run = o->out};
+    STRAIT_TRY(strait_config_load(o->config, &options, &run->config));
+    run->config_loaded = true;
+    return STRAIT_OK;
+}
+
+/* On resume: what the run was begun with decides what may have changed, and what was left to the program. */
+static strait_status compare_with_old_config(strait_run *run)
+{
+    char *path;
+    strait_run_config old;
+    STRAIT_TRY(strait_path_join(run->config.run, "config.yaml", &path));
+    strait_config_options options = {.skip_files = true};
+    strait_status status = strait_config_load(path, &options, &old);
+    strait_free(path);
+    STRAIT_TRY_CTX(status, "resuming %s", run->config.run);
+    status = strait_config_check_resume(&old, &run->config);
+    if (status == STRAIT_OK) {
+        if (run->config.minutes > 0 && old.steps > 0) {
+            run->config.steps = old.steps;
+            run->config.minutes = 0;
+        }
+        if (run->config.batch.micro_batch == 0) run->config.batch.micro_batch = old.batch.micro_batch;
+        if (!run->config.model.from && run->config.model.init.vocab_size == 0) {
+            run->config.model.init.vocab_size = old.model.init.vocab_size;
+        }
+    }
+    strait_config_fini(&old);
+    return status;
+}
+
+static strait_status load_tokenizer(strait_run *run)
+{
+    const char *path = run->config.tokenizer;
+    if (path) return strait_tokenizer_load(path, &run->tokenizer);
+    if (!run->config.model.from) return STRAIT_OK;
+    /* A model directory without a tokenizer trains on token shards all the same. */
+    char *file;
+    STRAIT_TRY(strait_path_join(strait_model_dir_path(run->from), "tokenizer.json", &file));
+    bool there = strait_path_exists(file);
+    strait_free(file);
+    return there ? strait_tokenizer_load(strait_model_dir_path(run->from), &run->tokenizer) : STRAIT_OK;
+}
+
+static strait_status model_from_init(strait_run *run)
+{
+    strait_config_init *init = &run->config.model.init;
+    if (init->vocab_size == 0) {
+        if (!run->tokenizer) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: model.init.vocab_size: auto needs a tokenizer",
+                               run->options->config);
+        }
+        int64_t multiple = init->pad_vocab_to_multiple_of > 0 ? init->pad_vocab_to_multiple_of : 1;
+        int64_t size = strait_tokenizer_vocab_size(run->tokenizer);
+        init->vocab_size = (size + multiple - 1) / multiple * multiple;
+    }
+    run->model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
+                                       .vocab_size = init->vocab_size,
+                                       .hidden_size = init->hidden_size,
+                                       .intermediate_size = init->intermediate_size,
+                                       .num_hidden_layers = init->num_hidden_layers,
+                                       .num_attention_heads = init->num_attention_heads,
+                                       .num_key_value_heads = init->num_key_value_heads,
+                                       .head_dim = init->head_dim,
+                                       .max_position_embeddings = init->max_position_embeddings,
+                                       .rms_norm_eps = init->rms_norm_eps,
+                                       .rope_theta = init->rope_theta,
+                                       .initializer_range = init->initializer_range,
+                                       .tie_word_embeddings = init->tie_word_embeddings,
+                                       .bos_token_id = -1,
+                                       .pad_token_id = -1};
+    if (run->tokenizer) {
+        int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
+        if (end >= 0) run->model.eos_token_ids[run->model.eos_token_count++] = end;
+    }
+    return STRAIT_OK;
+}
+
+static strait_status decide_model(strait_run *run)
+{
+    if (run->config.model.from) {
+        char *directory;
+        STRAIT_TRY(strait_checkpoint_resolve(run->config.model.from, &directory));
+        strait_status status = strait_model_dir_open(directory, &run->from);
+        strait_free(directory);
+        STRAIT_TRY(status);
+        run->model = *strait_model_dir_config(run->from);
+    }
+    STRAIT_TRY(load_tokenizer(run));
+    if (!run->from) STRAIT_TRY(model_from_init(run));
+    run->model.dtype = run->config.dtype == STRAIT_CONFIG_DTYPE_BF16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
+    if (run->tokenizer && strait_tokenizer_vocab_size(run->tokenizer) > run->model.vocab_size) {
+        return STRAIT_FAIL(
+            STRAIT_ERR_USAGE, "%s: the tokenizer has %d tokens, the model's vocab_size is %lld: make it larger",
+            run->options->config, strait_tokenizer_vocab_size(run->tokenizer), (long long)run->model.vocab_size);
+    }
+    return STRAIT_OK;
+}
+
+static strait_status create_engine(strait_run *run)
+{
+    const strait_run_config *c = &run->config;
+    strait_engine_options options = {.model = run->model,
+                                     .dtype = run->model.dtype,
+                                     .numerics = (strait_numerics)c->numerics,
+                                     .recompute = (strait_recompute)c->memory.recompute,
+                                     .length = c->data.sequence_length,
+                                     .sequences = c->batch.sequences,
+                                     .micro_batch = c->batch.micro_batch,
+                                     .shards = c->batch.shards,
+                                     .documents = c->data.mask_documents,
+                                     .adamw = {.beta1 = c->optimizer.betas[0],
+                                               .beta2 = c->optimizer.betas[1],
+                                               .eps = c->optimizer.eps,
+                                               .weight_decay = c->optimizer.weight_decay,
+                                               .clip = c->optimizer.clip}};
+    STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));
+    run->config.batch.micro_batch = strait_engine_get_options(run->engine)->micro_batch;
+    return STRAIT_OK;
+}
+
+static strait_status open_sources(strait_run *run, const strait_config_sources *from, bool sequential,
+                                  strait_dataset **out)
+{
+    strait_dataset_source *sources;
+    char hash[65];
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)from->count, sizeof *sources, &sources));
+    for (int64_t i = 0; i < from->count; i++) {
+        sources[i] = (strait_dataset_source){.path = from->items[i].path, .weight = from->items[i].weight};
+    }
+    strait_dataset_params params = {.sources = sources,
+                                    .source_count = (int)from->count,
+                                    .sequence_length = run->config.data.sequence_length,
+                                    .seed = (uint32_t)run->config.seed,
+                                    .vocabulary = run->model.vocab_size,
+                                    .mask_documents = run->config.data.mask_documents,
+                                    .sequential = sequential};
+    strait_status status = STRAIT_OK;
+    if (run->tokenizer) {
+        status = strait_tokenizer_hash(run->tokenizer, hash);
+        params.tokenizer_sha256 = hash;
+    }
+    if (status == STRAIT_OK) status = strait_dataset_create(&params, out);
+    strait_free(sources);
+    return status;
+}
+
+static strait_status open_data(strait_run *run)
+{
+    STRAIT_TRY(open_sources(run, &run->config.data.train, false, &run->train_data));
+    if (run->config.data.validation.count == 0) return STRAIT_OK;
+    return open_sources(run, &run->config.data.validation, true, &run->val_data);
+}
+
+static strait_status create_generator(strait_run *run)
+{
+    if (!run->tokenizer || run->config.sample.prompts.count == 0 || run->config.sample.length == 0) return STRAIT_OK;
+    strait_generator_options options = {.config = &run->model,
+                                        .dtype = run->model.dtype,
+                                        .numerics = (strait_numerics)run->config.numerics,
+                                        .capacity = run->config.data.sequence_length + run->config.sample.length,
+                                        .weights = strait_engine_compute_weights(run->engine)};
+    return strait_generator_create(run->device, &options, &run->generator);
+}
+
+static void set_schedule(strait_run *run)
+{
+    const strait_run_config *c = &run->config;
+    run->schedule = (strait_schedule){.kind = (strait_schedule_kind)c->schedule.name,
+                                      .lr = c->optimizer.lr,
+                                      .final_lr = c->schedule.final_lr,
+                                      .warmup = c->schedule.warmup,
+                                      .decay = c->schedule.decay,
+                                      .hold = c->minutes > 0 ? RUN_MEASURE_TO : 0,
+                                      .steps = strait_config_steps(c)};
+}
+
+strait_status run__write_config(strait_run *run)
+{
+    strait_buffer text = {0};
+    strait_status status = strait_config_write(&run->config, &text);
+    if (status == STRAIT_OK) status = strait_run_dir_write(run->directory, "config.yaml", text.bytes, text.length);
+    strait_buffer_fini(&text);
+    return status;
+}
+
+static strait_status plan_only(strait_run *run, strait_train_report *report)
+{
+    strait_buffer table = {0};
+    strait_status status = strait_engine_memory_table(run->engine, &table);
+    if (status == STRAIT_OK) snprintf(report->text, sizeof report->text, "%s", table.bytes);
+    strait_buffer_fini(&table);
+    return status;
+}
+
+static strait_status log_plan(strait_run *run)
+{
+    strait_train_report table = {0};
+    STRAIT_TRY(plan_only(run, &table));
+    run__log(run, STRAIT_LOG_INFO, "%s on %s (%s), %s %s", strait_family_architecture(run->model.family),
+             strait_device_get_props(run->device)->name, strait_device_get_props(run->device)->implementation,
+             run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast",
+             strait_dtype_name(run->model.dtype));
+    for (char *line = strtok(table.text, "\n"); line; line = strtok(NULL, "\n"))
+        run__log(run, STRAIT_LOG_INFO, "%s", line);
+    return STRAIT_OK;
+}
+
+/* A new model's weights, or those of model.from; run__restore replaces them where a checkpoint exists. */
+static strait_status first_weights(strait_run *run)
+{
+    const strait_params *params = strait_engine_params(run->engine);
+    float *flat;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
+    strait_status status = STRAIT_OK;
+    if (run->from) {
+        status = strait_weights_read(run->from, params, flat);
+    } else {
+        strait_params_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range, flat);
+    }
+    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    strait_free(flat);
+    return status;
+}
+
+strait_status run__open(strait_run *run)
+{
+    const strait_train_options *o = run->options;
+    STRAIT_TRY(load_config(run));
+    if (o->resume) STRAIT_TRY(compare_with_old_config(run));
+    set_schedule(run);
+    STRAIT_TRY(decide_model(run));
+    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)run->config.threads};
+    STRAIT_TRY(strait_device_open(run->config.device, &device, &run->device));
+    STRAIT_TRY(create_engine(run));
+    if (o->plan_only) return STRAIT_OK;
+
+    STRAIT_TRY(open_data(run));
+    STRAIT_TRY(strait_engine_allocate(run->engine));
+    STRAIT_TRY(create_generator(run));
+    STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
+    STRAIT_TRY(log_plan(run));
+    STRAIT_TRY(run__restore(run));
+    if (run->step == 0) STRAIT_TRY(first_weights(run));
+    STRAIT_TRY(run__write_config(run));
+    STRAIT_TRY(run__write_environment(run));
+    STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));
+    STRAIT_TRY(run__measure_device(run));
+    return strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences, run->config.batch.sequences,
+                                  run->config.data.mask_documents, &run->prefetch);
+}
+
+void run__close(strait_run *run)
+{
+    strait_prefetch_destroy(run->prefetch);
+    strait_generator_destroy(run->generator);
+    strait_engine_destroy(run->engine);
+    strait_dataset_destroy(run->train_data);
+    strait_dataset_destroy(run->val_data);
+    strait_device_close(run->device);
+    strait_model_dir_close(run->from);
+    strait_tokenizer_destroy(run->tokenizer);
+    strait_run_dir_close(run->directory);
+    json_decref(run->lineage);
+    if (run->config_loaded) strait_config_fini(&run->config);
+}
+
+strait_status strait_train(const strait_train_options *options, strait_train_report *out_report)
+{
+    if (!options->config) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no config given");
+    strait_train_report report = {.val_loss = -1};
+    strait_run run = {
+        .options = options, .val_loss = -1, .checkpoint_step = -1, .process = getpid(), .begun = strait_clock()};
+    strait_status status = run__open(&run);
+    bool stopped = false;
+    if (status == STRAIT_OK && options->plan_only) {
+        status = plan_only(&run, &report);
+    } else if (status == STRAIT_OK) {
+        status = run__loop(&run, &stopped);
+    }
+    if (status != STRAIT_OK && run.directory) {
+        /* The log is for whoever finds the run later; a failure to write it must not hide the first error. */
+        char message[2048];
+        snprintf(message, sizeof message, "%s", strait_error_message());
+        run__log(&run, STRAIT_LOG_WARN, "ended at step %lld: %s", (long long)run.step, message);
+        strait__restore_error(status, message);
+    }
+    report.step = run.step;
+    report.steps = run.schedule.steps;
+    report.tokens = run.tokens;
+    report.loss = run.loss;
+    report.val_loss = run.val_loss;
+    report.seconds = strait_clock() - run.begun;
+    report.stopped = stopped;
+    if (run.config_loaded) snprintf(report.run, sizeof report.run, "%s", run.config.run);
+    run__close(&run);
+    if (out_report) *out_report = report;
+    return status;
+}

@@ -1,6 +1,7 @@
 /* A run from its config to the moment before its first step, and its end. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/clock.h"
+#include "base/file.h"
 #include "train/events.h"
 #include "train/run.h"
 #include "train/weights.h"

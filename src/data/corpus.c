@@ -258,6 +258,10 @@ static strait_status parse_json_line(strait_corpus *corpus, strait_document *doc
     json_error_t error;
     json_decref(corpus->json);
     corpus->json = json_loadb(document->text, document->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!corpus->json && json_error_code(&error) == json_error_out_of_memory) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s:%lld: no memory to parse the line", current_path(corpus),
+                           (long long)corpus->line);
+    }
     if (!corpus->json) {
         return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s:%lld: not a line of JSON: column %d: %s", current_path(corpus),
                            (long long)corpus->line, error.column, error.text);

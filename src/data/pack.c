@@ -95,9 +95,19 @@ static strait_status make_path(const packing *p, const char *ending, char **out_
     return status;
 }
 
+/* What goes into the record has to be UTF-8. */
+static strait_status check_text(const char *what, const char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+    if (length == 0 || strait__text_valid_prefix(text, length) == length) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s is not UTF-8", what);
+}
+
 /* Everything that decides the ids besides the text: compared as a whole with what earlier files were made with. */
 static strait_status describe(packing *p)
 {
+    STRAIT_TRY(check_text("--field", p->options->corpus.field));
+    STRAIT_TRY(check_text("the separator of --split-documents", p->options->corpus.separator));
     static const char *const splits[] = {"whole", "blank", "separator", "size"};
     const strait_corpus_options *corpus = &p->options->corpus;
     const char *separator = corpus->split == STRAIT_SPLIT_SEPARATOR ? corpus->separator : "";
@@ -108,8 +118,8 @@ static strait_status describe(packing *p)
                              "field", corpus->field ? corpus->field : "text", "split", splits[corpus->split],
                              "separator", separator, "split_bytes", size, "validation_fraction",
                              p->options->validation_fraction, "plain_text", p->options->plain_text);
-    if (p->made_with) return STRAIT_OK;
-    return STRAIT_FAIL(STRAIT_ERR_USAGE, "the field or separator is not UTF-8");
+    if (!p->made_with) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "no memory to describe the packing");
+    return STRAIT_OK;
 }
 
 static strait_status open_corpus(packing *p)

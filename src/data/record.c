@@ -38,23 +38,19 @@ strait_status strait__record_write(const char *path, const json_t *made_with, co
     json_t *list = json_array();
     int64_t invalid = 0;
     int64_t empty = 0;
-    bool complete = list != NULL;
+    json_t *train_json = counts_to_json(train);
+    json_t *validation_json = counts_to_json(validation);
+    bool complete = list && train_json && validation_json;
     for (int64_t i = 0; i < file_count; i++) {
         json_t *file = file_to_json(files[i]);
-        if (!file) {
-            json_decref(list);
-            return STRAIT_FAIL(STRAIT_ERR_USAGE,
-                               "%s: a source file's name is not UTF-8 and cannot be recorded: rename it",
-                               files[i]->path);
-        }
-        if (json_array_append_new(list, file) != 0) complete = false;
+        if (!file || json_array_append_new(list, file) != 0) complete = false;
         invalid += files[i]->invalid_utf8;
         empty += files[i]->empty_documents;
     }
-    json_t *root = json_pack("{s:s, s:i, s:O, s:o?, s:o?, s:I, s:I, s:o}", "format", format_name, "version",
-                             FORMAT_VERSION, "made_with", (json_t *)(uintptr_t)made_with, "train",
-                             counts_to_json(train), "validation", counts_to_json(validation), "invalid_utf8",
-                             (json_int_t)invalid, "empty_documents", (json_int_t)empty, "sources", list);
+    json_t *root =
+        json_pack("{s:s, s:i, s:O, s:o*, s:o*, s:I, s:I, s:o*}", "format", format_name, "version", FORMAT_VERSION,
+                  "made_with", (json_t *)(uintptr_t)made_with, "train", train_json, "validation", validation_json,
+                  "invalid_utf8", (json_int_t)invalid, "empty_documents", (json_int_t)empty, "sources", list);
     if (!root || !complete) {
         json_decref(root);
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: no memory to write it", path);

@@ -21,7 +21,7 @@ void strait__record_fini(strait__record *record);
 
 /* Reads and checks. STRAIT_ERR_NOT_FOUND where there is none, STRAIT_ERR_FORMAT where it is not one of ours. */
 strait_status strait__record_read(const char *path, strait__record *out_record) STRAIT_MUST_USE;
-/* Replaces the file atomically. `files` may be those of a corpus. */
+/* Replaces the file atomically. `files` may be those of a corpus; their paths are UTF-8. */
 strait_status strait__record_write(const char *path, const json_t *made_with, const strait_corpus_file *const *files,
                                    int64_t file_count, const strait_split_counts *train,
                                    const strait_split_counts *validation) STRAIT_MUST_USE;

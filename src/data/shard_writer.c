@@ -159,7 +159,10 @@ static strait_status write_section(const strait__shard_writer *writer, int out_f
         size_t n = left < 1024 ? (size_t)left : 1024;
         ssize_t got = pread(writer->len_fd, lengths, n * 4, at);
         if (got < 0 && errno == EINTR) continue;
-        if (got != (ssize_t)(n * 4)) return fail_errno("read", writer->len_path.bytes);
+        if (got < 0) return fail_errno("read", writer->len_path.bytes);
+        if (got != (ssize_t)(n * 4)) {
+            return STRAIT_FAIL(STRAIT_ERR_IO, "%s: became shorter while it was being written", writer->len_path.bytes);
+        }
         for (size_t i = 0; section == 1 && i < n; i++) {
             strait__write_le64(out + 8 * i, (uint64_t)offset);
             offset += (int64_t)strait__read_le32(lengths + 4 * i) * size;

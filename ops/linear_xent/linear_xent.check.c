@@ -96,14 +96,14 @@ static strait_status linear_xent_prepare(const strait_op_desc *desc, const strai
 }
 
 /*
- * Logits of size sqrt(H) with the error of a chain of H: it moves p relatively by up to a few units times H^(1/2) times
- * that; then sums over V and products over V or M.
+ * Logits are of size sqrt(H), and the walk of roundings of a chain in blocks of 512 makes their absolute error that
+ * size times sqrt(min(H, 512)) units; it moves every p relatively by as much. Then products over V or M.
  */
 static double linear_xent_tolerance(const strait_op_desc *desc, int buffer)
 {
     double h = (double)desc->dims[LINEAR_XENT_DIM_H];
     double n = (double)(buffer == LINEAR_XENT_DY ? desc->dims[LINEAR_XENT_DIM_V] : desc->dims[LINEAR_XENT_DIM_M]);
-    return 16.0 + 4.0 * h + 2.0 * sqrt(n);
+    return 8.0 + 2.0 * sqrt(h) * sqrt(fmin(h, STRAIT_EXACT_BLOCK)) + 2.0 * sqrt(n);
 }
 
 enum {

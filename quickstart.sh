@@ -68,16 +68,9 @@ else
 fi
 
 step "4/5 Token shards, a twentieth of the documents held out"
-if [ -f "$folder/packed" ]; then
-    say "  $folder/data is there already"
-else
-    # Whatever a run that was cut short left behind is made anew.
-    rm -rf "$folder/data"
-    mkdir -p "$folder/data"
-    "$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/data/text" \
-        --val-fraction 0.05 || exit 1
-    : >"$folder/packed"
-fi
+# It goes on where it was interrupted, and does nothing where nothing has changed.
+"$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/data/text" --val-fraction 0.05 \
+    ${own:+--split-documents size:10000} || exit 1
 
 step "5/5 Training: $config into $run"
 settings=()

@@ -202,6 +202,7 @@ stage_sanitize() {
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
     export UBSAN_OPTIONS=print_stacktrace=1
     unit_tests build/asan asan 300
+    [ -x build/asan/strait_check ] && step asan/strait_check lines 900 build/asan/strait_check
     # Limits on time are multiplied by this in the scripts that have any.
     [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600
     unset ASAN_OPTIONS UBSAN_OPTIONS

@@ -13,6 +13,10 @@ enum { PACK_PANELS = 4, CHUNK_PANELS = (512 + TILE_COLS - 1) / TILE_COLS, ALIGN 
 #define PACKED_BYTES (INT64_C(16) << 20)
 /* Up to so many rows, weights are read once and not packed. */
 enum { THIN_ROWS = 4, THIN_GROUPS = 2 };
+/* Panels of A are a cache line more than 512 steps apart, so that they do not all fall into one set of the cache. */
+enum { A_STRIDE = TILE_ROWS * PRODUCT_BLOCK + 16, A_FLOATS = BLOCK_ROWS / TILE_ROWS * A_STRIDE };
+/* Products that are summed in memory are cut here in k, so that one pass packs a handy shape. */
+enum { SPAN = 4096 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -164,8 +168,11 @@ typedef struct item {
     const cpu_product *product;
     int64_t col0;
     int64_t cols;
-    float *packed; /* [k][panel][kc][TILE_COLS], blocks of k one after another */
-    int packs;     /* 0: another item's packed B is used */
+    int64_t block0; /* blocks of k block0 .. block_end */
+    int64_t block_end;
+    int64_t before; /* k before block0 */
+    float *packed;  /* [block][panel][kc][TILE_COLS] */
+    int packs;      /* 0: another item's packed B is used */
 } item;
 
 typedef struct pass {
@@ -182,7 +189,7 @@ static int64_t panels_of(const item *it)
 
 static int64_t pack_tasks(const item *it)
 {
-    return it->packs ? block_count(it->product) * ceil_div(panels_of(it), PACK_PANELS) : 0;
+    return it->packs ? (it->block_end - it->block0) * ceil_div(panels_of(it), PACK_PANELS) : 0;
 }
 
 static int64_t tile_tasks(const item *it)
@@ -192,7 +199,7 @@ static int64_t tile_tasks(const item *it)
 
 static float *packed_panel(const item *it, const k_block *block, int64_t panel)
 {
-    return it->packed + block->before * panels_of(it) * TILE_COLS + panel * block->kc * TILE_COLS;
+    return it->packed + (block->before - it->before) * panels_of(it) * TILE_COLS + panel * block->kc * TILE_COLS;
 }
 
 static void pack_task(void *context, int64_t task, int worker)
@@ -202,11 +209,11 @@ static void pack_task(void *context, int64_t task, int worker)
     const item *it = ps->items;
     while (task >= pack_tasks(it)) task -= pack_tasks(it++);
     int64_t groups = ceil_div(panels_of(it), PACK_PANELS);
-    k_block block = block_at(it->product, task / groups);
+    k_block block = block_at(it->product, it->block0 + task / groups);
     int64_t panel = task % groups * PACK_PANELS;
     int64_t end = least(panel + PACK_PANELS, panels_of(it));
     int64_t col = panel * TILE_COLS;
-    pack_panels(packed_panel(it, &block, panel), TILE_COLS, &block.b, it->col0 + col,
+    pack_panels(packed_panel(it, &block, panel), TILE_COLS, block.kc * TILE_COLS, &block.b, it->col0 + col,
                 least(it->cols - col, (end - panel) * TILE_COLS), block.k0, block.kc);
 }
 
@@ -218,9 +225,10 @@ static void panel_tiles(const float *a, const float *b, int64_t kc, target t, in
     for (int64_t r = 0; r < rows; r += TILE_ROWS) {
         for (int i = 0; t.sum && i < TILE_ROWS && r + i < rows; ++i) __builtin_prefetch(t.sum + i * t.sum_ld, 1, 3);
         tile result;
-        tile_compute(&result, a + r * kc, b, kc, ahead);
+        tile_compute(&result, a, b, kc, ahead);
         ahead += ceil_div(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
         tile_store(&result, &t, least(rows - r, TILE_ROWS), cols);
+        a += A_STRIDE;
         if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
         t.out = (char *)t.out + (size_t)(TILE_ROWS * t.out_ld) * out_size;
     }
@@ -263,11 +271,11 @@ static void tile_task(void *context, int64_t task, int worker)
     int64_t panel0 = task / row_blocks * CHUNK_PANELS;
     int64_t panel_end = least(panel0 + CHUNK_PANELS, panels_of(it));
     float *a = (float *)(void *)(ps->workers + worker * ps->worker_bytes);
-    float *scratch = a + BLOCK_ROWS * PRODUCT_BLOCK;
+    float *scratch = a + A_FLOATS;
     int64_t blocks = block_count(p);
-    for (int64_t i = 0; i < blocks; ++i) {
+    for (int64_t i = it->block0; i < it->block_end; ++i) {
         k_block block = block_at(p, i);
-        pack_panels(a, TILE_ROWS, &block.a, row0, rows, block.k0, block.kc);
+        pack_panels(a, TILE_ROWS, A_STRIDE, &block.a, row0, rows, block.k0, block.kc);
         for (int64_t panel = panel0; panel < panel_end; ++panel) {
             int64_t col = panel * TILE_COLS;
             target t =
@@ -390,16 +398,21 @@ static int all_thin(const cpu_product *products, int count)
     return 1;
 }
 
-static int64_t packed_bytes(const cpu_product *p, int64_t cols)
+static int64_t packed_bytes(int64_t k, int64_t cols)
 {
-    return total_k(p) * round_up(cols, TILE_COLS) * (int64_t)sizeof(float);
+    return k * round_up(cols, TILE_COLS) * (int64_t)sizeof(float);
+}
+
+/* How much of k one pass of a product takes at most: all of it where sums must stay with the worker. */
+static int64_t pass_k(const cpu_product *p)
+{
+    return p->c_bf16 ? total_k(p) : least(total_k(p), SPAN);
 }
 
 /* Columns of one pass where all of them would be too much: whole panels, at least four. */
 static int64_t pass_cols(const cpu_product *p)
 {
-    int64_t panel_bytes = packed_bytes(p, TILE_COLS);
-    int64_t panels = panel_bytes > 0 ? PACKED_BYTES / panel_bytes : 4;
+    int64_t panels = PACKED_BYTES / (pass_k(p) * TILE_COLS * (int64_t)sizeof(float));
     if (panels < 4) panels = 4;
     return least(panels * TILE_COLS, round_up(p->cols, TILE_COLS));
 }
@@ -408,7 +421,7 @@ static int64_t batch_bytes(const cpu_product *products, int count, int shared_b)
 {
     int64_t bytes = 0;
     for (int i = 0; i < count; ++i) {
-        if (i == 0 || !shared_b) bytes += round_up(packed_bytes(&products[i], products[i].cols), ALIGN);
+        if (i == 0 || !shared_b) bytes += round_up(packed_bytes(total_k(&products[i]), products[i].cols), ALIGN);
     }
     return bytes;
 }
@@ -416,10 +429,10 @@ static int64_t batch_bytes(const cpu_product *products, int count, int shared_b)
 /* Rows of A, then where it is needed the f32 sums of a bf16 task. */
 static int64_t worker_bytes(const cpu_product *products, int count)
 {
-    int64_t floats = BLOCK_ROWS * PRODUCT_BLOCK;
+    int64_t floats = A_FLOATS;
     for (int i = 0; i < count; ++i) {
         if (products[i].c_bf16 && block_count(&products[i]) > 1) {
-            floats = BLOCK_ROWS * PRODUCT_BLOCK + BLOCK_ROWS * CHUNK_PANELS * TILE_COLS;
+            floats = A_FLOATS + BLOCK_ROWS * CHUNK_PANELS * TILE_COLS;
         }
     }
     return round_up(floats * (int64_t)sizeof(float), 4096);
@@ -432,7 +445,7 @@ int64_t STRAIT_CPU_SYMBOL(matmul_workspace)(const cpu_product *products, int cou
     if (packed > PACKED_BYTES) {
         packed = 0;
         for (int i = 0; i < count; ++i) {
-            int64_t bytes = packed_bytes(&products[i], pass_cols(&products[i]));
+            int64_t bytes = packed_bytes(pass_k(&products[i]), pass_cols(&products[i]));
             if (bytes > packed) packed = bytes;
         }
     }
@@ -449,17 +462,38 @@ static void clear_product(const cpu_product *p)
     }
 }
 
-/* Column blocks in the outer loop, so that with a shared B each block is packed once for all products. */
-static void run_by_columns(strait_pool *pool, const cpu_product *products, int count, int shared_b, pass *ps,
-                           float *packed)
+static item item_of(const cpu_product *p, float *packed, int packs)
 {
-    for (int first = 0; first < count; first += shared_b ? count : 1) {
-        const cpu_product *p = &products[first];
-        int64_t step = pass_cols(p);
-        for (int64_t col = 0; col < p->cols; col += step) {
-            ps->count = shared_b ? count : 1;
+    return (item){.product = p, .cols = p->cols, .block_end = block_count(p), .packed = packed, .packs = packs};
+}
+
+/* From block0 on, as many blocks of k as one pass takes. */
+static void take_blocks(item *it, int64_t block0)
+{
+    int64_t blocks = block_count(it->product);
+    int64_t room = pass_k(it->product);
+    it->block0 = block0;
+    it->before = block_at(it->product, block0).before;
+    it->block_end = block0;
+    while (it->block_end < blocks) {
+        k_block block = block_at(it->product, it->block_end);
+        if (block.before + block.kc - it->before > room) break;
+        it->block_end++;
+    }
+}
+
+/* One product, or all that share a B, whose packed columns are too many: by columns, then by k. */
+static void run_by_parts(strait_pool *pool, pass *ps)
+{
+    const cpu_product *p = ps->items[0].product;
+    int64_t step = pass_cols(p);
+    int64_t blocks = block_count(p);
+    for (int64_t col = 0; col < p->cols; col += step) {
+        for (int64_t block = 0; block < blocks; block = ps->items[0].block_end) {
             for (int i = 0; i < ps->count; ++i) {
-                ps->items[i] = (item){&products[first + i], col, least(step, p->cols - col), packed, i == 0};
+                ps->items[i].col0 = col;
+                ps->items[i].cols = least(step, p->cols - col);
+                take_blocks(&ps->items[i], block);
             }
             run_pass(pool, ps);
         }
@@ -476,7 +510,7 @@ void STRAIT_CPU_SYMBOL(matmul)(strait_pool *pool, const cpu_product *products, i
     if (all_thin(products, count)) {
         int64_t tasks = 0;
         for (int i = 0; i < count; ++i) {
-            ps.items[i] = (item){&products[i], 0, products[i].cols, NULL, 0};
+            ps.items[i] = item_of(&products[i], NULL, 0);
             tasks += ceil_div(products[i].cols, THIN_TASK_COLS);
         }
         strait_pool_run(pool, tasks, thin_task, &ps);
@@ -485,15 +519,19 @@ void STRAIT_CPU_SYMBOL(matmul)(strait_pool *pool, const cpu_product *products, i
     ps.worker_bytes = worker_bytes(products, count);
     ps.workers = workspace;
     float *packed = (float *)(void *)(ps.workers + strait_pool_size(pool) * ps.worker_bytes);
-    int64_t whole = batch_bytes(products, count, shared_b);
-    if (whole > PACKED_BYTES) {
-        run_by_columns(pool, products, count, shared_b, &ps, packed);
-        return;
+    int parts = batch_bytes(products, count, shared_b) > PACKED_BYTES;
+    if (parts && !shared_b) ps.count = 1;
+    for (int first = 0; first < count; first += ps.count) {
+        for (int i = 0; i < ps.count; ++i) {
+            const cpu_product *p = &products[first + i];
+            ps.items[i] = item_of(p, packed, i == 0 || !shared_b);
+            if (!parts && !shared_b)
+                packed += round_up(packed_bytes(total_k(p), p->cols), ALIGN) / (int64_t)sizeof(float);
+        }
+        if (parts) {
+            run_by_parts(pool, &ps);
+        } else {
+            run_pass(pool, &ps);
+        }
     }
-    for (int i = 0; i < count; ++i) {
-        int packs = i == 0 || !shared_b;
-        ps.items[i] = (item){&products[i], 0, products[i].cols, packed, packs};
-        if (!shared_b) packed += round_up(packed_bytes(&products[i], products[i].cols), ALIGN) / (int64_t)sizeof(float);
-    }
-    run_pass(pool, &ps);
 }

@@ -55,7 +55,8 @@ static inline void pack_along(float *out, int width, const void *data, int64_t l
  * Rows that lie across: for each k, `count` neighbours are dealt out to their panels. A store may run over into the
  * next k's place here too; `count` is not rounded up when reading.
  */
-static inline void pack_across(float *out, int width, const void *data, int64_t ld, int bf16, int64_t count, int64_t kc)
+static inline void pack_across(float *out, int width, int64_t stride, const void *data, int64_t ld, int bf16,
+                               int64_t count, int64_t kc)
 {
     for (int64_t k = 0; k < kc; ++k) {
         float *to = out + k * width;
@@ -71,14 +72,14 @@ static inline void pack_across(float *out, int width, const void *data, int64_t 
                     vf_store_n(to + i, row, lanes);
                 }
             }
-            to += kc * width;
+            to += stride;
         }
     }
 }
 
-/* Rows first .. first + count of the operand, k0 .. k0 + kc, as panels one after another. */
-static inline void pack_panels(float *out, int width, const cpu_operand *operand, int64_t first, int64_t count,
-                               int64_t k0, int64_t kc)
+/* Rows first .. first + count of the operand, k0 .. k0 + kc, as panels `stride` floats apart. */
+static inline void pack_panels(float *out, int width, int64_t stride, const cpu_operand *operand, int64_t first,
+                               int64_t count, int64_t k0, int64_t kc)
 {
     size_t size = operand->bf16 ? sizeof(uint16_t) : sizeof(float);
     int64_t at = operand->across ? k0 * operand->ld + first : first * operand->ld + k0;
@@ -86,19 +87,20 @@ static inline void pack_panels(float *out, int width, const cpu_operand *operand
     /* Constants, so that each of the four is a loop of its own. */
     if (operand->across) {
         if (operand->bf16) {
-            pack_across(out, width, data, operand->ld, 1, count, kc);
+            pack_across(out, width, stride, data, operand->ld, 1, count, kc);
         } else {
-            pack_across(out, width, data, operand->ld, 0, count, kc);
+            pack_across(out, width, stride, data, operand->ld, 0, count, kc);
         }
         return;
     }
     for (int64_t i = 0; i < count; i += width) {
         int valid = count - i < width ? (int)(count - i) : width;
         if (operand->bf16) {
-            pack_along(out + i * kc, width, data, operand->ld, 1, valid, kc);
+            pack_along(out, width, data, operand->ld, 1, valid, kc);
         } else {
-            pack_along(out + i * kc, width, data, operand->ld, 0, valid, kc);
+            pack_along(out, width, data, operand->ld, 0, valid, kc);
         }
+        out += stride;
         data += (size_t)(width * operand->ld) * size;
     }
 }

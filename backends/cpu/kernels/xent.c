@@ -1,0 +1,275 @@
+/*
+ * LINEAR_XENT: the output layer and cross-entropy over one chunk of tokens after another, so that logits exist for a
+ * chunk only. A chunk is one block of 512 of a sequence's tokens, or as many whole shorter sequences as fit into 512:
+ * then the head's gradient, summed over chunks, is the product over all tokens by the rule.
+ */
+#include "backends/cpu/kernels/matmul.h"
+#include "backends/cpu/kernels/vector_formula.h"
+
+#include <math.h>
+
+enum { CHUNK_TOKENS = PRODUCT_BLOCK, ROWS_PER_TASK = 4, LINE = 16 };
+
+typedef struct xent {
+    int64_t m, h, v, t;
+    int64_t ld;   /* of logits: v rounded up to a cache line */
+    int64_t most; /* tokens of the largest chunk */
+    int bf16;
+    int backward;
+    const char *y; /* S [m, h] */
+    const void *w; /* S [v, h] */
+    const int32_t *targets;
+    float scale;
+    float *loss;
+    char *dy;    /* S [m, h] */
+    float *grad; /* [v, h] */
+    int accumulate;
+    float *logits; /* [most, ld], then their gradient */
+    float *sums;   /* [most, h]: dy before it is rounded, where S is bf16 */
+} xent;
+
+/* Tokens first .. first + repeats * k: `repeats` sequences of k tokens, or one part of one. */
+typedef struct chunk {
+    int64_t first, repeats, k, tokens;
+} chunk;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static chunk chunk_at(const xent *x, int64_t first)
+{
+    chunk c = {.first = first, .repeats = 1};
+    if (x->t >= CHUNK_TOKENS) {
+        c.k = least(CHUNK_TOKENS, x->t - first % x->t);
+    } else {
+        c.k = x->t;
+        c.repeats = least(CHUNK_TOKENS / x->t, (x->m - first) / x->t);
+    }
+    c.tokens = c.repeats * c.k;
+    return c;
+}
+
+static char *at_row(const xent *x, const void *base, int64_t row)
+{
+    return (char *)(uintptr_t)base + (size_t)(row * x->h) * (x->bf16 ? 2 : 4);
+}
+
+/* ---- the three products of a chunk ------------------------------------------------------------------------------ */
+
+static cpu_product logits_product(const xent *x, const chunk *c)
+{
+    cpu_product p = {.rows = c->tokens, .cols = x->v, .segments = 1, .c = x->logits, .ldc = x->ld};
+    p.segment[0].a = (cpu_operand){.data = x->y ? at_row(x, x->y, c->first) : NULL, .ld = x->h, .bf16 = x->bf16};
+    p.segment[0].b = (cpu_operand){.data = x->w, .ld = x->h, .bf16 = x->bf16};
+    p.segment[0].k = x->h;
+    return p;
+}
+
+/* Summed in f32 whatever S is, so that k, which is the vocabulary, can be cut. */
+static cpu_product dy_product(const xent *x, const chunk *c)
+{
+    cpu_product p = {.rows = c->tokens, .cols = x->h, .segments = 1, .ldc = x->h};
+    p.c = x->bf16 || !x->dy ? (void *)x->sums : (void *)at_row(x, x->dy, c->first);
+    p.segment[0].a = (cpu_operand){.data = x->logits, .ld = x->ld};
+    p.segment[0].b = (cpu_operand){.data = x->w, .ld = x->h, .across = 1, .bf16 = x->bf16};
+    p.segment[0].k = x->v;
+    return p;
+}
+
+static cpu_product grad_product(const xent *x, const chunk *c)
+{
+    cpu_product p = {.rows = x->v, .cols = x->h, .segments = 1, .repeats = c->repeats, .c = x->grad, .ldc = x->h};
+    p.accumulate = x->accumulate || c->first > 0;
+    p.segment[0].a = (cpu_operand){.data = x->logits, .ld = x->ld, .across = 1};
+    p.segment[0].b =
+        (cpu_operand){.data = x->y ? at_row(x, x->y, c->first) : NULL, .ld = x->h, .across = 1, .bf16 = x->bf16};
+    p.segment[0].k = c->k;
+    return p;
+}
+
+/* ---- one row of logits ------------------------------------------------------------------------------------------ */
+
+static float row_max(const float *row, int64_t n)
+{
+    vf lanes[VL];
+    for (int i = 0; i < VL; ++i) lanes[i] = vf_set1(-HUGE_VALF);
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        for (int i = 0; i < VL; ++i) lanes[i] = vf_max(vf_load(row + j + i * VW), lanes[i]);
+    }
+    float m = lanes_max(lanes, VL);
+    for (; j < n; ++j) m = row[j] > m ? row[j] : m;
+    return m + 0.0f;
+}
+
+/* p = exp(x - m), +0 where that is below -64. x - m is never above 0. */
+static inline vf row_p(vf x, vf m)
+{
+    vf t = vf_sub(x, m);
+    return vf_select(vf_lt(t, vf_set1(-64.0f)), vf_zero(), vf_exp_near(t));
+}
+
+/* Turns logits into p and gives their sum. */
+static float row_exp(float *row, int64_t n, float m)
+{
+    vf most = vf_set1(m);
+    vf lanes[VL];
+    lanes_zero(lanes);
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        for (int i = 0; i < VL; ++i) {
+            vf p = row_p(vf_load(row + j + i * VW), most);
+            vf_store(row + j + i * VW, p);
+            lanes[i] = vf_add(lanes[i], p);
+        }
+    }
+    for (int i = 0; j < n; ++i, j += VW) {
+        int have = (int)least(n - j, VW);
+        vf_store_n(row + j, row_p(vf_load_n(row + j, have), most), have);
+        /* Lanes that are not there get a +0, which changes none. */
+        lanes[i] = vf_add(lanes[i], vf_load_n(row + j, have));
+    }
+    return lanes_fold(lanes);
+}
+
+/* (p r) c, and the target's fma(p, r, -1) c. */
+static void row_gradient(float *row, int64_t n, float r, float c, int32_t target)
+{
+    float at_target = row[target];
+    vf vr = vf_set1(r);
+    vf vc = vf_set1(c);
+    int64_t j = 0;
+    for (; j + VW <= n; j += VW) vf_store(row + j, vf_mul(vf_mul(vf_load(row + j), vr), vc));
+    if (j < n) {
+        int have = (int)(n - j);
+        vf_store_n(row + j, vf_mul(vf_mul(vf_load_n(row + j, have), vr), vc), have);
+    }
+    vf g = vf_mul(vf_fma(vf_set1(at_target), vr, vf_set1(-1.0f)), vc);
+    row[target] = vf_lane(g, 0);
+}
+
+static void row_loss(const xent *x, float *row, int64_t token)
+{
+    int32_t target = x->targets[token];
+    if (target < 0) {
+        x->loss[token] = 0.0f;
+        if (x->backward) memset(row, 0, (size_t)x->v * sizeof *row);
+        return;
+    }
+    float m = row_max(row, x->v);
+    float at_target = row[target];
+    float l = row_exp(row, x->v, m);
+    x->loss[token] = vf_lane(vf_log(vf_set1(l)), 0) + (m - at_target);
+    if (x->backward) row_gradient(row, x->v, 1.0f / l, x->scale, target);
+}
+
+/* ---- the loops -------------------------------------------------------------------------------------------------- */
+
+typedef struct rows_call {
+    const xent *x;
+    chunk c;
+} rows_call;
+
+static void loss_task(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const rows_call *call = context;
+    int64_t end = least((task + 1) * ROWS_PER_TASK, call->c.tokens);
+    for (int64_t i = task * ROWS_PER_TASK; i < end; ++i) {
+        row_loss(call->x, call->x->logits + i * call->x->ld, call->c.first + i);
+    }
+}
+
+static void round_task(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const rows_call *call = context;
+    const xent *x = call->x;
+    int64_t end = least((task + 1) * ROWS_PER_TASK, call->c.tokens);
+    for (int64_t i = task * ROWS_PER_TASK; i < end; ++i) {
+        uint16_t *out = (uint16_t *)(void *)at_row(x, x->dy, call->c.first + i);
+        const float *in = x->sums + i * x->h;
+        int64_t j = 0;
+        for (; j + VW <= x->h; j += VW) vf_store_bf16(out + j, vf_load(in + j));
+        if (j < x->h) vf_store_bf16_n(out + j, vf_load_n(in + j, (int)(x->h - j)), (int)(x->h - j));
+    }
+}
+
+static void run_chunk(strait_pool *pool, const xent *x, const chunk *c, void *workspace)
+{
+    rows_call call = {x, *c};
+    int64_t row_tasks = (c->tokens + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    cpu_product p = logits_product(x, c);
+    STRAIT_CPU_SYMBOL(matmul)(pool, &p, 1, 0, workspace);
+    strait_pool_run(pool, row_tasks, loss_task, &call);
+    if (!x->backward) return;
+    p = dy_product(x, c);
+    STRAIT_CPU_SYMBOL(matmul)(pool, &p, 1, 0, workspace);
+    if (x->bf16) strait_pool_run(pool, row_tasks, round_task, &call);
+    p = grad_product(x, c);
+    STRAIT_CPU_SYMBOL(matmul)(pool, &p, 1, 0, workspace);
+}
+
+static xent shape_of(const strait_op_desc *desc)
+{
+    xent x = {.m = desc->dims[LINEAR_XENT_DIM_M],
+              .h = desc->dims[LINEAR_XENT_DIM_H],
+              .v = desc->dims[LINEAR_XENT_DIM_V],
+              .t = desc->dims[LINEAR_XENT_DIM_T],
+              .bf16 = desc->dtype == STRAIT_DTYPE_BF16,
+              .accumulate = desc->dims[LINEAR_XENT_DIM_ACCUMULATE] != 0};
+    x.ld = (x.v + LINE - 1) / LINE * LINE;
+    x.most = x.m > 0 ? chunk_at(&x, 0).tokens : 0;
+    return x;
+}
+
+static int64_t logits_bytes(const xent *x)
+{
+    return x->most * x->ld * (int64_t)sizeof(float);
+}
+
+static int64_t sums_bytes(const xent *x)
+{
+    int64_t floats = x->bf16 ? (x->most * x->h + LINE - 1) / LINE * LINE : 0;
+    return floats * (int64_t)sizeof(float);
+}
+
+/* Whether there is a backward part is not known here; the larger is asked for. */
+int64_t STRAIT_CPU_WORKSPACE(linear_xent)(const strait_op_desc *desc, int threads)
+{
+    xent x = shape_of(desc);
+    if (x.m == 0) return 0;
+    chunk c = chunk_at(&x, 0);
+    cpu_product products[] = {logits_product(&x, &c), dy_product(&x, &c), grad_product(&x, &c)};
+    int64_t most = 0;
+    for (int i = 0; i < 3; ++i) {
+        int64_t bytes = STRAIT_CPU_SYMBOL(matmul_workspace)(&products[i], 1, 0, threads);
+        if (bytes > most) most = bytes;
+    }
+    return logits_bytes(&x) + sums_bytes(&x) + most;
+}
+
+strait_status STRAIT_CPU_RUN(linear_xent)(const strait_cpu_call *call)
+{
+    xent x = shape_of(call->desc);
+    x.y = call->buffers[LINEAR_XENT_Y];
+    x.w = call->buffers[LINEAR_XENT_W];
+    x.targets = call->buffers[LINEAR_XENT_TARGETS];
+    x.loss = call->buffers[LINEAR_XENT_LOSS];
+    x.dy = call->buffers[LINEAR_XENT_DY];
+    x.grad = call->buffers[LINEAR_XENT_GRAD];
+    x.backward = x.dy != NULL;
+    if (x.backward) x.scale = ((const float *)call->buffers[LINEAR_XENT_STEP])[STRAIT_STEP_LOSS_SCALE];
+    char *room = call->workspace;
+    x.logits = (float *)(void *)room;
+    x.sums = (float *)(void *)(room + logits_bytes(&x));
+    room += logits_bytes(&x) + sums_bytes(&x);
+    for (int64_t first = 0; first < x.m;) {
+        chunk c = chunk_at(&x, first);
+        run_chunk(call->pool, &x, &c, room);
+        first += c.tokens;
+    }
+    return STRAIT_OK;
+}

@@ -25,7 +25,7 @@ typedef struct attention {
     int64_t query_blocks; /* of a sequence */
     float scale;
     strait_dtype dtype;
-    float *packed; /* [sequences, hkv, tiles, 2, 64 * width]: keys turned, values in rows; NULL: packed where used */
+    float *packed; /* [sequences, hkv, tiles, 2, 64 * width]: keys turned, values; NULL: packed where used */
     float *scratch;
     int64_t scratch_floats; /* of each worker */
 } attention;
@@ -89,15 +89,16 @@ static int64_t keys_of(const attention *a, int64_t sequence)
     return a->lengths ? a->lengths[sequence] : a->tk;
 }
 
-/* Keys (or values) of one tile in rows. */
-static void load_keys(const attention *a, const void *from, int64_t sequence, int64_t head, int64_t tile, float *out)
+/* Keys (or values) of one tile. */
+static void load_keys(const attention *a, const void *from, int64_t sequence, int64_t head, int64_t tile, int panels,
+                      float *out)
 {
     int64_t first = tile * TILE;
     int64_t count = min_i64(TILE, keys_of(a, sequence) - first);
     int64_t stride = a->hkv * a->d;
     const void *rows = s_at(from, (sequence * a->tk + first) * stride + head * a->d, a->dtype);
-    tile_load(out, a->width, rows, stride, count, a->d, a->dtype);
-    tile_clear_rest(out, a->width, count);
+    tile_load(out, a->width, panels, rows, stride, count, a->d, a->dtype);
+    if (!panels) tile_clear_rest(out, a->width, count);
 }
 
 static float *packed_tile(const attention *a, int64_t sequence, int64_t head, int64_t tile)
@@ -114,9 +115,9 @@ static void pack_task(void *context, int64_t task, int worker)
     if (tile * TILE >= keys_of(a, sequence)) return;
     attention_scratch s = attention_scratch_of(a, worker);
     float *out = packed_tile(a, sequence, head, tile);
-    load_keys(a, a->k, sequence, head, tile, s.tile);
+    load_keys(a, a->k, sequence, head, tile, 0, s.tile);
     tile_turn(out, s.tile, a->width);
-    load_keys(a, a->v, sequence, head, tile, out + TILE * a->width);
+    load_keys(a, a->v, sequence, head, tile, 1, out + TILE * a->width);
 }
 
 /* Scores of keys first * 64 .. for all rows that see any of them; columns nobody sees are skipped by panels. */
@@ -129,7 +130,7 @@ static void score_tiles(const attention *a, attention_scratch *s, int64_t sequen
         if (a->packed) {
             turned = packed_tile(a, sequence, head, tile);
         } else {
-            load_keys(a, a->k, sequence, head, tile, s->tile);
+            load_keys(a, a->k, sequence, head, tile, 0, s->tile);
             tile_turn(s->turned, s->tile, a->width);
         }
         chain ch = {.c = s->scores + (tile - base) * TILE,
@@ -138,7 +139,8 @@ static void score_tiles(const attention *a, attention_scratch *s, int64_t sequen
                     .ldc = a->span,
                     .a_row = a->width,
                     .a_k = 1,
-                    .ldb = TILE,
+                    .b_k = CHAIN_PANEL,
+                    .b_panel = a->width * CHAIN_PANEL,
                     .fresh = 1};
         int64_t row0 = 0;
         int64_t row1 = 0;
@@ -146,7 +148,7 @@ static void score_tiles(const attention *a, attention_scratch *s, int64_t sequen
             int64_t key = tile * TILE + col;
             while (row0 < rows && s->hi[row0] <= key) ++row0;
             while (row1 < rows && s->lo[row1] < key + CHAIN_PANEL) ++row1;
-            chain_rows(&ch, row0, row1, col, col + CHAIN_PANEL, 0, a->d);
+            STRAIT_CPU_SYMBOL(chain_rows)(&ch, row0, row1, col, col + CHAIN_PANEL, a->d);
         }
     }
 }
@@ -192,7 +194,7 @@ static void value_tiles(const attention *a, attention_scratch *s, int64_t sequen
         if (a->packed) {
             values = packed_tile(a, sequence, head, tile) + TILE * a->width;
         } else {
-            load_keys(a, a->v, sequence, head, tile, s->tile);
+            load_keys(a, a->v, sequence, head, tile, 1, s->tile);
         }
         for (int64_t i = 0; i < rows; ++i) {
             s->from[i] = (int32_t)max_i64(s->lo[i] - tile * TILE, 0);
@@ -204,8 +206,9 @@ static void value_tiles(const attention *a, attention_scratch *s, int64_t sequen
                           .ldc = a->width,
                           .a_row = a->span,
                           .a_k = 1,
-                          .ldb = a->width};
-        chain_ranges(&ch, rows, a->width, s->from, s->to);
+                          .b_k = CHAIN_PANEL,
+                          .b_panel = TILE * CHAIN_PANEL};
+        STRAIT_CPU_SYMBOL(chain_ranges)(&ch, rows, a->width, s->from, s->to);
     }
 }
 
@@ -229,7 +232,7 @@ static void attention_task(void *context, int64_t task, int worker)
             s.hi[i * a->group + g] = (int32_t)(p + 1);
         }
         const void *q = s_at(a->q, ((token + i) * a->hq + head * a->group) * a->d, a->dtype);
-        tile_load(s.q + i * a->group * a->width, a->width, q, a->d, a->group, a->d, a->dtype);
+        tile_load(s.q + i * a->group * a->width, a->width, 0, q, a->d, a->group, a->d, a->dtype);
     }
     score_tiles(a, &s, sequence, head, rows);
     int64_t base = s.lo[0] / TILE * TILE;

@@ -1,6 +1,6 @@
 /*
  * What attention and its gradient share: tiles of 64 keys or queries in f32, and which keys a query sees.
- * A tile of rows is [64][width]; a turned tile is [width][64], so that 64 keys lie side by side.
+ * A turned tile has its 64 rows side by side.
  */
 #ifndef STRAIT_BACKENDS_CPU_KERNELS_ATTENTION_H
 #define STRAIT_BACKENDS_CPU_KERNELS_ATTENTION_H
@@ -15,33 +15,43 @@ static inline int64_t tile_width(int64_t d)
     return div_up(d, CHAIN_PANEL) * CHAIN_PANEL;
 }
 
-/* `count` rows of d elements, `stride` elements apart, as f32 rows of `width`. */
-static inline void tile_load(float *out, int64_t width, const void *rows, int64_t stride, int64_t count, int64_t d,
-                             strait_dtype dtype)
+/*
+ * `count` rows of d elements, `stride` elements apart, as f32. With `panels` column c of row i goes to
+ * [c / PANEL][i][c % PANEL], 64 rows to a panel: what a product reads in one stream; else to [i][c].
+ */
+static inline void tile_load(float *out, int64_t width, int panels, const void *rows, int64_t stride, int64_t count,
+                             int64_t d, strait_dtype dtype)
 {
+    int64_t row_step = panels ? CHAIN_PANEL : width;
+    int64_t panel_step = panels ? TILE * CHAIN_PANEL : CHAIN_PANEL;
     for (int64_t i = 0; i < count; ++i) {
         const void *row = s_at(rows, i * stride, dtype);
-        float *to = out + i * width;
-        for (int64_t c = 0; c < d; c += VW) vf_store(to + c, s_load_to(row, c, d, dtype));
-        for (int64_t c = div_up(d, VW) * VW; c < width; c += VW) vf_store(to + c, vf_zero());
+        float *to = out + i * row_step;
+        for (int64_t c = 0; c < width; c += CHAIN_PANEL, to += panel_step) {
+            for (int64_t v = 0; v < CHAIN_PANEL; v += VW) {
+                vf x = c + v < d ? s_load_to(row, c + v, d, dtype) : vf_zero();
+                vf_store(to + v, x);
+            }
+        }
     }
 }
 
-/* Rows `count` to 63 of a tile set to +0, so that turning it reads nothing undefined. */
+/* Rows `count` to 63 of a tile of plain rows set to +0, so that turning it reads nothing undefined. */
 static inline void tile_clear_rest(float *tile, int64_t width, int64_t count)
 {
     memset(tile + count * width, 0, (size_t)((TILE - count) * width) * sizeof(float));
 }
 
-/* out[c][j] = tile[j][c] */
+/* A tile of plain rows turned, in panels: element (j, c) goes to [j / PANEL][c][j % PANEL]. */
 static inline void tile_turn(float *out, const float *tile, int64_t width)
 {
-    for (int64_t c = 0; c < width; c += VW) {
-        for (int64_t j = 0; j < TILE; j += VW) {
+    for (int64_t j = 0; j < TILE; j += VW) {
+        float *to = out + j / CHAIN_PANEL * width * CHAIN_PANEL + j % CHAIN_PANEL;
+        for (int64_t c = 0; c < width; c += VW) {
             vf rows[VW];
             for (int i = 0; i < VW; ++i) rows[i] = vf_load(tile + (j + i) * width + c);
             vf_transpose(rows);
-            for (int i = 0; i < VW; ++i) vf_store(out + (c + i) * TILE + j, rows[i]);
+            for (int i = 0; i < VW; ++i) vf_store(to + (c + i) * CHAIN_PANEL, rows[i]);
         }
     }
 }

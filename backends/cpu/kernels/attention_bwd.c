@@ -16,6 +16,7 @@ typedef struct attention_bwd {
     void *dq, *dk, *dv;
     int64_t sequences, t, hq, hkv, d, window;
     int64_t group, width, tiles;
+    int64_t query_tiles; /* held at once by a worker: 1, or all of a group */
     float scale;
     strait_dtype dtype;
     float *delta;   /* [sequences, t, hq]: D = sum(dO O) */
@@ -29,13 +30,13 @@ typedef struct bwd_scratch {
     float *keys;          /* [64, width] */
     float *keys_turned;   /* [width, 64] */
     float *values_turned; /* [width, 64] */
-    float *queries;       /* [64, width] */
-    float *d_o;           /* [64, width] */
+    float *queries;       /* [64, width]; in one pass [group, tiles * 64, width] */
+    float *d_o;           /* the same */
     float *p;             /* [64 queries, 64 keys]: scores, then P */
     float *ds;            /* [64 queries, 64 keys]: dP, then dS */
     float *dk;            /* [64, width] */
     float *dv;            /* [64, width] */
-    float *dq;            /* [group, tiles * 64, width], or [64, width] with two passes */
+    float *dq;            /* the same */
     int32_t *from;        /* [64]: range of keys of a query, or of queries of a key, inside the pair of tiles */
     int32_t *to;
 } bwd_scratch;
@@ -61,8 +62,8 @@ static attention_bwd bwd_shape(const strait_op_desc *desc, int64_t threads)
     a.group = a.hq / a.hkv;
     a.width = tile_width(a.d);
     a.tiles = div_up(a.t, TILE);
-    int64_t dq_tiles = one_pass(&a, threads) ? a.group * a.tiles : 1;
-    a.scratch_floats = (7 + dq_tiles) * TILE * a.width + 2 * TILE * TILE + 2 * TILE;
+    a.query_tiles = one_pass(&a, threads) ? a.group * a.tiles : 1;
+    a.scratch_floats = (5 + 3 * a.query_tiles) * TILE * a.width + 2 * TILE * TILE + 2 * TILE;
     return a;
 }
 
@@ -73,8 +74,8 @@ static bwd_scratch bwd_scratch_of(const attention_bwd *a, int worker)
     s.keys_turned = s.keys + tile;
     s.values_turned = s.keys_turned + tile;
     s.queries = s.values_turned + tile;
-    s.d_o = s.queries + tile;
-    s.dk = s.d_o + tile;
+    s.d_o = s.queries + a->query_tiles * tile;
+    s.dk = s.d_o + a->query_tiles * tile;
     s.dv = s.dk + tile;
     s.p = s.dv + tile;
     s.ds = s.p + TILE * TILE;
@@ -137,21 +138,25 @@ static void load_key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequen
     int64_t count = tile_count(a, tile);
     int64_t stride = a->hkv * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
-    /* `keys` serves for the values first. */
-    tile_load(s->keys, a->width, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
+    /* `keys` holds plain rows to be turned before it holds what it is for. */
+    tile_load(s->keys, a->width, 0, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
     tile_clear_rest(s->keys, a->width, count);
     tile_turn(s->values_turned, s->keys, a->width);
-    tile_load(s->keys, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load(s->keys, a->width, 0, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
     tile_turn(s->keys_turned, s->keys, a->width);
+    tile_load(s->keys, a->width, 1, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
 }
 
-static void load_query_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, int64_t head, int64_t tile)
+/* Into place `place` of those the worker holds. */
+static void load_query_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, int64_t head, int64_t tile,
+                            int64_t place)
 {
     int64_t stride = a->hq * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
     int64_t count = tile_count(a, tile);
-    tile_load(s->queries, a->width, s_at(a->q, at, a->dtype), stride, count, a->d, a->dtype);
-    tile_load(s->d_o, a->width, s_at(a->d_o, at, a->dtype), stride, count, a->d, a->dtype);
+    int64_t to = place * TILE * a->width;
+    tile_load(s->queries + to, a->width, 0, s_at(a->q, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load(s->d_o + to, a->width, 0, s_at(a->d_o, at, a->dtype), stride, count, a->d, a->dtype);
 }
 
 /* Which keys of the tile each query of the tile sees, as from and to; false where there are none. */
@@ -208,7 +213,8 @@ static void pair_forward(const attention_bwd *a, bwd_scratch *s, int64_t sequenc
                     .ldc = TILE,
                     .a_row = a->width,
                     .a_k = 1,
-                    .ldb = TILE,
+                    .b_k = CHAIN_PANEL,
+                    .b_panel = a->width * CHAIN_PANEL,
                     .fresh = 1};
     chain dp = scores;
     dp.c = s->ds;
@@ -220,28 +226,42 @@ static void pair_forward(const attention_bwd *a, bwd_scratch *s, int64_t sequenc
     for (int64_t col = 0; col < TILE; col += CHAIN_PANEL) {
         while (row0 < count && s->to[row0] <= col) ++row0;
         while (row1 < count && s->from[row1] < col + CHAIN_PANEL) ++row1;
-        chain_rows(&scores, row0, row1, col, col + CHAIN_PANEL, 0, a->d);
-        chain_rows(&dp, row0, row1, col, col + CHAIN_PANEL, 0, a->d);
+        STRAIT_CPU_SYMBOL(chain_rows)(&scores, row0, row1, col, col + CHAIN_PANEL, a->d);
+        STRAIT_CPU_SYMBOL(chain_rows)(&dp, row0, row1, col, col + CHAIN_PANEL, a->d);
     }
     probabilities(a, s, sequence, head, queries);
 }
 
 /* dQ of the query tile goes on over the keys of the key tile; needs the queries' ranges. */
-static void pair_dq(const attention_bwd *a, bwd_scratch *s, int64_t queries, float *dq)
+static void pair_dq(const attention_bwd *a, bwd_scratch *s, int64_t queries)
 {
-    const chain ch = {.c = dq, .a = s->ds, .b = s->keys, .ldc = a->width, .a_row = TILE, .a_k = 1, .ldb = a->width};
-    chain_ranges(&ch, tile_count(a, queries), a->width, s->from, s->to);
+    const chain ch = {.c = s->dq,
+                      .a = s->ds,
+                      .b = s->keys,
+                      .ldc = a->width,
+                      .a_row = TILE,
+                      .a_k = 1,
+                      .b_k = CHAIN_PANEL,
+                      .b_panel = TILE * CHAIN_PANEL};
+    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, tile_count(a, queries), a->width, s->from, s->to);
 }
 
 /* dV and dK of the key tile go on over the queries of the query tile; needs the keys' ranges. */
 static void pair_dkv(const attention_bwd *a, bwd_scratch *s, int64_t keys)
 {
-    chain ch = {.c = s->dv, .a = s->p, .b = s->d_o, .ldc = a->width, .a_row = 1, .a_k = TILE, .ldb = a->width};
-    chain_ranges(&ch, tile_count(a, keys), a->width, s->from, s->to);
+    chain ch = {.c = s->dv,
+                .a = s->p,
+                .b = s->d_o,
+                .ldc = a->width,
+                .a_row = 1,
+                .a_k = TILE,
+                .b_k = a->width,
+                .b_panel = CHAIN_PANEL};
+    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, tile_count(a, keys), a->width, s->from, s->to);
     ch.c = s->dk;
     ch.a = s->ds;
     ch.b = s->queries;
-    chain_ranges(&ch, tile_count(a, keys), a->width, s->from, s->to);
+    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, tile_count(a, keys), a->width, s->from, s->to);
 }
 
 static void store_dkv(const attention_bwd *a, const bwd_scratch *s, int64_t sequence, int64_t head, int64_t tile)
@@ -260,8 +280,8 @@ static void store_dq(const attention_bwd *a, const float *dq, int64_t sequence, 
     tile_store(s_at(a->dq, at, a->dtype), stride, dq, a->width, tile_count(a, tile), a->d, a->scale, a->dtype);
 }
 
-/* dK and dV of one tile of keys, complete; dQ goes on in `dq` [group, tiles * 64, width] where it is given. */
-static void key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, int64_t head, int64_t keys, float *dq)
+/* dK and dV of one tile of keys, complete. Where the worker holds the whole group, its dQ goes on too. */
+static void key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, int64_t head, int64_t keys, int whole)
 {
     load_key_tile(a, s, sequence, head, keys);
     memset(s->dk, 0, (size_t)(TILE * a->width) * sizeof(float));
@@ -269,11 +289,19 @@ static void key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, i
     for (int64_t g = 0; g < a->group; ++g) {
         for (int64_t queries = keys; queries < a->tiles; ++queries) {
             if (!query_ranges(a, s, sequence, queries, keys)) break;
-            load_query_tile(a, s, sequence, head * a->group + g, queries);
-            pair_forward(a, s, sequence, head * a->group + g, queries);
-            if (dq) pair_dq(a, s, queries, dq + (g * a->tiles + queries) * TILE * a->width);
+            bwd_scratch pair = *s;
+            if (whole) {
+                int64_t at = (g * a->tiles + queries) * TILE * a->width;
+                pair.queries += at;
+                pair.d_o += at;
+                pair.dq += at;
+            } else {
+                load_query_tile(a, s, sequence, head * a->group + g, queries, 0);
+            }
+            pair_forward(a, &pair, sequence, head * a->group + g, queries);
+            if (whole) pair_dq(a, &pair, queries);
             key_ranges(a, s, sequence, queries, keys);
-            pair_dkv(a, s, keys);
+            pair_dkv(a, &pair, keys);
         }
     }
     store_dkv(a, s, sequence, head, keys);
@@ -285,8 +313,13 @@ static void whole_task(void *context, int64_t task, int worker)
     bwd_scratch s = bwd_scratch_of(a, worker);
     int64_t head = task % a->hkv;
     int64_t sequence = task / a->hkv;
-    memset(s.dq, 0, (size_t)(a->group * a->tiles * TILE * a->width) * sizeof(float));
-    for (int64_t keys = 0; keys < a->tiles; ++keys) key_tile(a, &s, sequence, head, keys, s.dq);
+    memset(s.dq, 0, (size_t)(a->query_tiles * TILE * a->width) * sizeof(float));
+    for (int64_t g = 0; g < a->group; ++g) {
+        for (int64_t tile = 0; tile < a->tiles; ++tile) {
+            load_query_tile(a, &s, sequence, head * a->group + g, tile, g * a->tiles + tile);
+        }
+    }
+    for (int64_t keys = 0; keys < a->tiles; ++keys) key_tile(a, &s, sequence, head, keys, 1);
     for (int64_t g = 0; g < a->group; ++g) {
         for (int64_t tile = 0; tile < a->tiles; ++tile) {
             store_dq(a, s.dq + (g * a->tiles + tile) * TILE * a->width, sequence, head * a->group + g, tile);
@@ -300,7 +333,7 @@ static void key_task(void *context, int64_t task, int worker)
     const attention_bwd *a = context;
     bwd_scratch s = bwd_scratch_of(a, worker);
     int64_t heads = a->sequences * a->hkv;
-    key_tile(a, &s, task % heads / a->hkv, task % a->hkv, task / heads, NULL);
+    key_tile(a, &s, task % heads / a->hkv, task % a->hkv, task / heads, 0);
 }
 
 /* The last tiles of queries see the most keys. */
@@ -313,13 +346,13 @@ static void query_task(void *context, int64_t task, int worker)
     int64_t sequence = task % heads / a->hq;
     int64_t queries = a->tiles - 1 - task / heads;
     memset(s.dq, 0, (size_t)(TILE * a->width) * sizeof(float));
-    load_query_tile(a, &s, sequence, head, queries);
+    load_query_tile(a, &s, sequence, head, queries, 0);
     int64_t first = a->first[sequence * a->t + queries * TILE] / TILE;
     for (int64_t keys = first; keys <= queries; ++keys) {
         load_key_tile(a, &s, sequence, head / a->group, keys);
         if (!query_ranges(a, &s, sequence, queries, keys)) continue;
         pair_forward(a, &s, sequence, head, queries);
-        pair_dq(a, &s, queries, s.dq);
+        pair_dq(a, &s, queries);
     }
     store_dq(a, s.dq, sequence, head, queries);
 }

@@ -1,0 +1,45 @@
+/* Evaluation: loss, perplexity and bits per byte on data, and multiple-choice accuracy. */
+#ifndef STRAIT_EVAL_H
+#define STRAIT_EVAL_H
+
+#include <strait/events.h>
+#include <strait/status.h>
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero means default. Strings are borrowed for the call. */
+typedef struct strait_eval_options {
+    const char *model;    /* required: a model directory, a checkpoint or a run */
+    const char *data;     /* token shards (PREFIX, .bin, .idx), text or JSONL, plain or compressed, or a folder */
+    const char *choices;  /* or: JSONL with "question", "choices" (array of texts) and "answer" (index, or letter) */
+    int64_t length;       /* T of a sample; 0 = the model's max_position_embeddings, at most 1024 */
+    int64_t limit;        /* at most so many samples or questions; 0 = all */
+    const char *device;   /* "cpu" */
+    const char *dtype;    /* NULL: as the model is stored */
+    const char *numerics; /* "exact" */
+    int64_t threads;
+    const strait_events *events;
+} strait_eval_options;
+
+typedef struct strait_eval_report {
+    int64_t tokens; /* targets that were predicted */
+    double loss;    /* mean, in nats per token */
+    double perplexity;
+    double bits_per_byte; /* negative where the bytes of text are not known */
+    int64_t invalid_utf8; /* bytes of text that were not UTF-8 */
+    int64_t questions;    /* multiple choice */
+    int64_t correct;      /* by log-likelihood divided by the choice's bytes */
+    double seconds;
+} strait_eval_report;
+
+/* One of data and choices is given. One thread. */
+strait_status strait_eval(const strait_eval_options *options, strait_eval_report *out_report) STRAIT_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,130 @@
+/* Evaluation on data; multiple choice is in eval_choices.c. */
+#include "train/eval.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/math64.h"
+#include "ckpt/checkpoint.h"
+#include "data/dataset.h"
+#include "train/events.h"
+#include "train/names.h"
+#include "train/weights.h"
+
+enum { DEFAULT_LENGTH = 1024, BATCH_TOKENS = 4096 };
+
+strait_status eval__create_engine(strait_evaluation *e, int64_t length, int64_t sequences)
+{
+    const strait_model_config *config = strait_model_dir_config(e->model);
+    strait_engine_options options = {.model = *config,
+                                     .dtype = config->dtype,
+                                     .length = length,
+                                     .sequences = sequences,
+                                     .shards = 1,
+                                     .forward_only = true};
+    if (e->options->dtype) STRAIT_TRY(strait_parse_dtype(e->options->dtype, &options.dtype));
+    STRAIT_TRY(strait_parse_numerics(e->options->numerics, &options.numerics));
+    STRAIT_TRY(strait_engine_create(e->device, &options, &e->engine));
+    STRAIT_TRY(strait_engine_allocate(e->engine));
+    const strait_params *params = strait_engine_params(e->engine);
+    float *flat;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
+    strait_status status = strait_weights_read(e->model, params, flat);
+    if (status == STRAIT_OK) status = strait_engine_write(e->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    strait_free(flat);
+    return status;
+}
+
+static strait_status open_evaluation(strait_evaluation *e)
+{
+    const strait_eval_options *o = e->options;
+    char *directory;
+    STRAIT_TRY(strait_checkpoint_resolve(o->model, &directory));
+    strait_status status = strait_model_dir_open(directory, &e->model);
+    char *file = NULL;
+    if (status == STRAIT_OK) status = strait_path_join(directory, "tokenizer.json", &file);
+    if (status == STRAIT_OK && strait_path_exists(file)) status = strait_tokenizer_load(directory, &e->tokenizer);
+    strait_free(file);
+    strait_free(directory);
+    STRAIT_TRY(status);
+
+    int64_t most = strait_model_dir_config(e->model)->max_position_embeddings;
+    e->length = o->length > 0 ? o->length : most < DEFAULT_LENGTH ? most : DEFAULT_LENGTH;
+    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    return strait_device_open(o->device ? o->device : "cpu", &device, &e->device);
+}
+
+/* Runs `batch` samples at a time over the first `sequences`. */
+static strait_status run_samples(strait_evaluation *e, const strait_dataset *data, int64_t sequences, int64_t batch,
+                                 int32_t *tokens)
+{
+    int32_t *targets = tokens + batch * e->length;
+    double sum = 0;
+    double begin = strait_clock();
+    for (int64_t at = 0; at < sequences; at += batch) {
+        if (strait_events_stop(e->options->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
+        int64_t count = sequences - at < batch ? sequences - at : batch;
+        STRAIT_TRY(strait_dataset_fill(data, at, count, tokens, targets, NULL));
+        strait_engine_batch samples = {.sequences = count, .tokens = tokens, .targets = targets};
+        STRAIT_TRY(strait_engine_evaluate(e->engine, &samples, &sum, &e->report.tokens, NULL));
+        double seconds = strait_clock() - begin;
+        strait_progress progress = {.what = "evaluating",
+                                    .done = at + count,
+                                    .total = sequences,
+                                    .unit = "samples",
+                                    .seconds = seconds,
+                                    .seconds_left = seconds * (double)(sequences - at - count) / (double)(at + count)};
+        strait_events_progress(e->options->events, &progress);
+    }
+    e->report.loss = e->report.tokens > 0 ? sum / (double)e->report.tokens : 0;
+    e->report.perplexity = strait_math_exp(e->report.loss);
+    int64_t bytes = strait_dataset_text_bytes(data);
+    bool all = sequences == strait_dataset_samples(data);
+    e->report.bits_per_byte = bytes > 0 && all ? sum / strait_math_log(2.0) / (double)bytes : -1;
+    return STRAIT_OK;
+}
+
+static strait_status eval_data(strait_evaluation *e)
+{
+    char hash[65];
+    strait_dataset_params params = {
+        .sequence_length = e->length, .vocabulary = strait_model_dir_config(e->model)->vocab_size, .sequential = true};
+    if (e->tokenizer) {
+        STRAIT_TRY(strait_tokenizer_hash(e->tokenizer, hash));
+        params.tokenizer_sha256 = hash;
+    }
+    strait_dataset *data;
+    STRAIT_TRY(strait_dataset_open_any(e->options->data, e->tokenizer, NULL, &params, &data, &e->report.invalid_utf8));
+    int64_t sequences = strait_dataset_samples(data);
+    if (e->options->limit > 0 && e->options->limit < sequences) sequences = e->options->limit;
+    int64_t batch = e->length >= BATCH_TOKENS ? 1 : BATCH_TOKENS / e->length;
+    if (batch > sequences) batch = sequences;
+    int32_t *tokens = NULL;
+    strait_status status = eval__create_engine(e, e->length, batch);
+    if (status == STRAIT_OK) {
+        status = strait_alloc(STRAIT_TAG_DATA, (size_t)(2 * batch * e->length), sizeof *tokens, &tokens);
+    }
+    if (status == STRAIT_OK) status = run_samples(e, data, sequences, batch, tokens);
+    strait_free(tokens);
+    strait_dataset_destroy(data);
+    return status;
+}
+
+strait_status strait_eval(const strait_eval_options *options, strait_eval_report *out_report)
+{
+    if (!options->model) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no model given");
+    if (!options->data == !options->choices) return STRAIT_FAIL(STRAIT_ERR_USAGE, "give either --data or --choices");
+    if (options->length < 0 || options->limit < 0 || options->threads < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length, --limit and --threads must not be negative");
+    }
+    strait_evaluation e = {.options = options, .report = {.bits_per_byte = -1}};
+    double begin = strait_clock();
+    strait_status status = open_evaluation(&e);
+    if (status == STRAIT_OK) status = options->data ? eval_data(&e) : eval__choices(&e);
+    e.report.seconds = strait_clock() - begin;
+    strait_engine_destroy(e.engine);
+    strait_device_close(e.device);
+    strait_tokenizer_destroy(e.tokenizer);
+    strait_model_dir_close(e.model);
+    if (status == STRAIT_OK) *out_report = e.report;
+    return status;
+}

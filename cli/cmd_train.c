@@ -1,0 +1,76 @@
+/* strait train: a run from its config to its last checkpoint. */
+#include "cli.h"
+
+#include <strait/config.h>
+#include <strait/train.h>
+
+#include <stdio.h>
+
+static const char usage[] = "usage: strait train run.yaml [options]\n\n"
+                            "Trains the model that run.yaml describes. docs/config.md explains its keys, examples/\n"
+                            "has files to start from. Ctrl-C once writes a checkpoint and stops, twice stops at\n"
+                            "once; --resume goes on where the run stopped.\n";
+
+static void print_text(void *user, const char *text, size_t length)
+{
+    fwrite(text, 1, length, user);
+}
+
+/* The result, on stdout. */
+static void print_report(const strait_train_report *report)
+{
+    cli_progress_end();
+    printf("%s: step %s of %s, %s tokens, loss %.4f", report->run, cli_count(report->step), cli_count(report->steps),
+           cli_count(report->tokens), report->loss);
+    if (report->val_loss >= 0) printf(", validation %.4f", report->val_loss);
+    printf(", %.1f s\n", report->seconds);
+    /* The run's own config holds every --set and --out. */
+    if (report->stopped) printf("stopped; go on with: strait train %s/config.yaml --resume\n", report->run);
+}
+
+int cmd_train(int argc, char **argv)
+{
+    strait_train_options train = {0};
+    cli_list sets = {NULL, 0};
+    bool resume = false;
+    bool plan_only = false;
+    bool print_config = false;
+    bool schema = false;
+    const cli_option options[] = {
+        {"--out", CLI_STRING, &train.out, "DIR", "the run directory, instead of the config's `run`"},
+        {"--set", CLI_LIST, &sets, "KEY=VALUE", "replace a key: --set optimizer.lr=1e-3; may be repeated"},
+        {"--resume", CLI_FLAG, &resume, NULL, "go on with the run from its newest intact checkpoint"},
+        {"--plan-only", CLI_FLAG, &plan_only, NULL, "print what the run needs in memory, then stop"},
+        {"--print-config", CLI_FLAG, &print_config, NULL, "check the config, print it with all defaults, then stop"},
+        {"--profile", CLI_STRING, &train.profile, "FILE", "write the time and rate of each op of the last step (CSV)"},
+        {"--schema", CLI_FLAG, &schema, NULL, NULL}, /* makes docs/config.md */
+        {NULL, CLI_FLAG, NULL, NULL, NULL},
+    };
+    int count = 0;
+    int code = cli_parse(argc, argv, usage, options, &train.config, 1, &count);
+    if (code >= 0) return code;
+    strait_status status = STRAIT_OK;
+    if (schema) {
+        status = strait_config_document(print_text, stdout);
+        return status == STRAIT_OK ? CLI_OK : cli_fail("train", status);
+    }
+    if (count == 0) return cli_usage("train", "the command names no configuration: strait train run.yaml");
+
+    train.sets = sets.items;
+    train.set_count = (size_t)sets.count;
+    if (print_config) {
+        status = strait_config_resolve(train.config, train.sets, train.set_count, train.out, false, print_text, stdout);
+        return status == STRAIT_OK ? CLI_OK : cli_fail("train", status);
+    }
+    strait_train_report report;
+    train.resume = resume;
+    train.plan_only = plan_only;
+    train.events = cli_events();
+    status = strait_train(&train, &report);
+    if (status != STRAIT_OK) return cli_fail("train", status);
+    if (plan_only)
+        fputs(report.text, stdout);
+    else
+        print_report(&report);
+    return CLI_OK;
+}

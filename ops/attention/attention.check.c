@@ -93,6 +93,34 @@ static void fill_documents(const strait_op_desc *desc, int variant, strait_check
     }
 }
 
+/*
+ * Scores that fall by 1.25 (after scaling) from key to key, past the threshold of -64, with values that are zero
+ * wherever p is not tiny: else what lies beyond the threshold would be lost in the rounding of what does not.
+ */
+static void fill_falling(const strait_op_desc *desc, float *q, float *k, float *v)
+{
+    int64_t d = desc->dims[ATTENTION_DIM_D];
+    int64_t rows = desc->dims[ATTENTION_DIM_B] * desc->dims[ATTENTION_DIM_TQ] * desc->dims[ATTENTION_DIM_HQ];
+    int64_t width = desc->dims[ATTENTION_DIM_HKV] * d;
+    int64_t keys = desc->dims[ATTENTION_DIM_B] * desc->dims[ATTENTION_DIM_TK];
+    for (int64_t i = 0; i < rows * d; i++) q[i] = i % d == 0 ? 1.0F : 0.0F;
+    for (int64_t i = 0; i < keys * width; i++) {
+        float fall = -1.25F * (float)(i / width % desc->dims[ATTENTION_DIM_TK]);
+        k[i] = strait_exact_round(desc->dtype, fall / desc->scalars[ATTENTION_SCALAR_SCALE]);
+        if (fall > -60.0F) v[i] = 0.0F;
+    }
+}
+
+/* Scores that underflow to -0, so that only the addition of +0 to the maximum can make it +0. */
+static void fill_underflow(const strait_op_desc *desc, float *q, float *k)
+{
+    int64_t d = desc->dims[ATTENTION_DIM_D];
+    int64_t b = desc->dims[ATTENTION_DIM_B];
+    for (int64_t i = 0; i < b * desc->dims[ATTENTION_DIM_TQ] * desc->dims[ATTENTION_DIM_HQ] * d; i++) q[i] = 0x1p-100F;
+    for (int64_t i = 0; i < b * desc->dims[ATTENTION_DIM_TK] * desc->dims[ATTENTION_DIM_HKV] * d; i++)
+        k[i] = -0x1p-100F;
+}
+
 /* Lengths anywhere in [TQ, TK]. Keys and values past the length are NaN: no term may be made of them. */
 static strait_status attention_prepare(const strait_op_desc *desc, const strait_check_case *shape,
                                        strait_check_random *random, void *const *buffers)
@@ -102,6 +130,8 @@ static strait_status attention_prepare(const strait_op_desc *desc, const strait_
     int64_t tk = desc->dims[ATTENTION_DIM_TK];
     int64_t width = desc->dims[ATTENTION_DIM_HKV] * desc->dims[ATTENTION_DIM_D];
     fill_documents(desc, shape->variant, random, buffers[ATTENTION_DOCUMENTS]);
+    if (shape->variant == 2) fill_falling(desc, buffers[ATTENTION_Q], buffers[ATTENTION_K], buffers[ATTENTION_V]);
+    if (shape->variant == 3) fill_underflow(desc, buffers[ATTENTION_Q], buffers[ATTENTION_K]);
     for (int64_t b = 0; lengths && b < desc->dims[ATTENTION_DIM_B]; b++) {
         lengths[b] = (int32_t)(tq + strait_check_below(random, tk - tq + 1));
         for (int64_t i = (b * tk + lengths[b]) * width; i < (b + 1) * tk * width; i++) {
@@ -166,6 +196,8 @@ const strait_op_check strait_op_check_attention = {
             {.dims = {1, 33, 33, 4, 1, 64, 0}, .scalars = {0.125F}, .absent = PLAIN},
             {.dims = {1, 70, 70, 5, 1, 34, 0}, .scalars = {0.17149858F}, .absent = NO_LENGTHS},
             {.dims = {1, 131, 131, 2, 2, 12, 65}, .scalars = {0.28867513F}, .absent = PLAIN},
+            {.dims = {1, 75, 75, 2, 1, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN, .variant = 2},
+            {.dims = {1, 9, 9, 2, 1, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN, .variant = 3},
             {.dims = {3, 1, 19, 4, 2, 18, 0}, .scalars = {0.23570226F}, .absent = NO_DOCUMENTS},
             {.dims = {2, 3, 130, 6, 2, 32, 0}, .scalars = {0.17677669F}, .absent = NO_DOCUMENTS},
             {.dims = {2, 4, 11, 2, 1, 130, 5}, .scalars = {0.0877058F}},
@@ -236,6 +268,9 @@ static strait_status attention_bwd_prepare(const strait_op_desc *desc, const str
                                            strait_check_random *random, void *const *buffers)
 {
     fill_documents(desc, shape->variant, random, buffers[ATTENTION_BWD_DOCUMENTS]);
+    if (shape->variant == 2) {
+        fill_falling(desc, buffers[ATTENTION_BWD_Q], buffers[ATTENTION_BWD_K], buffers[ATTENTION_BWD_V]);
+    }
     void *forward[ATTENTION_BUFFERS] = {
         [ATTENTION_Q] = buffers[ATTENTION_BWD_Q], [ATTENTION_K] = buffers[ATTENTION_BWD_K],
         [ATTENTION_V] = buffers[ATTENTION_BWD_V], [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
@@ -266,6 +301,7 @@ const strait_op_check strait_op_check_attention_bwd = {
             {.dims = {1, 33, 33, 4, 1, 64, 0}, .scalars = {0.125F}, .absent = PLAIN_BWD},
             {.dims = {1, 70, 70, 5, 1, 34, 0}, .scalars = {0.17149858F}},
             {.dims = {1, 131, 131, 2, 2, 12, 65}, .scalars = {0.28867513F}, .absent = PLAIN_BWD},
+            {.dims = {1, 75, 75, 2, 1, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN_BWD, .variant = 2},
             {.dims = {2, 11, 11, 6, 2, 130, 0}, .scalars = {0.0877058F}, .absent = PLAIN_BWD},
             {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN_BWD, .bench = true},
             STRAIT_CHECK_END,

@@ -79,6 +79,16 @@ static strait_status linear_xent_exact(const strait_op_desc *desc, void *const *
     return STRAIT_OK;
 }
 
+/* Logits that fall by 1.25 from word to word, past the threshold of -64, each word's gradient of its own size. */
+static void fill_falling(const strait_op_desc *desc, float *y, float *w)
+{
+    int64_t h = desc->dims[LINEAR_XENT_DIM_H];
+    for (int64_t i = 0; i < desc->dims[LINEAR_XENT_DIM_M] * h; i++) y[i] = i % h == 0 ? 1.0F : 0.0F;
+    for (int64_t i = 0; i < desc->dims[LINEAR_XENT_DIM_V] * h; i++) {
+        if (i % h == 0) w[i] = -1.25F * (float)(i / h); /* at most 8 bits: bf16 holds it */
+    }
+}
+
 /* Targets anywhere, the first and last word among them, every fifth ignored; variant 1: all ignored; 2: one word. */
 static strait_status linear_xent_prepare(const strait_op_desc *desc, const strait_check_case *shape,
                                          strait_check_random *random, void *const *buffers)
@@ -91,6 +101,7 @@ static strait_status linear_xent_prepare(const strait_op_desc *desc, const strai
         if (shape->variant == 1 || m % 5 == 3) targets[m] = m % 2 == 0 ? -1 : -100;
         if (shape->variant == 2) targets[m] = 0;
     }
+    if (shape->variant == 3) fill_falling(desc, buffers[LINEAR_XENT_Y], buffers[LINEAR_XENT_W]);
     if (step) step[STRAIT_STEP_LOSS_SCALE] = LOSS_SCALE;
     return STRAIT_OK;
 }
@@ -136,6 +147,8 @@ const strait_op_check strait_op_check_linear_xent = {
             {.dims = {6, 5, 7, 3, 1}, .variant = 2},
             {.dims = {5, 9, 33, 5, 0}, .variant = 1},
             {.dims = {10, 17, 67, 5, 0}, .absent = LOSS_ONLY},
+            {.dims = {9, 3, 51, 3, 0}, .variant = 2},
+            {.dims = {9, 3, 99, 3, 0}, .variant = 3},
             {.dims = {66, 33, 130, 33, 1}},
             {.dims = {7, 70, 1031, 7, 0}},
             {.dims = {3, 515, 65, 1, 1}},

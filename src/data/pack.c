@@ -8,10 +8,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/status.h"
-#include "data/corpus.h"
 #include "data/encode_batch.h"
-#include "data/record.h"
-#include "data/shard_writer.h"
+#include "data/packing.h"
 #include "data/text_repair.h"
 
 #include <errno.h>
@@ -27,42 +25,11 @@
 /* Megatron's own limit between its two types. */
 #define UINT16_VOCABULARY 65500
 
-enum { TRAIN = 0, VALIDATION = 1, SPLITS = 2 };
-
-typedef struct packing {
-    const strait_pack_options *options;
-    const strait__encoder *encoder;
-    const strait_events *events;
-    strait_corpus *corpus;
-    json_t *made_with;
-    char *sidecar_path; /* PREFIX.json */
-    char *state_path;   /* PREFIX.pack.json */
-    char *base[SPLITS]; /* PREFIX_train, PREFIX_val */
-    int splits;         /* 1 without a validation shard */
-    strait__id_type type;
-    strait__shard_writer writers[SPLITS];
-    strait_pool *pool;
-    strait__encode_batch *batch;
-    /* Where a restart can go on: all of files 0 .. files_complete - 1, and nothing else. */
-    int64_t files_complete;
-    strait_split_counts complete[SPLITS];
-    bool state_valid; /* the .part files hold what `complete` says */
-    int64_t files_resumed;
-    double start;
-    double last_state;
-    double last_progress;
-} packing;
-
 static double now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void log_line(const packing *p, strait_log_level level, const char *line)
-{
-    if (p->events && p->events->log) p->events->log(p->events->user, level, line);
 }
 
 static strait_status check_options(const strait_pack_options *options, const strait__encoder *encoder)
@@ -86,7 +53,7 @@ static strait_status check_options(const strait_pack_options *options, const str
     return STRAIT_OK;
 }
 
-static strait_status make_path(const packing *p, const char *ending, char **out_path)
+static strait_status make_path(const strait__packing *p, const char *ending, char **out_path)
 {
     strait_buffer path = {0};
     strait_status status = strait_buffer_printf(&path, "%s%s", p->options->prefix, ending);
@@ -104,7 +71,7 @@ static strait_status check_text(const char *what, const char *text)
 }
 
 /* Everything that decides the ids besides the text: compared as a whole with what earlier files were made with. */
-static strait_status describe(packing *p)
+static strait_status describe(strait__packing *p)
 {
     STRAIT_TRY(check_text("--field", p->options->corpus.field));
     STRAIT_TRY(check_text("the separator of --split-documents", p->options->corpus.separator));
@@ -122,7 +89,7 @@ static strait_status describe(packing *p)
     return STRAIT_OK;
 }
 
-static strait_status open_corpus(packing *p)
+static strait_status open_corpus(strait__packing *p)
 {
     strait_corpus_options corpus = p->options->corpus;
     if (corpus.struct_size == 0) corpus.struct_size = sizeof corpus;
@@ -138,178 +105,15 @@ static strait_status open_corpus(packing *p)
     return STRAIT_OK;
 }
 
-/* Is source file `i` what `then` says? A new time alone makes its hash be compared. */
-static strait_status same_file(const packing *p, int64_t i, const strait_corpus_file *then, bool *out_same)
-{
-    const strait_corpus_file *file = strait_corpus_file_get(p->corpus, i);
-    *out_same = strcmp(file->path, then->path) == 0 && file->bytes == then->bytes;
-    if (!*out_same || file->modified_ns == then->modified_ns) return STRAIT_OK;
-    char hex[STRAIT_SHA256_HEX];
-    STRAIT_TRY(strait_sha256_file(file->path, hex));
-    *out_same = strcmp(hex, then->sha256) == 0;
-    return STRAIT_OK;
-}
-
-/* The name of the first thing that differs, for the log. */
-static const char *difference(const packing *p, const strait__record *record)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(p->made_with, key, value)
-    {
-        if (!json_equal(value, json_object_get(record->made_with, key))) return key;
-    }
-    return "options";
-}
-
-static bool has_size(const char *base, const char *ending, int64_t size)
-{
-    strait_buffer path = {0};
-    struct stat info;
-    bool same = strait_buffer_printf(&path, "%s%s", base, ending) == STRAIT_OK && stat(path.bytes, &info) == 0 &&
-                info.st_size == size;
-    strait_buffer_fini(&path);
-    return same;
-}
-
-static bool outputs_complete(const packing *p, const strait__record *record)
-{
-    const strait_split_counts *counts[SPLITS] = {&record->train, &record->validation};
-    for (int i = 0; i < p->splits; i++) {
-        int64_t bin = counts[i]->tokens * strait__id_type_size(p->type);
-        int64_t idx = (int64_t)STRAIT__INDEX_HEADER_BYTES + 12 * counts[i]->documents + 8 * (counts[i]->documents + 1);
-        if (!has_size(p->base[i], ".bin", bin) || !has_size(p->base[i], ".idx", idx)) return false;
-    }
-    return true;
-}
-
-static void sum_files(const strait_corpus_file *files, int64_t count, strait_pack_result *result)
-{
-    result->files = count;
-    for (int64_t i = 0; i < count; i++) {
-        result->invalid_utf8 += files[i].invalid_utf8;
-        result->empty_documents += files[i].empty_documents;
-    }
-}
-
-/* Compares with the sidecar of an earlier packing, if there is one. */
-static strait_status check_packed(packing *p, strait_pack_result *out_result, bool *out_packed)
-{
-    *out_packed = false;
-    strait__record record = {0};
-    strait_status status = STRAIT_OK;
-    if (!strait_path_exists(p->sidecar_path)) {
-        bool ours = strait_path_exists(p->state_path);
-        for (int i = 0; i < SPLITS && !ours; i++) {
-            strait_buffer path = {0};
-            STRAIT_TRY(strait_buffer_printf(&path, "%s.bin", p->base[i]));
-            if (strait_path_exists(path.bytes)) {
-                status = STRAIT_FAIL(STRAIT_ERR_EXISTS,
-                                     "%s exists and was not made here (there is no %s): choose another "
-                                     "--out or remove it",
-                                     path.bytes, p->sidecar_path);
-            }
-            strait_buffer_fini(&path);
-        }
-        return status;
-    }
-    status = strait__record_read(p->sidecar_path, &record);
-    if (status == STRAIT_ERR_FORMAT) {
-        return strait__fail_context(STRAIT_ERR_EXISTS,
-                                    "%s exists and would be overwritten: choose another --out or remove "
-                                    "it",
-                                    p->sidecar_path);
-    }
-    if (status != STRAIT_OK) return status;
-    const char *why = NULL;
-    int64_t count = strait_corpus_file_count(p->corpus);
-    if (!json_equal(record.made_with, p->made_with)) {
-        why = difference(p, &record);
-    } else if (record.file_count != count) {
-        why = "number of source files";
-    } else if (!outputs_complete(p, &record)) {
-        why = "size of the shards";
-    }
-    for (int64_t i = 0; i < count && !why && status == STRAIT_OK; i++) {
-        bool same = false;
-        status = same_file(p, i, &record.files[i], &same);
-        if (!same) why = strait_corpus_file_get(p->corpus, i)->path;
-    }
-    if (status == STRAIT_OK && !why) {
-        *out_packed = true;
-        *out_result = (strait_pack_result){.train = record.train, .validation = record.validation, .already_packed = 1};
-        sum_files(record.files, record.file_count, out_result);
-    } else if (status == STRAIT_OK) {
-        char line[1200];
-        snprintf(line, sizeof line, "packing again: changed since %s was written: %s", p->sidecar_path, why);
-        log_line(p, STRAIT_LOG_INFO, line);
-    }
-    strait__record_fini(&record);
-    return status;
-}
-
-/* Sets the writers to where an interrupted packing stood, as far as its files are still the first of this corpus. */
-static strait_status resume(packing *p)
-{
-    strait__record record = {0};
-    strait_status status =
-        strait_path_exists(p->state_path) ? strait__record_read(p->state_path, &record) : STRAIT_ERR_NOT_FOUND;
-    bool usable = status == STRAIT_OK && json_equal(record.made_with, p->made_with) &&
-                  record.file_count <= strait_corpus_file_count(p->corpus);
-    for (int64_t i = 0; usable && i < record.file_count; i++) {
-        status = same_file(p, i, &record.files[i], &usable);
-        if (status != STRAIT_OK) break;
-    }
-    const strait_split_counts *counts[SPLITS] = {&record.train, &record.validation};
-    for (int i = 0; usable && status == STRAIT_OK && i < p->splits; i++) {
-        status = strait__shard_writer_resume(&p->writers[i], counts[i]);
-        if (status == STRAIT_ERR_CORRUPT) {
-            usable = false;
-            status = STRAIT_OK;
-        }
-    }
-    if (status == STRAIT_ERR_NOT_FOUND || status == STRAIT_ERR_FORMAT) status = STRAIT_OK;
-    if (usable && status == STRAIT_OK) {
-        for (int64_t i = 0; i < record.file_count; i++) strait__corpus_restore(p->corpus, i, &record.files[i]);
-        p->files_resumed = p->files_complete = record.file_count;
-        for (int i = 0; i < p->splits; i++) p->complete[i] = *counts[i];
-        status = strait_corpus_seek(p->corpus, record.file_count);
-        if (record.file_count > 0) {
-            char line[200];
-            snprintf(line, sizeof line, "going on after %lld complete source files of an interrupted packing",
-                     (long long)record.file_count);
-            log_line(p, STRAIT_LOG_INFO, line);
-        }
-    } else if (status == STRAIT_OK) {
-        static const strait_split_counts none = {0};
-        for (int i = 0; i < p->splits && status == STRAIT_OK; i++) {
-            status = strait__shard_writer_resume(&p->writers[i], &none);
-        }
-    }
-    p->state_valid = status == STRAIT_OK;
-    strait__record_fini(&record);
-    return status;
-}
-
-static strait_status write_record(packing *p, const char *path, int64_t count, const strait_split_counts *counts)
-{
-    const strait_corpus_file **files;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)count, sizeof *files, &files));
-    for (int64_t i = 0; i < count; i++) files[i] = strait_corpus_file_get(p->corpus, i);
-    strait_status status = strait__record_write(path, p->made_with, files, count, &counts[TRAIN], &counts[VALIDATION]);
-    strait_free(files);
-    return status;
-}
-
-static strait_status save_state(packing *p)
+static strait_status save_state(strait__packing *p)
 {
     for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_flush(&p->writers[i], 1));
-    STRAIT_TRY(write_record(p, p->state_path, p->files_complete, p->complete));
+    STRAIT_TRY(strait__packing_write_record(p, p->state_path, p->files_complete, p->complete));
     p->last_state = now();
     return STRAIT_OK;
 }
 
-static void mark_complete(packing *p, int64_t files)
+static void mark_complete(strait__packing *p, int64_t files)
 {
     if (files <= p->files_complete) return;
     p->files_complete = files;
@@ -317,9 +121,9 @@ static void mark_complete(packing *p, int64_t files)
 }
 
 /* Held out or not: 53 bits of a hash of the text against the fraction. */
-static int split_of(const packing *p, const char *text, size_t length)
+static int split_of(const strait__packing *p, const char *text, size_t length)
 {
-    if (p->splits == 1) return TRAIN;
+    if (p->splits == 1) return STRAIT__PACK_TRAIN;
     strait_sha256 hash;
     char hex[STRAIT_SHA256_HEX];
     strait_sha256_init(&hash);
@@ -330,10 +134,11 @@ static int split_of(const packing *p, const char *text, size_t length)
         unsigned digit = hex[i] <= '9' ? (unsigned)(hex[i] - '0') : (unsigned)(hex[i] - 'a') + 10U;
         bits = bits << 4 | digit;
     }
-    return (double)(bits >> 11) * 0x1p-53 < p->options->validation_fraction ? VALIDATION : TRAIN;
+    return (double)(bits >> 11) * 0x1p-53 < p->options->validation_fraction ? STRAIT__PACK_VALIDATION
+                                                                            : STRAIT__PACK_TRAIN;
 }
 
-static strait_status flush_batch(packing *p)
+static strait_status flush_batch(strait__packing *p)
 {
     strait__encode_batch *batch = p->batch;
     strait__encode_batch_run(batch);
@@ -363,7 +168,7 @@ static strait_status flush_batch(packing *p)
     return status;
 }
 
-static void report_progress(packing *p, bool at_end)
+static void report_progress(strait__packing *p, bool at_end)
 {
     double time = now();
     if (!p->events || !p->events->progress || (!at_end && time - p->last_progress < PROGRESS_SECONDS)) return;
@@ -394,14 +199,14 @@ static void report_progress(packing *p, bool at_end)
     p->events->progress(p->events->user, &progress);
 }
 
-static strait_status check_stop(const packing *p)
+static strait_status check_stop(const strait__packing *p)
 {
     if (!p->events || !p->events->stop_requested || p->events->stop_requested(p->events->user) == 0) return STRAIT_OK;
     return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "packing stopped: the same command goes on after the last complete source "
                                              "file");
 }
 
-static strait_status pack_documents(packing *p)
+static strait_status pack_documents(strait__packing *p)
 {
     for (;;) {
         strait_document document;
@@ -422,7 +227,7 @@ static strait_status pack_documents(packing *p)
 }
 
 /* After an error or stop: what complete files gave is kept. The first error is the one to report. */
-static void keep_what_is_complete(packing *p, strait_status failure)
+static void keep_what_is_complete(strait__packing *p, strait_status failure)
 {
     char message[1024];
     snprintf(message, sizeof message, "%s", strait_error_message());
@@ -434,10 +239,10 @@ static void keep_what_is_complete(packing *p, strait_status failure)
     (void)status;
 }
 
-static strait_status check_counts(packing *p)
+static strait_status check_counts(strait__packing *p)
 {
-    const strait_split_counts *train = &p->writers[TRAIN].counts;
-    const strait_split_counts *validation = &p->writers[VALIDATION].counts;
+    const strait_split_counts *train = &p->writers[STRAIT__PACK_TRAIN].counts;
+    const strait_split_counts *validation = &p->writers[STRAIT__PACK_VALIDATION].counts;
     if (train->documents == 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE,
                            "all %lld documents fell into the validation part: cut the text into more documents "
@@ -451,7 +256,7 @@ static strait_status check_counts(packing *p)
         "no document fell into the validation part (%lld documents, fraction %g): cut the text into more documents "
         "(--split-documents) or raise --val-fraction",
         (long long)train->documents, p->options->validation_fraction);
-    log_line(p, STRAIT_LOG_WARN, line);
+    strait__packing_log(p, STRAIT_LOG_WARN, line);
     return STRAIT_OK;
 }
 
@@ -462,16 +267,16 @@ static strait_status remove_file(const char *path)
     return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot remove: %s", path, strerror(error));
 }
 
-static strait_status commit(packing *p)
+static strait_status commit(strait__packing *p)
 {
-    strait_split_counts counts[SPLITS] = {{0}};
+    strait_split_counts counts[STRAIT__PACK_SPLITS] = {{0}};
     for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_finish(&p->writers[i]));
     for (int i = 0; i < p->splits; i++) counts[i] = p->writers[i].counts;
     /* From here until the new sidecar stands there is none, so that shards of two packings are never taken for one. */
     STRAIT_TRY(save_state(p));
     STRAIT_TRY(remove_file(p->sidecar_path));
     for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_commit(&p->writers[i]));
-    for (int i = p->splits; i < SPLITS; i++) {
+    for (int i = p->splits; i < STRAIT__PACK_SPLITS; i++) {
         static const char *const endings[] = {".bin", ".idx", ".bin.part", ".len.part", ".idx.part"};
         for (size_t e = 0; e < sizeof endings / sizeof endings[0]; e++) {
             strait_buffer path = {0};
@@ -481,7 +286,7 @@ static strait_status commit(packing *p)
             if (status != STRAIT_OK) return status;
         }
     }
-    STRAIT_TRY(write_record(p, p->sidecar_path, p->files_complete, counts));
+    STRAIT_TRY(strait__packing_write_record(p, p->sidecar_path, p->files_complete, counts));
     return remove_file(p->state_path);
 }
 
@@ -496,19 +301,19 @@ static strait_status create_folder(const char *prefix)
     return status;
 }
 
-static strait_status prepare(packing *p)
+static strait_status prepare(strait__packing *p)
 {
     p->type = p->encoder->vocabulary < UINT16_VOCABULARY ? STRAIT__ID_UINT16 : STRAIT__ID_INT32;
     p->splits = p->options->validation_fraction > 0.0 ? 2 : 1;
     STRAIT_TRY(make_path(p, ".json", &p->sidecar_path));
     STRAIT_TRY(make_path(p, ".pack.json", &p->state_path));
-    STRAIT_TRY(make_path(p, "_train", &p->base[TRAIN]));
-    STRAIT_TRY(make_path(p, "_val", &p->base[VALIDATION]));
+    STRAIT_TRY(make_path(p, "_train", &p->base[STRAIT__PACK_TRAIN]));
+    STRAIT_TRY(make_path(p, "_val", &p->base[STRAIT__PACK_VALIDATION]));
     STRAIT_TRY(open_corpus(p));
     return describe(p);
 }
 
-static strait_status write_all(packing *p)
+static strait_status write_all(strait__packing *p)
 {
     STRAIT_TRY(create_folder(p->options->prefix));
     for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_init(&p->writers[i], p->base[i], p->type));
@@ -516,7 +321,7 @@ static strait_status write_all(packing *p)
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, 1, sizeof *p->batch, &p->batch));
     p->batch->encoder = p->encoder;
     p->batch->pool = p->pool;
-    STRAIT_TRY(resume(p));
+    STRAIT_TRY(strait__packing_resume(p));
     p->last_state = p->start;
     strait_status status = pack_documents(p);
     if (status != STRAIT_OK) {
@@ -527,9 +332,9 @@ static strait_status write_all(packing *p)
     return commit(p);
 }
 
-static void fini(packing *p)
+static void fini(strait__packing *p)
 {
-    for (int i = 0; i < SPLITS; i++) strait__shard_writer_fini(&p->writers[i]);
+    for (int i = 0; i < STRAIT__PACK_SPLITS; i++) strait__shard_writer_fini(&p->writers[i]);
     if (p->batch) strait__encode_batch_fini(p->batch);
     strait_free(p->batch);
     strait_pool_destroy(p->pool);
@@ -537,23 +342,23 @@ static void fini(packing *p)
     json_decref(p->made_with);
     strait_free(p->sidecar_path);
     strait_free(p->state_path);
-    for (int i = 0; i < SPLITS; i++) strait_free(p->base[i]);
+    for (int i = 0; i < STRAIT__PACK_SPLITS; i++) strait_free(p->base[i]);
 }
 
 strait_status strait__pack(const strait_pack_options *options, const strait__encoder *encoder,
                            const strait_events *events, strait_pack_result *out_result)
 {
     STRAIT_TRY(check_options(options, encoder));
-    packing p = {.options = options, .encoder = encoder, .events = events, .start = now()};
-    for (int i = 0; i < SPLITS; i++) p.writers[i].bin_fd = p.writers[i].len_fd = -1;
+    strait__packing p = {.options = options, .encoder = encoder, .events = events, .start = now()};
+    for (int i = 0; i < STRAIT__PACK_SPLITS; i++) p.writers[i].bin_fd = p.writers[i].len_fd = -1;
     strait_pack_result result = {0};
     bool packed = false;
     strait_status status = prepare(&p);
-    if (status == STRAIT_OK) status = check_packed(&p, &result, &packed);
+    if (status == STRAIT_OK) status = strait__packing_check(&p, &result, &packed);
     if (status == STRAIT_OK && !packed) status = write_all(&p);
     if (status == STRAIT_OK && !packed) {
-        result.train = p.writers[TRAIN].counts;
-        result.validation = p.writers[VALIDATION].counts;
+        result.train = p.writers[STRAIT__PACK_TRAIN].counts;
+        result.validation = p.writers[STRAIT__PACK_VALIDATION].counts;
         result.files_resumed = p.files_resumed;
         for (int64_t i = 0; i < p.files_complete; i++) {
             const strait_corpus_file *file = strait_corpus_file_get(p.corpus, i);

@@ -297,6 +297,72 @@ static void text_can_be_evaluated_directly(void **state)
     strait_dataset_destroy(dataset);
 }
 
+/* The 256 bytes in GPT-2's spelling and <|endoftext|>, as a tokenizer.json. */
+static strait_tokenizer *byte_tokenizer(void)
+{
+    strait_buffer json = {0};
+    int next = 256;
+    assert_ok(strait_buffer_printf(&json,
+                                   "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":256,\"content\":\"<|endoftext|>\","
+                                   "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+                                   "\"special\":true}],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+                                   "\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false},"
+                                   "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+                                   "\"trim_offsets\":false,\"use_regex\":false},\"model\":{\"type\":\"BPE\","
+                                   "\"vocab\":{"));
+    for (int b = 0; b < 256; b++) {
+        bool visible = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+        assert_ok(strait_buffer_printf(&json, "%s\"\\u%04x\":%d", b > 0 ? "," : "", visible ? b : next++, b));
+    }
+    assert_ok(strait_buffer_printf(&json, "},\"merges\":[]}}"));
+    strait_tokenizer *tokenizer;
+    assert_ok(strait_tokenizer_parse("bytes", json.bytes, json.length, &tokenizer));
+    strait_buffer_fini(&json);
+    return tokenizer;
+}
+
+static void text_and_its_shard_evaluate_alike(void **state)
+{
+    test_folder *folder = *state;
+    write_corpus(folder, false);
+    assert_true(shell(folder, "echo '{\"text\": \"a <|endoftext|> b\"}' > c/z.jsonl"));
+    strait_tokenizer *tokenizer = byte_tokenizer();
+    for (int plain = 0; plain < 2; plain++) {
+        asked a = ask(folder, "c", 0.0);
+        a.paths[0] = a.corpus;
+        a.options.paths = a.paths;
+        a.options.prefix = a.prefix;
+        a.options.tokenizer = tokenizer;
+        a.options.plain_text = plain;
+        strait_pack_result result;
+        assert_ok(strait_data_pack(&a.options, NULL, &result));
+        assert_int_equal(result.train.tokens, result.train.text_bytes + 401 - (plain ? 0 : 12));
+    }
+    strait_dataset_params params = {.sequence_length = 64};
+    strait_dataset *text;
+    strait_dataset *shard;
+    assert_ok(strait_dataset_open_any(at(folder, "c/0.jsonl"), tokenizer, NULL, &params, &text, NULL));
+    assert_ok(strait_dataset_open_any(at(folder, "out/p_train"), tokenizer, NULL, &params, &shard, NULL));
+    assert_true(strait_dataset_samples(shard) > strait_dataset_samples(text));
+    int32_t tokens[2][64];
+    int32_t targets[2][64];
+    for (int64_t i = 0; i < strait_dataset_samples(text) - 1; i++) {
+        assert_ok(strait_dataset_fill(text, i, 1, tokens[0], targets[0], NULL));
+        assert_ok(strait_dataset_fill(shard, i, 1, tokens[1], targets[1], NULL));
+        assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
+        assert_memory_equal(targets[0], targets[1], sizeof targets[0]);
+    }
+    strait_dataset_destroy(text);
+    strait_dataset_destroy(shard);
+    /* The same bytes with another tokenizer are refused. */
+    params.tokenizer_sha256 = "another";
+    assert_fails(strait_dataset_open_any(at(folder, "out/p_train.idx"), tokenizer, NULL, &params, &shard, NULL),
+                 STRAIT_ERR_USAGE, "packed with another tokenizer");
+    assert_fails(strait_dataset_open_any(at(folder, "gone.txt"), tokenizer, NULL, &params, &shard, NULL),
+                 STRAIT_ERR_NOT_FOUND, "gone.txt");
+    strait_tokenizer_destroy(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(shards_and_sidecar_must_be_of_one_packing, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(text_can_be_evaluated_directly, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(text_and_its_shard_evaluate_alike, folder_setup, folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

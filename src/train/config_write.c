@@ -3,6 +3,7 @@
  */
 #include "train/config_reader.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 static strait_status format_float(double value, strait_buffer *out)
 {
     char text[40];
+    /* 10000, not 1e+04. */
+    if (value == floor(value) && fabs(value) < 1e7 && !signbit(value)) return strait_buffer_printf(out, "%.0f", value);
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;

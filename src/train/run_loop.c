@@ -14,6 +14,9 @@ static strait_status decide_steps(strait_run *run)
     double left = run->config.minutes * 60.0 * 0.93 - (now - run->begun);
     int64_t more = per_step > 0 && left > 0 ? (int64_t)(left / per_step) : 0;
     int64_t steps = (RUN_MEASURE_TO + more) / 10 * 10;
+    /* A config whose schedule is longer than its steps would be refused when the run is resumed. */
+    int64_t least = run->config.schedule.warmup + run->config.schedule.decay;
+    if (steps < least) steps = least;
     run->schedule.steps = steps;
     run->config.steps = steps;
     run->config.minutes = 0;

@@ -36,6 +36,18 @@ if(STRAIT_FUZZ)
   endforeach()
 endif()
 
+# The vector form of kernels/formula, compiled with each instruction set's own flags.
+foreach(isa generic avx2 avx512 neon)
+  if(TARGET strait_kernels_${isa})
+    add_library(formula_lanes_${isa} OBJECT tests/unit/formula_lanes.c)
+    target_link_libraries(formula_lanes_${isa} PRIVATE strait_flags)
+    target_compile_options(formula_lanes_${isa} PRIVATE $<TARGET_PROPERTY:strait_kernels_${isa},COMPILE_OPTIONS>)
+    target_compile_definitions(formula_lanes_${isa} PRIVATE
+      $<TARGET_PROPERTY:strait_kernels_${isa},COMPILE_DEFINITIONS>)
+    target_sources(test_formula_lanes PRIVATE $<TARGET_OBJECTS:formula_lanes_${isa}>)
+  endif()
+endforeach()
+
 # Every float through every function of kernels/formula: minutes, so only by name (tools/ulp/README.md).
 add_executable(strait_ulp EXCLUDE_FROM_ALL tools/ulp/strait_ulp.c)
 target_link_libraries(strait_ulp PRIVATE strait_flags m)

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,42 @@
 /* jansson itself refuses to parse deeper than 2048 levels; values that we build are far flatter. */
 #define JSON_DEPTH_MAX 2048
 
+/*
+ * jansson 2.14 takes a failed allocation for a syntax error or, where a string has to grow, drops a character and goes
+ * on. So its allocations pass through here and a failure is remembered for the thread. The two are set once per
+ * process.
+ */
+static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
+static json_malloc_t watched_malloc;
+static _Thread_local bool allocation_failed;
+
+static void *watch_allocate(size_t size)
+{
+    void *block = watched_malloc(size);
+    if (!block) allocation_failed = true;
+    return block;
+}
+
+static void watch_install(void)
+{
+    json_free_t release;
+    json_get_alloc_funcs(&watched_malloc, &release);
+    json_set_alloc_funcs(watch_allocate, release);
+}
+
 strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out)
 {
     json_error_t error;
+    pthread_once(&watch_once, watch_install);
+    allocation_failed = false;
     json_t *value = json_loadb(bytes ? bytes : "", length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (allocation_failed) {
+        json_decref(value);
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory while reading %zu bytes of JSON", name, length);
+    }
     if (value) {
         *out = value;
         return STRAIT_OK;
-    }
-    if (json_error_code(&error) == json_error_out_of_memory) {
-        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory while reading %zu bytes of JSON", name, length);
     }
     return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: line %d, column %d: not JSON: %s", name, error.line, error.column,
                        error.text);

@@ -141,8 +141,10 @@ static strait_status is_intact(const char *directory, int64_t step, bool *out)
 {
     step_paths paths;
     STRAIT_TRY(paths_init(&paths, directory, step));
-    *out = strait_checkpoint_verify(paths.final, STRAIT_CHECKPOINT_SIZES) == STRAIT_OK;
+    strait_status status = strait_checkpoint_verify(paths.final, STRAIT_CHECKPOINT_SIZES);
     paths_fini(&paths);
+    if (status == STRAIT_ERR_NO_MEMORY) return status; /* it says nothing about the checkpoint */
+    *out = status == STRAIT_OK;
     return STRAIT_OK;
 }
 

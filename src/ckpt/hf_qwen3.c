@@ -98,10 +98,22 @@ void strait__hf_qwen3_read(strait__hf_reader *reader, strait_model_config *confi
     }
 }
 
-strait_status strait__hf_qwen3_write(const strait_model_config *config, json_t *object)
+/* NULL where memory ran out. */
+static json_t *full_attention(int64_t layers)
 {
     json_t *types = json_array();
-    for (int64_t i = 0; i < config->num_hidden_layers; i++) json_array_append_new(types, json_string("full_attention"));
+    int failed = types ? 0 : -1;
+    for (int64_t i = 0; i < layers && !failed; i++) {
+        failed = json_array_append_new(types, json_string("full_attention"));
+    }
+    if (!failed) return types;
+    json_decref(types);
+    return NULL;
+}
+
+strait_status strait__hf_qwen3_write(const strait_model_config *config, json_t *object)
+{
+    json_t *types = full_attention(config->num_hidden_layers);
     /* max_window_layers counts the layers of full attention: all. */
     json_t *keys = json_pack(
         "{s:b, s:f, s:I, s:s, s:I, s:f, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:{s:s, s:f}, s:n, s:f, s:n, s:b, s:b, "

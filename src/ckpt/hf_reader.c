@@ -203,10 +203,13 @@ static json_t *eos_ids(const strait_model_config *config)
     if (config->eos_token_count == 0) return json_null();
     if (config->eos_token_count == 1) return json_integer(config->eos_token_ids[0]);
     json_t *ids = json_array();
+    int failed = ids ? 0 : -1;
     for (int i = 0; i < config->eos_token_count; i++) {
-        json_array_append_new(ids, json_integer(config->eos_token_ids[i]));
+        failed |= json_array_append_new(ids, json_integer(config->eos_token_ids[i]));
     }
-    return ids;
+    if (!failed) return ids;
+    json_decref(ids);
+    return NULL;
 }
 
 strait_status strait__hf_write_common(const strait_model_config *config, json_t *object)

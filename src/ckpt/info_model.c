@@ -36,6 +36,12 @@ static void put_dtypes(strait__facts *facts, const totals *sum)
     strait__facts_text(facts, "dtype", text);
 }
 
+/* Adds to a list of rows; false where memory ran out. */
+static bool add_row(json_t *rows, json_t *row)
+{
+    return json_array_append_new(rows, row) == 0;
+}
+
 static json_t *tensor_row(const strait_tensor_view *view)
 {
     char shape[STRAIT_SHAPE_TEXT];
@@ -72,10 +78,11 @@ static strait_status put_model(const strait_model_dir *model, const strait_info_
     const strait_model_config *config = strait_model_dir_config(model);
     totals sum = {0};
     json_t *rows = json_array();
+    bool listed = rows != NULL;
     for (size_t i = 0; i < strait_model_dir_count(model); i++) {
         const strait_tensor_view *view = strait_model_dir_get(model, i);
         count_tensor(&sum, view);
-        json_array_append_new(rows, tensor_row(view));
+        if (options->tensors) listed = add_row(rows, tensor_row(view)) && listed;
     }
     /* Some tied releases store the shared matrix twice; it is one parameter. */
     const strait_tensor_view *head = strait_model_dir_find(model, "lm_head.weight");
@@ -86,11 +93,8 @@ static strait_status put_model(const strait_model_dir *model, const strait_info_
     strait__facts_int(facts, "parameter_bytes", sum.bytes);
     strait__facts_int(facts, "tensors", (int64_t)strait_model_dir_count(model));
     strait__facts_int(facts, "shards", (int64_t)strait_model_dir_shards(model));
-    if (options->tensors) {
-        strait__facts_json(facts, "tensor_list", rows);
-    } else {
-        json_decref(rows);
-    }
+    if (options->tensors) strait__facts_json(facts, "tensor_list", listed ? json_incref(rows) : NULL);
+    json_decref(rows);
     if (!options->hash) return STRAIT_OK;
     char hash[STRAIT_SHA256_HEX];
     STRAIT_TRY(strait_model_dir_hash(model, hash));
@@ -140,8 +144,8 @@ static strait_status checkpoint_row(const char *folder, int64_t step, strait_che
     json_t *row = found == STRAIT_OK
                       ? json_pack("{s:s, s:s}", "name", name, "state", "intact")
                       : json_pack("{s:s, s:s+}", "name", name, "state", "broken: ", strait_error_message());
-    json_array_append_new(rows, row);
-    return STRAIT_OK;
+    if (add_row(rows, row)) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory for the list of checkpoints", folder);
 }
 
 strait_status strait__info_checkpoints(const char *path, const strait_info_options *options, const char *key,
@@ -231,16 +235,18 @@ static strait_status put_file(const strait_safetensors *file, const strait_info_
     totals sum = {0};
     size_t count = strait_safetensors_count(file);
     json_t *rows = json_array();
+    bool listed = rows != NULL;
     for (size_t i = 0; i < count; i++) {
         const strait_tensor_view *view = strait_safetensors_get(file, i);
         count_tensor(&sum, view);
-        json_array_append_new(rows, tensor_row(view));
+        listed = add_row(rows, tensor_row(view)) && listed;
     }
     strait__facts_int(facts, "tensors", (int64_t)count);
     strait__facts_int(facts, "elements", sum.elements);
     strait__facts_int(facts, "tensor_bytes", sum.bytes);
     put_dtypes(facts, &sum);
-    strait__facts_json(facts, "tensor_list", rows);
+    strait__facts_json(facts, "tensor_list", listed ? json_incref(rows) : NULL);
+    json_decref(rows);
     if (!options->hash) return STRAIT_OK;
     strait_tensor_spec *specs = NULL;
     char hash[STRAIT_SHA256_HEX];

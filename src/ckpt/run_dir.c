@@ -156,15 +156,18 @@ const char *strait_run_dir_checkpoints(const strait_run_dir *run)
     return run->checkpoints;
 }
 
-/* The step of a metrics line; -1 where the line is none. */
+/* The step of a line that run_dir wrote: each begins with {"step":N. -1 for any other. */
 static int64_t line_step(const char *line, size_t length)
 {
-    json_t *json = NULL;
-    if (strait_json_parse("metrics.jsonl", line, length, &json) != STRAIT_OK) return -1;
-    const json_t *step = json_object_get(json, "step");
-    int64_t value = json_is_integer(step) ? json_integer_value(step) : -1;
-    json_decref(json);
-    return value;
+    static const char begin[] = "{\"step\":";
+    size_t at = sizeof begin - 1;
+    if (length <= at || memcmp(line, begin, at) != 0 || line[length - 1] != '}') return -1;
+    int64_t step = 0;
+    size_t digits = at;
+    for (; at < length && line[at] >= '0' && line[at] <= '9' && at - digits < 18; at++) {
+        step = step * 10 + (line[at] - '0');
+    }
+    return at > digits && line[at] == ',' ? step : -1;
 }
 
 /* How many bytes of the metrics are lines up to `step`. Searched from the end: steps ascend. */
@@ -261,7 +264,7 @@ static strait_status put_real(strait_buffer *out, const char *key, double value)
 static strait_status put_string(strait_buffer *out, const char *key, const char *value)
 {
     json_t *text = json_string(value);
-    if (!text) return STRAIT_FAIL(STRAIT_ERR_USAGE, "metrics: %s is not UTF-8", key);
+    if (!text) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "metrics: out of memory, or %s is not UTF-8", key);
     strait_status status = strait_buffer_printf(out, ",\"%s\":", key);
     if (status == STRAIT_OK) status = strait_json_format(text, 0, out);
     json_decref(text);

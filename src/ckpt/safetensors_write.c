@@ -45,11 +45,18 @@ static strait_status place(const char *path, const strait_tensor_spec *specs, si
     return STRAIT_OK;
 }
 
+/* A tensor's entry of the header; NULL where memory ran out. */
 static json_t *describe(const placed *tensor, int64_t begin)
 {
     const strait_tensor_spec *spec = tensor->spec;
     json_t *shape = json_array();
-    for (int i = 0; i < spec->shape.rank; i++) json_array_append_new(shape, json_integer(spec->shape.dims[i]));
+    int failed = shape ? 0 : -1;
+    for (int i = 0; i < spec->shape.rank; i++)
+        failed |= json_array_append_new(shape, json_integer(spec->shape.dims[i]));
+    if (failed) {
+        json_decref(shape);
+        return NULL;
+    }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", strait_dtype_safetensors_name(spec->dtype), "shape", shape,
                      "data_offsets", (json_int_t)begin, (json_int_t)(begin + tensor->size));
 }
@@ -63,8 +70,8 @@ static strait_status describe_all(const char *path, const placed *tensors, size_
             return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: tensor \"%s\" is given twice", path, name);
         }
         if (json_object_set_new(header, name, describe(&tensors[i], offset)) != 0) {
-            return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: tensor \"%s\": its name is not UTF-8, or memory ran out", path,
-                               name);
+            return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: tensor \"%s\": memory ran out, or its name is not UTF-8",
+                               path, name);
         }
         if (!strait_add_i64(offset, tensors[i].size, &offset)) {
             return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: more bytes than 63 bits can count", path);

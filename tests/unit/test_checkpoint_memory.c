@@ -1,0 +1,191 @@
+/*
+ * Memory that runs out at every single allocation of a small run: write a checkpoint, find it, open it, hash it,
+ * describe it. Each time an error, never a wrong file, a crash or a leak.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "ckpt/checkpoint.h"
+#include "ckpt/run_dir.h"
+
+#include <strait/info.h>
+
+/* In memory: flushing thousands of files to a disk would take minutes. */
+static char directory[] = "/dev/shm/strait-memory-XXXXXX";
+static long countdown = -1; /* allocations until one fails; negative: none does */
+static long json_live;      /* blocks that jansson holds */
+
+static bool fails_now(void)
+{
+    return countdown >= 0 && countdown-- == 0;
+}
+
+/* All of Strait's own allocations end here: the program's symbol comes before libc's. */
+void *aligned_alloc(size_t alignment, size_t size);
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    void *block = NULL;
+    if (fails_now() || posix_memalign(&block, alignment, size) != 0) return NULL;
+    return block;
+}
+
+static void *json_allocate(size_t size)
+{
+    void *block = fails_now() ? NULL : malloc(size);
+    if (block) json_live++;
+    return block;
+}
+
+static void json_release(void *block)
+{
+    if (block) json_live--;
+    free(block);
+}
+
+static const strait_model_config config = {
+    .vocab_size = 8,
+    .hidden_size = 4,
+    .intermediate_size = 8,
+    .num_hidden_layers = 3,
+    .num_attention_heads = 2,
+    .num_key_value_heads = 1,
+    .head_dim = 2,
+    .max_position_embeddings = 16,
+    .rms_norm_eps = 1e-6,
+    .rope_theta = 1e4,
+    .initializer_range = 0.02,
+    .bos_token_id = -1,
+    .pad_token_id = -1,
+    .eos_token_ids = {1, 2},
+    .eos_token_count = 2,
+};
+
+static int make_directory(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(json_allocate, json_release);
+    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
+}
+
+static strait_status save(const char *path, const json_t *trainer)
+{
+    static const float values[6] = {1, 2, 3, 4, 5, 6};
+    const strait_tensor_spec tensors[] = {
+        {.name = "b", .shape = strait_shape_2d(2, 3), .bytes = values},
+        {.name = "a", .shape = strait_shape_1d(4), .bytes = values},
+    };
+    const strait_model_write model = {
+        .config = &config, .tensors = tensors, .count = 2, .shard_bytes = 16, .tokenizer = "tokenizer"};
+    const strait_checkpoint_write checkpoint = {
+        .step = 5, .model = &model, .optimizer = tensors, .optimizer_count = 2, .trainer = trainer, .keep = 1};
+    /* Pruning that fails leaves a note, not an error: the new checkpoint is safe. */
+    strait_buffer notes = {0};
+    strait_status status = strait_checkpoint_save(path, &checkpoint, &notes);
+    if (status == STRAIT_OK && notes.length > 0) status = STRAIT_ERR_NO_MEMORY;
+    strait_buffer_fini(&notes);
+    return status;
+}
+
+static strait_status describe(const char *path, bool json)
+{
+    char *text;
+    const strait_info_options options = {.struct_size = sizeof options, .json = json, .hash = true, .tensors = true};
+    STRAIT_TRY(strait_info_describe(path, &options, &text));
+    /* What came through must be whole. */
+    bool whole = strstr(text, "parameters") && strstr(text, "optimizer") && strstr(text, "[2, 3]");
+    strait_info_free(text);
+    return whole ? STRAIT_OK : STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the description lacks parts");
+}
+
+static strait_status append_metrics(const char *path)
+{
+    strait_run_dir *run;
+    const strait_step_metrics metrics = {.step = 5, .loss = 1, .mfu_convention = "6N"};
+    STRAIT_TRY(strait_run_dir_open(path, strait_path_exists(path), &run));
+    strait_status status = strait_run_dir_begin(run, 4);
+    if (status == STRAIT_OK) status = strait_run_dir_metrics(run, &metrics);
+    if (status == STRAIT_OK) status = strait_run_dir_log(run, STRAIT_LOG_INFO, "line");
+    if (status == STRAIT_OK) status = strait_run_dir_sample(run, 5, "text", 4);
+    strait_run_dir_close(run);
+    return status;
+}
+
+/* What a run does, once. */
+static strait_status scenario(void)
+{
+    char *path;
+    int64_t step;
+    char hash[STRAIT_SHA256_HEX];
+    json_t *trainer = json_pack("{s:i, s:[i, i]}", "position", 3, "seen", 1, 2);
+    if (!trainer) return STRAIT_ERR_NO_MEMORY;
+    strait_status status = append_metrics("run");
+    if (status == STRAIT_OK) status = save("run/checkpoints", trainer);
+    json_decref(trainer);
+    STRAIT_TRY(status);
+    STRAIT_TRY(strait_checkpoint_find("run/checkpoints", STRAIT_CHECKPOINT_HASHES, NULL, &path, &step));
+    strait_checkpoint checkpoint;
+    status = strait_checkpoint_open(path, &checkpoint);
+    if (status == STRAIT_OK) {
+        status = strait_model_dir_hash(checkpoint.model, hash);
+        /* What came through must be whole. */
+        if (strait_model_dir_config(checkpoint.model)->eos_token_count != 2) status = STRAIT_ERR_INTERNAL;
+        strait_checkpoint_close(&checkpoint);
+    }
+    if (status == STRAIT_OK) status = describe(path, true);
+    if (status == STRAIT_OK) status = describe(path, false);
+    strait_free(path);
+    return status;
+}
+
+static int64_t memory_used(void)
+{
+    int64_t used = 0;
+    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) used += strait_memory_used((strait_tag)tag);
+    return used;
+}
+
+static void no_failing_allocation_does_harm(void **state)
+{
+    (void)state;
+    assert_int_equal(strait_directory_create("tokenizer"), STRAIT_OK);
+    assert_int_equal(strait_file_replace("tokenizer/tokenizer.json", "{}", 2), STRAIT_OK);
+    if (scenario() != STRAIT_OK) fail_msg("%s", strait_error_message());
+    int64_t used = memory_used();
+    long held = json_live;
+    bool finished = false;
+    for (long n = 0; n < 20000 && !finished; n++) {
+        assert_int_equal(strait_directory_remove("run"), STRAIT_OK);
+        countdown = n;
+        strait_status status = scenario();
+        finished = countdown >= 0; /* the count was not used up: nothing failed */
+        countdown = -1;
+        if (finished ? status != STRAIT_OK : status != STRAIT_ERR_NO_MEMORY) {
+            fail_msg("allocation %ld: %s: %s", n, strait_status_name(status), strait_error_message());
+        }
+        if (memory_used() != used || json_live != held) fail_msg("allocation %ld leaked", n);
+    }
+    assert_true(finished);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_failing_allocation_does_harm)};
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -85,7 +85,7 @@ static void fill_falling(const strait_op_desc *desc, float *y, float *w)
     int64_t h = desc->dims[LINEAR_XENT_DIM_H];
     for (int64_t i = 0; i < desc->dims[LINEAR_XENT_DIM_M] * h; i++) y[i] = i % h == 0 ? 1.0F : 0.0F;
     for (int64_t i = 0; i < desc->dims[LINEAR_XENT_DIM_V] * h; i++) {
-        if (i % h == 0) w[i] = -1.25F * (float)(i / h); /* at most 8 bits: bf16 holds it */
+        if (i % h == 0) w[i] = strait_exact_round(desc->dtype, -1.25F * (float)(i / h));
     }
 }
 

@@ -232,7 +232,8 @@ bool problem_within(const check_problem *problem, void *const *values, double *o
         for (int64_t k = 0; k < buffer->count; k++) {
             double value = (double)((const float *)values[i])[k];
             double error = fabs(value - reference[k]);
-            double allowed = bound + relative * fabs(reference[k]);
+            /* Below the smallest normal number nothing has relative accuracy. */
+            double allowed = bound + relative * fabs(reference[k]) + (bound > 0.0 ? 0x1p-126 : 0.0);
             if (error > 0.0 && error / allowed > *out_worst) *out_worst = error / allowed;
             if (error <= allowed) continue;
             snprintf(why, CHECK_WHY, "buffer %d element %lld is %.9g, binary64 says %.9g: error %.3g, allowed %.3g", i,

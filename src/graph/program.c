@@ -1,6 +1,7 @@
 /* Resolving a graph on a device and running it. */
 #include "graph/program.h"
 
+#include "base/clock.h"
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -77,6 +78,23 @@ strait_slice strait_program_slice(const strait_program *program, const strait_bi
     return slice;
 }
 
+strait_status strait_program_run_op(strait_queue *queue, const strait_op_desc *desc, const strait_slice *buffers,
+                                    int32_t count, const strait_bindings *bindings)
+{
+    const strait_program_timer *timer = bindings->timer;
+    if (!timer) return strait_op_run(queue, desc, buffers, count, bindings->workspace);
+
+    STRAIT_TRY(strait_queue_wait(queue, -1));
+    double begin = strait_clock();
+    STRAIT_TRY(strait_op_run(queue, desc, buffers, count, bindings->workspace));
+    STRAIT_TRY(strait_queue_wait(queue, -1));
+    double seconds = strait_clock() - begin;
+    uint32_t absent = 0;
+    for (int32_t i = 0; i < count; i++) absent |= (uint32_t)!buffers[i].memory << i;
+    timer->node(timer->user, desc, absent, seconds);
+    return STRAIT_OK;
+}
+
 strait_status strait_program_run(const strait_program *program, strait_queue *queue, const strait_bindings *bindings,
                                  int32_t first, int32_t last, bool accumulate)
 {
@@ -87,8 +105,8 @@ strait_status strait_program_run(const strait_program *program, strait_queue *qu
         for (int32_t i = 0; i < node->buffer_count; i++) {
             buffers[i] = strait_program_slice(program, bindings, node->buffers[i]);
         }
-        STRAIT_TRY_CTX(strait_op_run(queue, &descs[n], buffers, node->buffer_count, bindings->workspace),
-                       "node %d (%s)", n, strait_op_name(node->desc.op));
+        STRAIT_TRY_CTX(strait_program_run_op(queue, &descs[n], buffers, node->buffer_count, bindings), "node %d (%s)",
+                       n, strait_op_name(node->desc.op));
     }
     return STRAIT_OK;
 }

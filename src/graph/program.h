@@ -14,11 +14,22 @@ typedef struct strait_program {
     int64_t workspace_bytes; /* the most any node asks for */
 } strait_program;
 
+/* Told after each node how long it took, the queue being waited for: for profiles only, it makes a run slower. */
+typedef struct strait_program_timer {
+    void (*node)(void *user, const strait_op_desc *desc, uint32_t absent, double seconds);
+    void *user;
+} strait_program_timer;
+
 /* One slice per store, and the workspace. */
 typedef struct strait_bindings {
     strait_slice stores[STRAIT_STORE_COUNT];
     strait_slice workspace;
+    const strait_program_timer *timer; /* borrowed; NULL: do not time */
 } strait_bindings;
+
+/* strait_op_run, timed where a timer is given. */
+strait_status strait_program_run_op(strait_queue *queue, const strait_op_desc *desc, const strait_slice *buffers,
+                                    int32_t count, const strait_bindings *bindings) STRAIT_MUST_USE;
 
 /*
  * Plans the graph and asks the device about every node. Takes the graph over on success and on failure; it is

@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "device/device.h"
-#include "graph/graph.h"
+#include "graph/program.h"
 #include "model/model.h"
 #include "optim/adamw.h"
 
@@ -86,6 +86,8 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
 /* gradients, then norm, clipping and AdamW. */
 strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                  strait_step_result *out) STRAIT_MUST_USE;
+/* Times every op of the steps that follow; NULL ends it. The timer is borrowed. */
+void strait_engine_set_timer(strait_engine *engine, const strait_program_timer *timer);
 /* The first parameter, in name order, whose gradient of the last step is not finite, or NULL. */
 strait_status strait_engine_first_bad(strait_engine *engine, const char **out_name) STRAIT_MUST_USE;
 

@@ -6,6 +6,11 @@
 #include <math.h>
 #include <string.h>
 
+void strait_engine_set_timer(strait_engine *engine, const strait_program_timer *timer)
+{
+    engine->timer = timer;
+}
+
 /* ---- inputs ---- */
 
 static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
@@ -17,6 +22,7 @@ static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
     bindings.stores[STRAIT_STORE_INPUTS].memory = engine->inputs;
     bindings.stores[STRAIT_STORE_STATE].memory = engine->state_memory;
     bindings.workspace.memory = engine->workspace;
+    bindings.timer = engine->timer;
     return bindings;
 }
 
@@ -136,7 +142,7 @@ static strait_status fold_embedding(strait_engine *engine, const strait_program 
     strait_tensor_id table = strait_graph_find(&program->graph, "grad.model.embed_tokens.weight");
     strait_slice buffers[] = {rows, state_slice(engine, program, "embedding.accumulator"),
                               strait_program_slice(program, bindings, table)};
-    return strait_op_run(engine->queue, &desc, buffers, 3, bindings->workspace);
+    return strait_program_run_op(engine->queue, &desc, buffers, 3, bindings);
 }
 
 /* Forward and backward of one shard into `grads`; *out_loss is the sum over its tokens. */
@@ -180,7 +186,8 @@ static strait_status merge(strait_engine *engine, subtree *left, const subtree *
     memset(desc.dims, 0, sizeof desc.dims);
     desc.dims[ADD_DIM_N] = engine->params.padded;
     strait_slice buffers[] = {{.memory = engine->grads[right->buffer]}, {.memory = engine->grads[left->buffer]}};
-    STRAIT_TRY(strait_op_run(engine->queue, &desc, buffers, 2, (strait_slice){.memory = engine->workspace}));
+    strait_bindings bindings = bind(engine, NULL);
+    STRAIT_TRY(strait_program_run_op(engine->queue, &desc, buffers, 2, &bindings));
     left->loss = left->loss + right->loss;
     left->height++;
     return STRAIT_OK;
@@ -242,7 +249,8 @@ static strait_status run_norm(strait_engine *engine)
                               {.memory = engine->tables},
                               {.memory = engine->tables, .offset = engine->sums_offset},
                               step_slice(engine)};
-    return strait_op_run(engine->queue, &desc, buffers, 4, (strait_slice){.memory = engine->workspace});
+    strait_bindings bindings = bind(engine, NULL);
+    return strait_program_run_op(engine->queue, &desc, buffers, 4, &bindings);
 }
 
 static strait_status run_adamw(strait_engine *engine)
@@ -256,7 +264,8 @@ static strait_status run_adamw(strait_engine *engine)
                                            step_slice(engine),
                                            {0}};
     if (engine->compute != engine->master) buffers[ADAMW_COMPUTE].memory = engine->compute;
-    return strait_op_run(engine->queue, &desc, buffers, ADAMW_BUFFERS, (strait_slice){.memory = engine->workspace});
+    strait_bindings bindings = bind(engine, NULL);
+    return strait_program_run_op(engine->queue, &desc, buffers, ADAMW_BUFFERS, &bindings);
 }
 
 strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,

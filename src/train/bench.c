@@ -1,0 +1,283 @@
+/* Benchmarks of whole steps with random weights and tokens. */
+#define _POSIX_C_SOURCE 200809L
+#include <strait/bench.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "train/engine.h"
+#include "train/events.h"
+#include "train/names.h"
+#include "train/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { WARM_UP = 2, STEPS_MAX = 1000, COPY_BYTES = 64 << 20 };
+
+/* The shapes that the comparisons with other trainers use. */
+typedef struct bench_shape {
+    const char *name;
+    int64_t vocab, hidden, ffn, layers, heads, kv_heads, head_dim, sequences, length;
+} bench_shape;
+
+static const bench_shape shapes[] = {
+    {"tiny", 8192, 256, 768, 6, 4, 2, 64, 8, 256},
+    {"small", 16384, 512, 1536, 8, 8, 4, 64, 4, 512},
+};
+
+typedef struct bench {
+    strait_bench_options options;
+    strait_engine_options engine_options;
+    strait_device *device;
+    strait_engine *engine;
+    int32_t *tokens; /* owned: tokens, then targets */
+    double begun;
+    strait_bench_report report;
+} bench;
+
+static strait_status choose_model(bench *b)
+{
+    strait_bench_options *o = &b->options;
+    strait_model_config *model = &b->engine_options.model;
+    if (!o->model) o->model = "tiny";
+    snprintf(b->report.model, sizeof b->report.model, "%.63s", o->model);
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const bench_shape *s = &shapes[i];
+        if (strcmp(s->name, o->model) != 0) continue;
+        *model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
+                                       .vocab_size = s->vocab,
+                                       .hidden_size = s->hidden,
+                                       .intermediate_size = s->ffn,
+                                       .num_hidden_layers = s->layers,
+                                       .num_attention_heads = s->heads,
+                                       .num_key_value_heads = s->kv_heads,
+                                       .head_dim = s->head_dim,
+                                       .max_position_embeddings = 32768,
+                                       .rms_norm_eps = 1e-6,
+                                       .rope_theta = 1e6,
+                                       .initializer_range = 0.02,
+                                       .tie_word_embeddings = true};
+        if (o->sequences == 0) o->sequences = s->sequences;
+        if (o->length == 0) o->length = s->length;
+        return STRAIT_OK;
+    }
+    if (o->sequences == 0) o->sequences = 1;
+    if (o->length == 0) o->length = 512;
+    if (!strait_path_exists(o->model)) {
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
+                           "model \"%s\": tiny, small, or the path of a config.json or model directory", o->model);
+    }
+    if (!strait_path_is_directory(o->model)) return strait_model_config_read(o->model, model);
+    char *path;
+    STRAIT_TRY(strait_path_join(o->model, "config.json", &path));
+    strait_status status = strait_model_config_read(path, model);
+    strait_free(path);
+    return status;
+}
+
+static strait_status fill_tokens(bench *b)
+{
+    int64_t count = b->options.sequences * b->options.length;
+    int64_t vocabulary = b->engine_options.model.vocab_size;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)(2 * count), sizeof *b->tokens, &b->tokens));
+    for (int64_t i = 0; i < 2 * count; i++) {
+        b->tokens[i] = (int32_t)(strait_rng_u32(1, STRAIT_STREAM_SAMPLE, (uint64_t)i, 0) % (uint64_t)vocabulary);
+    }
+    return STRAIT_OK;
+}
+
+static strait_status open_bench(bench *b)
+{
+    strait_bench_options *o = &b->options;
+    strait_engine_options *e = &b->engine_options;
+    if (o->steps == 0) o->steps = 5;
+    if (o->steps < 1 || o->steps > STEPS_MAX || o->sequences < 0 || o->length < 0 || o->threads < 0 ||
+        o->micro_batch < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps must be 1 to %d, other counts 0 or more", STEPS_MAX);
+    }
+    STRAIT_TRY(choose_model(b));
+    STRAIT_TRY(strait_parse_dtype(o->dtype, &e->dtype));
+    STRAIT_TRY(strait_parse_numerics(o->numerics, &e->numerics));
+    STRAIT_TRY(strait_parse_recompute(o->recompute, &e->recompute));
+    e->length = o->length;
+    e->sequences = o->sequences;
+    e->micro_batch = o->micro_batch;
+    e->shards = 1;
+    e->adamw = (strait_adamw){.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1};
+    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &b->device));
+    STRAIT_TRY(strait_engine_create(b->device, e, &b->engine));
+    STRAIT_TRY(strait_engine_allocate(b->engine));
+    STRAIT_TRY(fill_tokens(b));
+
+    const strait_params *params = strait_engine_params(b->engine);
+    float *flat;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
+    strait_params_initialise(params, 1, e->model.initializer_range, flat);
+    strait_status status = strait_engine_write(b->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    strait_free(flat);
+    return status;
+}
+
+static void close_bench(bench *b)
+{
+    strait_engine_destroy(b->engine);
+    strait_device_close(b->device);
+    strait_free(b->tokens);
+}
+
+static strait_status measure_copy(bench *b)
+{
+    strait_queue *queue = NULL;
+    strait_memory *memory = NULL;
+    strait_status status = strait_queue_create(b->device, &queue);
+    if (status == STRAIT_OK)
+        status = strait_memory_create(b->device, STRAIT_TAG_WORKSPACE, 2 * (int64_t)COPY_BYTES, &memory);
+    if (status == STRAIT_OK) status = strait_fill(queue, (strait_slice){.memory = memory}, 1, 2 * (int64_t)COPY_BYTES);
+    double best = 0;
+    for (int i = 0; i < 3 && status == STRAIT_OK; i++) {
+        double begin = strait_clock();
+        status = strait_copy_on_device(queue, (strait_slice){.memory = memory, .offset = COPY_BYTES},
+                                       (strait_slice){.memory = memory}, COPY_BYTES);
+        if (status == STRAIT_OK) status = strait_queue_wait(queue, -1);
+        double rate = 2.0 * COPY_BYTES / (strait_clock() - begin);
+        if (rate > best) best = rate;
+    }
+    b->report.copy_rate = best;
+    strait_memory_destroy(memory);
+    strait_queue_destroy(queue);
+    return status;
+}
+
+static strait_status one_step(bench *b, int64_t step)
+{
+    int64_t count = b->options.sequences * b->options.length;
+    strait_engine_batch batch = {.sequences = b->options.sequences, .tokens = b->tokens, .targets = b->tokens + count};
+    strait_step_result result;
+    if (strait_events_stop(b->options.events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
+    return strait_engine_step(b->engine, &batch, step, 1e-4, &result);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static strait_status time_steps(bench *b)
+{
+    double seconds[STEPS_MAX];
+    b->report.first_step_at = strait_clock() - b->begun;
+    for (int64_t i = 0; i < WARM_UP + b->options.steps; i++) {
+        double begin = strait_clock();
+        STRAIT_TRY(one_step(b, i + 1));
+        if (i >= WARM_UP) seconds[i - WARM_UP] = strait_clock() - begin;
+        strait_progress progress = {.what = "benchmark",
+                                    .done = i + 1,
+                                    .total = WARM_UP + b->options.steps,
+                                    .unit = "steps",
+                                    .seconds = strait_clock() - b->begun,
+                                    .seconds_left = -1};
+        strait_events_progress(b->options.events, &progress);
+    }
+    qsort(seconds, (size_t)b->options.steps, sizeof *seconds, ascending);
+    b->report.step_seconds = seconds[b->options.steps / 2];
+    b->report.step_seconds_min = seconds[0];
+    b->report.step_seconds_max = seconds[b->options.steps - 1];
+    return STRAIT_OK;
+}
+
+static void finish_report(bench *b)
+{
+    strait_bench_report *r = &b->report;
+    const strait_device_props *props = strait_device_get_props(b->device);
+    const strait_engine_options *e = strait_engine_get_options(b->engine);
+    struct rusage usage;
+    snprintf(r->device, sizeof r->device, "%s", props->name);
+    snprintf(r->implementation, sizeof r->implementation, "%s", props->implementation);
+    r->threads = props->compute_units;
+    r->parameters = strait_engine_params(b->engine)->elements;
+    r->sequences = e->sequences;
+    r->length = e->length;
+    r->micro_batch = e->micro_batch;
+    if (r->step_seconds > 0) {
+        r->tokens_per_second = (double)(e->sequences * e->length) / r->step_seconds;
+        r->mfu = strait_engine_step_flops(b->engine, false) / r->step_seconds / r->matmul_rate;
+        r->mfu_full = strait_engine_step_flops(b->engine, true) / r->step_seconds / r->matmul_rate;
+    }
+    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++)
+        r->planned_bytes += strait_engine_bytes(b->engine, (strait_tag)tag);
+    if (getrusage(RUSAGE_SELF, &usage) == 0) r->peak_resident = (int64_t)usage.ru_maxrss * 1024;
+}
+
+strait_status strait_bench_step(const strait_bench_options *options, strait_bench_report *out_report)
+{
+    bench b = {.options = *options, .begun = strait_clock()};
+    strait_status status = open_bench(&b);
+    if (status == STRAIT_OK) status = time_steps(&b);
+    /* Rates come last: their buffers would count into the steps' peak memory and the time to the first step. */
+    if (status == STRAIT_OK) status = strait_engine_matmul_rate(b.engine, &b.report.matmul_rate);
+    if (status == STRAIT_OK) {
+        finish_report(&b);
+        status = measure_copy(&b);
+    }
+    if (status == STRAIT_OK) *out_report = b.report;
+    close_bench(&b);
+    return status;
+}
+
+static void report_rows(bench *b, const strait_profile *profile, void (*row)(void *user, const strait_bench_row *row),
+                        void *user)
+{
+    double total = 0;
+    for (int64_t i = 0; i < profile->count; i++) total += profile->rows[i].seconds;
+    for (int64_t i = 0; i < profile->count; i++) {
+        const strait_profile_row *from = &profile->rows[i];
+        char dims[160];
+        strait_profile_dims(&from->desc, dims, sizeof dims);
+        double compute = from->flops / b->report.matmul_rate;
+        double memory = from->bytes / b->report.copy_rate;
+        strait_bench_row to = {.op = strait_op_name(from->desc.op),
+                               .dims = dims,
+                               .calls = from->calls,
+                               .seconds = from->seconds,
+                               .share = from->seconds / total,
+                               .flops_per_second = from->flops / from->seconds,
+                               .bytes_per_second = from->bytes / from->seconds,
+                               .bound_share = (compute > memory ? compute : memory) / from->seconds,
+                               .compute_bound = compute > memory};
+        row(user, &to);
+    }
+}
+
+strait_status strait_bench_ops(const strait_bench_options *options,
+                               void (*row)(void *user, const strait_bench_row *row), void *user,
+                               strait_bench_report *out_report)
+{
+    bench b = {.options = *options, .begun = strait_clock()};
+    strait_profile profile;
+    strait_profile_init(&profile);
+    strait_status status = open_bench(&b);
+    if (status == STRAIT_OK) status = strait_engine_matmul_rate(b.engine, &b.report.matmul_rate);
+    if (status == STRAIT_OK) status = measure_copy(&b);
+    for (int64_t i = 0; i < WARM_UP && status == STRAIT_OK; i++) status = one_step(&b, i + 1);
+    if (status == STRAIT_OK) {
+        strait_engine_set_timer(b.engine, &profile.timer);
+        status = one_step(&b, WARM_UP + 1);
+        strait_engine_set_timer(b.engine, NULL);
+    }
+    if (status == STRAIT_OK) status = profile.status;
+    if (status == STRAIT_OK) {
+        strait_profile_sort(&profile);
+        report_rows(&b, &profile, row, user);
+        finish_report(&b);
+        *out_report = b.report;
+    }
+    strait_profile_fini(&profile);
+    close_bench(&b);
+    return status;
+}

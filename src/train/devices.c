@@ -1,0 +1,100 @@
+/* Listing devices and what runs each op on them. */
+#include <strait/devices.h>
+
+#include "device/device.h"
+
+#include <stdio.h>
+
+static void list_one(const char *id, const strait_driver *driver, void (*row)(void *user, const strait_device_row *row),
+                     void *user)
+{
+    strait_device_row out = {.id = id, .name = "", .backend = driver->name, .implementation = "", .driver_version = ""};
+    strait_device *device;
+    if (strait_device_open(id, NULL, &device) != STRAIT_OK) {
+        out.problem = strait_error_message();
+        row(user, &out);
+        return;
+    }
+    const strait_device_props *props = strait_device_get_props(device);
+    out.name = props->name;
+    out.implementation = props->implementation;
+    out.driver_version = props->driver_version;
+    out.compute_units = props->compute_units;
+    out.supports_bf16 = props->supports_bf16;
+    if (strait_device_memory(device, &out.memory_free, &out.memory_bytes) != STRAIT_OK)
+        out.problem = strait_error_message();
+    row(user, &out);
+    strait_device_close(device);
+}
+
+strait_status strait_devices(void (*row)(void *user, const strait_device_row *row), void *user)
+{
+    for (int i = 0; i < strait_driver_count(); i++) {
+        const strait_driver *driver = strait_driver_at(i);
+        int32_t count = 0;
+        if (driver->count(&count) != STRAIT_OK) {
+            strait_device_row out = {.id = driver->name,
+                                     .name = "",
+                                     .backend = driver->name,
+                                     .implementation = "",
+                                     .driver_version = "",
+                                     .problem = strait_error_message()};
+            row(user, &out);
+            continue;
+        }
+        for (int32_t index = 0; index < count; index++) {
+            char id[64];
+            snprintf(id, sizeof id, "%s:%d", driver->name, index);
+            list_one(id, driver, row, user);
+        }
+    }
+    return STRAIT_OK;
+}
+
+/* A small shape that makes sense for the op; all dims that may be one size are this one. */
+static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
+{
+    strait_op_desc desc = {.struct_size = sizeof desc, .op = op, .dtype = dtype};
+    for (int i = 0; i < STRAIT_OP_MAX_DIMS; i++) desc.dims[i] = 64;
+    switch (op) {
+    case STRAIT_OP_LINEAR:
+    case STRAIT_OP_LINEAR_DX:
+    case STRAIT_OP_LINEAR_DW:
+        desc.dims[LINEAR_DIM_SEGMENTS] = 1;
+        desc.dims[LINEAR_DIM_N + 1] = 0;
+        desc.dims[LINEAR_DIM_N + 2] = 0;
+        desc.dims[LINEAR_DIM_OUT_F32] = 0;
+        desc.dims[LINEAR_DIM_ACCUMULATE] = 0;
+        break;
+    case STRAIT_OP_ATTENTION:
+    case STRAIT_OP_ATTENTION_BWD: desc.dims[ATTENTION_DIM_WINDOW] = 0; break;
+    default: break;
+    }
+    return desc;
+}
+
+strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row), void *user)
+{
+    static const char *const classes[] = {"none", "run to run", "exact"};
+    static const strait_dtype dtypes[] = {STRAIT_DTYPE_F32, STRAIT_DTYPE_BF16};
+    strait_device *device;
+    STRAIT_TRY(strait_device_open(id, NULL, &device));
+    strait_status status = STRAIT_OK;
+    for (int op = 0; op < STRAIT_OP_COUNT && status == STRAIT_OK; op++) {
+        for (int i = 0; i < 2 && status == STRAIT_OK; i++) {
+            strait_op_desc desc = small_desc((strait_op)op, dtypes[i]);
+            strait_op_info info;
+            status = strait_op_query(device, &desc, &info);
+            if (status != STRAIT_OK) break;
+            strait_device_op_row out = {.op = strait_op_name((strait_op)op),
+                                        .dtype = strait_dtype_name(dtypes[i]),
+                                        .supported = info.supported,
+                                        .implementation = info.supported ? info.implementation : NULL,
+                                        .determinism = classes[info.determinism],
+                                        .reason = info.reason};
+            row(user, &out);
+        }
+    }
+    strait_device_close(device);
+    return status;
+}

@@ -10,6 +10,7 @@
 #include "train/config.h"
 #include "train/engine.h"
 #include "train/generator.h"
+#include "train/profile.h"
 
 #include <strait/tokenizer.h>
 #include <strait/train.h>
@@ -45,8 +46,9 @@ typedef struct strait_run {
     double measure_begun;
     double best_rate; /* FLOP/s of a large product on this device, for the MFU */
     double step_flops;
-    double recent_seconds; /* a running mean of step times */
-    json_t *lineage;       /* owned: array of what ran which steps */
+    double recent_seconds;  /* a running mean of step times */
+    strait_profile profile; /* of the last step, where options->profile is given */
+    json_t *lineage;        /* owned: array of what ran which steps */
 } strait_run;
 
 /* run_open.c: everything up to the first step. */

@@ -1,5 +1,6 @@
 /* The loop over steps: data, step, metrics, evaluation, samples, checkpoints, stops. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "train/events.h"
 #include "train/run.h"
 
@@ -44,6 +45,19 @@ static bool due(int64_t every, int64_t step)
     return every > 0 && step % every == 0;
 }
 
+/* The profile of the step that was just taken. */
+static strait_status write_profile(strait_run *run)
+{
+    strait_buffer text = {0};
+    strait_status status = run->profile.status;
+    strait_engine_set_timer(run->engine, NULL);
+    strait_profile_sort(&run->profile);
+    if (status == STRAIT_OK) status = strait_profile_csv(&run->profile, &text);
+    if (status == STRAIT_OK) status = strait_file_replace(run->options->profile, text.bytes, text.length);
+    strait_buffer_fini(&text);
+    return status;
+}
+
 /* One step and what belongs to it. */
 static strait_status take_step(strait_run *run)
 {
@@ -56,6 +70,8 @@ static strait_status take_step(strait_run *run)
         .sequences = data.count, .tokens = data.tokens, .targets = data.targets, .documents = data.documents};
     double lr = strait_schedule_lr(&run->schedule, run->step + 1);
     strait_step_result result;
+    bool last = run->step + 1 == run->schedule.steps;
+    if (last && run->options->profile) strait_engine_set_timer(run->engine, &run->profile.timer);
     STRAIT_TRY(strait_engine_step(run->engine, &batch, run->step + 1, lr, &result));
     if (!result.applied) return refuse_bad_step(run, &result);
     run->step++;
@@ -64,7 +80,8 @@ static strait_status take_step(strait_run *run)
     double seconds = strait_clock() - begin;
     run->recent_seconds = run->recent_seconds > 0 ? 0.9 * run->recent_seconds + 0.1 * seconds : seconds;
 
-    bool last = run->step == run->schedule.steps;
+    if (last && run->options->profile) STRAIT_TRY(write_profile(run));
+
     run->has_val_loss = false;
     if (run->val_data && (due(run->config.evaluate.every, run->step) || (last && run->config.evaluate.every > 0))) {
         STRAIT_TRY(run__evaluate(run));

@@ -216,8 +216,11 @@ static strait_status log_plan(strait_run *run)
              strait_device_get_props(run->device)->name, strait_device_get_props(run->device)->implementation,
              run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast",
              strait_dtype_name(run->model.dtype));
-    for (char *line = strtok(table.text, "\n"); line; line = strtok(NULL, "\n"))
-        run__log(run, STRAIT_LOG_INFO, "%s", line);
+    for (const char *line = table.text; *line;) {
+        int length = (int)strcspn(line, "\n");
+        run__log(run, STRAIT_LOG_INFO, "%.*s", length, line);
+        line += length + (line[length] == '\n');
+    }
     return STRAIT_OK;
 }
 
@@ -277,6 +280,7 @@ void run__close(strait_run *run)
     strait_tokenizer_destroy(run->tokenizer);
     strait_run_dir_close(run->directory);
     json_decref(run->lineage);
+    strait_profile_fini(&run->profile);
     if (run->config_loaded) strait_config_fini(&run->config);
 }
 
@@ -286,6 +290,7 @@ strait_status strait_train(const strait_train_options *options, strait_train_rep
     strait_train_report report = {.val_loss = -1};
     strait_run run = {
         .options = options, .val_loss = -1, .checkpoint_step = -1, .process = getpid(), .begun = strait_clock()};
+    strait_profile_init(&run.profile);
     strait_status status = run__open(&run);
     bool stopped = false;
     if (status == STRAIT_OK && options->plan_only) {

@@ -24,8 +24,10 @@ strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node)
     strait_tensor_id w = graph->nodes[node].buffers[LINEAR_XENT_W];
     strait_tensor_id dy;
     STRAIT_TRY(strait_backward_like(backward, y, &dy));
+    strait_tensor_id dw = graph->tensors[w].grad_of;
     graph->tensors[dy].producer = node;
+    graph->tensors[dw].producer = node;
     graph->nodes[node].buffers[LINEAR_XENT_DY] = dy;
-    graph->nodes[node].buffers[LINEAR_XENT_GRAD] = graph->tensors[w].grad_of;
+    graph->nodes[node].buffers[LINEAR_XENT_GRAD] = dw;
     return strait_backward_set(backward, y, dy);
 }

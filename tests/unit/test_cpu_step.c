@@ -160,6 +160,15 @@ static void check_adamw(const setup *s, float apply)
     }
     static const float few[] = {0x1p-61f, -0x1p-70f, 0x1p-59f, 0.0f, -0.0f, NAN, 1e20f, 0x1p-149f};
     for (int64_t i = 0; i < TOTAL; i += 3) g.exact[i] = few[i / 3 % 8];
+    /* Just above and below each threshold, after beta and the clip factor: g shows where it lifts m over its own. */
+    static const float near_m[] = {0x1.2p-60f, 0x1.18p-60f, -0x1.2p-60f, -0x1.18p-60f, 0x1.2p-60f, 0x1.18p-60f};
+    static const float near_v[] = {0x1.1p-120f, 0x1.08p-120f, 0x1p-119f, 0x1.1p-120f, 0x1p-121f, 0x1.08p-120f};
+    static const float near_g[] = {0.0f, 0x1p-60f, 0.0f, -0x1p-60f, 0x1.fp-60f, 0x1.1p-59f};
+    for (int64_t i = 0; i < 600; ++i) {
+        m.exact[i] = near_m[i % 6];
+        v.exact[i] = near_v[i % 6];
+        g.exact[i] = near_g[i % 6];
+    }
     array_store(&g);
     array_store(&w);
     array_store(&m);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "graph/backward.h"
+#include "ops/probe.h"
 #include "train/engine_internal.h"
 
 #include <stdio.h>
@@ -201,6 +202,9 @@ strait_status strait_engine_create(strait_device *device, const strait_engine_op
     engine->options = *options;
     strait_status status = plan_engine(engine);
     if (status == STRAIT_OK) status = strait_queue_create(device, &engine->queue);
+    if (status == STRAIT_OK && options->numerics == STRAIT_NUMERICS_EXACT) {
+        status = strait_numerics_probe(device, engine->queue);
+    }
     if (status != STRAIT_OK) {
         strait_engine_destroy(engine);
         return status;

@@ -65,32 +65,6 @@ typedef struct rmsnorm_bwd {
     strait_dtype dtype;
 } rmsnorm_bwd;
 
-/* sum(g x^) by fma in the lane, g = dy w, x^ = x r */
-static inline float rmsnorm_projection(const void *dy, const void *x, const void *w, float r, int64_t n,
-                                       strait_dtype dtype)
-{
-    vf lanes[VL];
-    lanes_zero(lanes);
-    vf vr = vf_set1(r);
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (int v = 0; v < VL; ++v) {
-            int64_t at = i + v * VW;
-            vf g = vf_mul(s_load(dy, at, dtype), s_load(w, at, dtype));
-            lanes[v] = vf_fma(g, vf_mul(s_load(x, at, dtype), vr), lanes[v]);
-        }
-    }
-    for (int v = 0; v < VL; ++v) {
-        int64_t at = i + v * VW;
-        if (at >= n) continue;
-        vf g = vf_mul(s_load_to(dy, at, n, dtype), s_load_to(w, at, n, dtype));
-        /* Lanes past the end hold +0 times r: a NaN where r is infinite, and nothing may be added there. */
-        vf hat = s_keep(vf_mul(s_load_to(x, at, n, dtype), vr), n - at);
-        lanes[v] = vf_fma(g, hat, lanes[v]);
-    }
-    return lanes_fold(lanes);
-}
-
 /* One block of 64 rows of one sequence. */
 static void rmsnorm_bwd_block(void *context, int64_t task, int worker)
 {
@@ -110,7 +84,7 @@ static void rmsnorm_bwd_block(void *context, int64_t task, int worker)
         void *dx = s_at(n->dx, row * h, dtype);
         float r = n->r[row];
         vf vr = vf_set1(r);
-        vf minus_c = vf_set1(-(rmsnorm_projection(dy, x, n->w, r, h, dtype) / (float)h));
+        vf minus_c = vf_set1(-(norm_projection(dy, dtype, x, n->w, r, h, dtype) / (float)h));
         for (int64_t i = 0; i < h; i += VW) {
             vf y = s_load_to(dy, i, h, dtype);
             vf hat = vf_mul(s_load_to(x, i, h, dtype), vr);

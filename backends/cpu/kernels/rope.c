@@ -109,18 +109,8 @@ static inline void norm_back(const norm_rope_bwd *n, const float *d, int64_t row
     const void *x = s_at(n->x, row * n->d, n->dtype);
     void *dx = s_at(n->dx, row * n->d, n->dtype);
     vf vr = vf_set1(n->r[row]);
-    vf lanes[VL];
-    lanes_zero(lanes);
-    for (int64_t i = 0; i < n->d; i += LANES) {
-        for (int v = 0; v < VL; ++v) {
-            int64_t at = i + v * VW;
-            if (at >= n->d) continue;
-            vf g = vf_mul(s_load_to(d, at, n->d, STRAIT_DTYPE_F32), s_load_to(n->w, at, n->d, n->dtype));
-            vf hat = s_keep(vf_mul(s_load_to(x, at, n->d, n->dtype), vr), n->d - at);
-            lanes[v] = vf_fma(g, hat, lanes[v]);
-        }
-    }
-    vf minus_c = vf_set1(-(lanes_fold(lanes) / (float)n->d));
+    float c = norm_projection(d, STRAIT_DTYPE_F32, x, n->w, n->r[row], n->d, n->dtype) / (float)n->d;
+    vf minus_c = vf_set1(-c);
     for (int64_t i = 0; i < n->d; i += VW) {
         vf y = s_load_to(d, i, n->d, STRAIT_DTYPE_F32);
         vf g = vf_mul(y, s_load_to(n->w, i, n->d, n->dtype));

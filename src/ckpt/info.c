@@ -130,6 +130,7 @@ static strait_status json_kind(const char *path, const char **out)
     const char *kind = NULL;
     if (json_object_get(json_object_get(json, "model"), "vocab")) kind = "tokenizer";
     if (format && strcmp(format, "strait-checkpoint") == 0) kind = "checkpoint state";
+    if (format && strcmp(format, "strait token shards") == 0) kind = "token record";
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !kind; i++) {
         if (json_object_get(json, keys[i].key)) kind = keys[i].kind;
     }
@@ -204,6 +205,7 @@ static const struct {
     {"model index", "says which shard holds which tensor; ask for its directory"},
     {"checkpoint state", "step, data position and hashes of a checkpoint; ask for its directory"},
     {"tokenizer config", "names the special tokens; ask for its directory"},
+    {"token record", "says what token shards were made of; ask for the .idx beside it"},
     {"environment", "program, chip and settings that a run was made with"},
     {"generation config", "the ids at which sampling stops"},
 };

@@ -35,8 +35,10 @@ typedef struct strait_model_write {
     const strait_model_config *config;
     const strait_tensor_spec *tensors;
     size_t count;
-    const char *tokenizer; /* a directory or a tokenizer.json whose tokenizer files are copied; NULL: none */
-    int64_t shard_bytes;   /* tensors beyond it go into further shards; 0: 5 GB, as transformers does */
+    /* A directory or a tokenizer.json whose tokenizer files are copied; NULL: none. tokenizer_config.json gets the
+     * class PreTrainedTokenizerFast, so that transformers does what tokenizer.json says. */
+    const char *tokenizer;
+    int64_t shard_bytes; /* tensors beyond it go into further shards; 0: 5 GB, as transformers does */
 } strait_model_write;
 
 /*

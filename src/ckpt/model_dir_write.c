@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +11,13 @@
 #define SHARD_BYTES INT64_C(5000000000)
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
+#define TOKENIZER_CONFIG_FILE "tokenizer_config.json"
 #define NAME_MAX_LENGTH 64
 
 /* What transformers and the tokenizers package may look for beside tokenizer.json. */
 static const char *const tokenizer_files[] = {
-    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-    "tokenizer.model",       "chat_template.jinja"};
+    "special_tokens_map.json", "added_tokens.json",  "vocab.json", "merges.txt",
+    "tokenizer.model",         "chat_template.jinja"};
 
 /* A run of consecutive tensors that share a file. */
 typedef struct shard {
@@ -45,6 +45,16 @@ static strait_status write_text(const char *directory, const char *name, const s
     strait_free(path);
     STRAIT_TRY(status);
     return record(files, name, &digest);
+}
+
+static strait_status write_json(const char *directory, const char *name, const json_t *json, strait_file_list *files)
+{
+    strait_buffer text = {0};
+    strait_status status = strait_json_format(json, 2, &text);
+    if (status == STRAIT_OK) status = strait_buffer_append(&text, "\n", 1);
+    if (status == STRAIT_OK) status = write_text(directory, name, &text, files);
+    strait_buffer_fini(&text);
+    return status;
 }
 
 /* Cuts the sorted tensors into shards of at most `limit` bytes (a larger tensor has one of its own). */
@@ -114,13 +124,9 @@ static strait_status write_index(const char *directory, const strait_tensor_spec
         }
     }
     json_t *index = json_pack("{s:{s:I}, s:o}", "metadata", "total_size", (json_int_t)total, "weight_map", map);
-    strait_buffer text = {0};
     strait_status status = STRAIT_OK;
     if (failed || !index) status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory for the index", directory);
-    if (status == STRAIT_OK) status = strait_json_format(index, 2, &text);
-    if (status == STRAIT_OK) status = strait_buffer_append(&text, "\n", 1);
-    if (status == STRAIT_OK) status = write_text(directory, INDEX_FILE, &text, files);
-    strait_buffer_fini(&text);
+    if (status == STRAIT_OK) status = write_json(directory, INDEX_FILE, index, files);
     json_decref(index);
     return status;
 }
@@ -176,38 +182,57 @@ static strait_status copy_file(const char *from, const char *directory, const ch
 }
 
 static strait_status copy_if_there(const char *from_directory, const char *directory, const char *name,
-                                   strait_file_list *files, bool *out_copied)
+                                   strait_file_list *files)
 {
     char *from;
     STRAIT_TRY(strait_path_join(from_directory, name, &from));
-    *out_copied = strait_path_exists(from);
-    strait_status status = *out_copied ? copy_file(from, directory, name, files) : STRAIT_OK;
+    strait_status status = strait_path_exists(from) ? copy_file(from, directory, name, files) : STRAIT_OK;
     strait_free(from);
     return status;
 }
 
-/* Without this file transformers would guess a tokenizer class from model_type, and guess wrong. */
-static strait_status write_tokenizer_config(const char *directory, const strait_model_config *config,
-                                            strait_file_list *files)
+/* Reads the source's tokenizer_config.json, or begins one where there is none. */
+static strait_status tokenizer_config(const char *from, const strait_model_config *config, json_t **out)
 {
-    strait_buffer text = {0};
-    strait_status status =
-        strait_buffer_printf(&text,
-                             "{\n  \"clean_up_tokenization_spaces\": false,\n  \"model_max_length\": %" PRId64
-                             ",\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}\n",
-                             config->max_position_embeddings);
-    if (status == STRAIT_OK) status = write_text(directory, "tokenizer_config.json", &text, files);
-    strait_buffer_fini(&text);
+    char *path;
+    STRAIT_TRY(strait_path_join(from, TOKENIZER_CONFIG_FILE, &path));
+    strait_status status = STRAIT_OK;
+    if (strait_path_exists(path)) {
+        status = strait_json_read(path, out);
+    } else {
+        *out = json_pack("{s:b, s:I}", "clean_up_tokenization_spaces", 0, "model_max_length",
+                         (json_int_t)config->max_position_embeddings);
+        if (!*out) status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for " TOKENIZER_CONFIG_FILE);
+    }
+    if (status == STRAIT_OK && !json_is_object(*out)) {
+        status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: is not a JSON object", path);
+    }
+    strait_free(path);
     return status;
 }
 
-static strait_status copy_siblings(const char *from, const char *directory, const strait_model_config *config,
-                                   strait_file_list *files)
+/*
+ * The class is always PreTrainedTokenizerFast, which does what tokenizer.json says. Without the file transformers would
+ * guess a class from model_type, and others (Qwen2Tokenizer in 5.x) bring a normaliser of their own.
+ */
+static strait_status write_tokenizer_config(const char *from, const char *directory, const strait_model_config *config,
+                                            strait_file_list *files)
+{
+    json_t *json = NULL;
+    strait_status status = tokenizer_config(from, config, &json);
+    if (status == STRAIT_OK &&
+        json_object_set_new(json, "tokenizer_class", json_string("PreTrainedTokenizerFast")) != 0) {
+        status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for " TOKENIZER_CONFIG_FILE);
+    }
+    if (status == STRAIT_OK) status = write_json(directory, TOKENIZER_CONFIG_FILE, json, files);
+    json_decref(json);
+    return status;
+}
+
+static strait_status copy_siblings(const char *from, const char *directory, strait_file_list *files)
 {
     for (size_t i = 0; i < sizeof tokenizer_files / sizeof tokenizer_files[0]; i++) {
-        bool copied = false;
-        STRAIT_TRY(copy_if_there(from, directory, tokenizer_files[i], files, &copied));
-        if (i == 0 && !copied) STRAIT_TRY(write_tokenizer_config(directory, config, files));
+        STRAIT_TRY(copy_if_there(from, directory, tokenizer_files[i], files));
     }
     return STRAIT_OK;
 }
@@ -230,7 +255,8 @@ static strait_status copy_tokenizer(const char *source, const char *directory, c
         }
     }
     if (status == STRAIT_OK) status = copy_file(file, directory, "tokenizer.json", files);
-    if (status == STRAIT_OK) status = copy_siblings(folder, directory, config, files);
+    if (status == STRAIT_OK) status = write_tokenizer_config(folder, directory, config, files);
+    if (status == STRAIT_OK) status = copy_siblings(folder, directory, files);
     strait_free(file);
     strait_free(folder);
     return status;

@@ -1,5 +1,5 @@
 /*
- * Memory that runs out at every single allocation of a small run: write a checkpoint, find it, open it, hash it,
+ * Memory that runs out at any single allocation of a small run: write a checkpoint, find it, open it, hash it,
  * describe it. Each time an error, never a wrong file, a crash or a leak.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -170,7 +170,9 @@ static void no_failing_allocation_does_harm(void **state)
     int64_t used = memory_used();
     long held = json_live;
     bool finished = false;
-    for (long n = 0; n < 20000 && !finished; n++) {
+    /* All of them by STRAIT_TEST_ALL=1; a sample, the beginning in full, is quick also under the sanitizers. */
+    long stride = getenv("STRAIT_TEST_ALL") ? 1 : 11;
+    for (long n = 0; n < 20000 && !finished; n += n < 100 ? 1 : stride) {
         assert_int_equal(strait_directory_remove("run"), STRAIT_OK);
         countdown = n;
         strait_status status = scenario();

@@ -135,7 +135,7 @@ static void tokenizer_files_are_copied(void **state)
     assert_non_null(strstr(text.bytes, "PreTrainedTokenizerFast"));
     strait_buffer_fini(&text);
 
-    write_text("tokenizer/tokenizer_config.json", "{\"mine\": 1}");
+    write_text("tokenizer/tokenizer_config.json", "{\"mine\": 1, \"tokenizer_class\": \"Qwen2Tokenizer\"}");
     strait_file_list files = {0};
     const strait_model_write model = {
         .config = &config, .tensors = tensors, .count = 3, .tokenizer = "tokenizer/tokenizer.json"};
@@ -150,9 +150,11 @@ static void tokenizer_files_are_copied(void **state)
     }
     strait_file_list_fini(&files);
     assert_int_equal(strait_file_read("with-file/tokenizer_config.json", 0, &text), STRAIT_OK);
-    assert_string_equal(text.bytes, "{\"mine\": 1}");
+    assert_string_equal(text.bytes, "{\n  \"mine\": 1,\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}\n");
     strait_buffer_fini(&text);
 
+    write_text("tokenizer/tokenizer_config.json", "[]");
+    assert_int_equal(strait_model_dir_write("with-array", &model, NULL), STRAIT_ERR_FORMAT);
     const strait_model_write missing = {.config = &config, .tensors = tensors, .count = 3, .tokenizer = "nowhere"};
     assert_int_equal(strait_model_dir_write("without", &missing, NULL), STRAIT_ERR_NOT_FOUND);
 }

@@ -17,10 +17,9 @@ typedef struct verb {
     int (*run)(int argc, char **argv);
 } verb;
 
-/* verbs_present.def is made by CMake: the lines of verbs.def whose cmd_<name>.c exists. */
 static const verb verbs[] = {
 #define STRAIT_VERB(name, help) {#name, help, cmd_##name},
-#include "verbs_present.def"
+#include "verbs.def"
 #undef STRAIT_VERB
     {NULL, NULL, NULL},
 };

@@ -47,13 +47,22 @@ float strait_rng_uniform(uint32_t seed, uint32_t stream, uint64_t index, uint64_
     return (float)(strait_rng_u32(seed, stream, index, step) >> 8) * 0x1p-24F;
 }
 
-double strait_rng_normal(uint32_t seed, uint32_t stream, uint64_t index, uint64_t step)
+void strait_rng_normal4(uint32_t seed, uint32_t stream, uint64_t block, uint64_t step, double out[4])
 {
     uint32_t words[4];
-    strait_philox(seed, stream, index / 4, step, words);
-    const uint32_t *pair = words + (index % 4 / 2) * 2;
-    /* The half step keeps the first away from 0, where the logarithm is infinite. */
-    double radius = sqrt(-2.0 * strait_math_log(((double)pair[0] + 0.5) * 0x1p-32));
-    double angle = 2.0 * STRAIT_MATH_PI * ((double)pair[1] * 0x1p-32);
-    return radius * (index % 2 == 0 ? strait_math_cos(angle) : strait_math_sin(angle));
+    strait_philox(seed, stream, block, step, words);
+    for (int i = 0; i < 4; i += 2) {
+        /* The half step keeps the first away from 0, where the logarithm is infinite. */
+        double radius = sqrt(-2.0 * strait_math_log(((double)words[i] + 0.5) * 0x1p-32));
+        double angle = 2.0 * STRAIT_MATH_PI * ((double)words[i + 1] * 0x1p-32);
+        out[i] = radius * strait_math_cos(angle);
+        out[i + 1] = radius * strait_math_sin(angle);
+    }
+}
+
+double strait_rng_normal(uint32_t seed, uint32_t stream, uint64_t index, uint64_t step)
+{
+    double four[4];
+    strait_rng_normal4(seed, stream, index / 4, step, four);
+    return four[index % 4];
 }

@@ -28,4 +28,7 @@ float strait_rng_uniform(uint32_t seed, uint32_t stream, uint64_t index, uint64_
 /* Standard normal by Box-Muller in binary64 with our own log, sin and cos; elements 2i and 2i+1 share a pair. */
 double strait_rng_normal(uint32_t seed, uint32_t stream, uint64_t index, uint64_t step);
 
+/* Elements 4 * block .. 4 * block + 3 of the above at once, for half the work. */
+void strait_rng_normal4(uint32_t seed, uint32_t stream, uint64_t block, uint64_t step, double out[4]);
+
 #endif

@@ -69,16 +69,41 @@ void strait_params_fini(strait_params *params)
     *params = (strait_params){0};
 }
 
-void strait_params_initialise(const strait_params *params, uint32_t seed, double range, float *w)
+enum { INIT_ELEMENTS = 1 << 14 }; /* of one task */
+
+/* One tensor's initial values, cut into tasks. */
+typedef struct initialiser {
+    const strait_param *param;
+    uint32_t seed;
+    uint64_t place; /* in name order */
+    double range;
+    float *to;
+} initialiser;
+
+static void initialise_piece(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const initialiser *init = context;
+    int64_t end = (task + 1) * INIT_ELEMENTS;
+    if (end > init->param->elements) end = init->param->elements;
+    for (int64_t i = task * INIT_ELEMENTS; i < end; i += 4) {
+        double normal[4];
+        strait_rng_normal4(init->seed, STRAIT_STREAM_INIT, (uint64_t)i / 4, init->place, normal);
+        for (int64_t j = 0; j < 4 && i + j < end; j++) init->to[i + j] = (float)(init->range * normal[j]);
+    }
+}
+
+void strait_params_initialise(const strait_params *params, uint32_t seed, double range, strait_pool *pool, float *w)
 {
     memset(w, 0, (size_t)params->padded * sizeof *w);
     for (int32_t p = 0; p < params->count; p++) {
         const strait_param *param = &params->items[p];
-        float *to = w + param->offset;
-        for (int64_t i = 0; i < param->elements; i++) {
-            to[i] = param->ones
-                        ? 1.0f
-                        : (float)(range * strait_rng_normal(seed, STRAIT_STREAM_INIT, (uint64_t)i, (uint64_t)p));
+        initialiser init = {
+            .param = param, .seed = seed, .place = (uint64_t)p, .range = range, .to = w + param->offset};
+        if (param->ones) {
+            for (int64_t i = 0; i < param->elements; i++) init.to[i] = 1.0f;
+        } else {
+            strait_pool_run(pool, (param->elements + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
         }
     }
 }

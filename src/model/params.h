@@ -6,7 +6,7 @@
 #ifndef STRAIT_MODEL_PARAMS_H
 #define STRAIT_MODEL_PARAMS_H
 
-#include "base/memory.h"
+#include "base/pool.h"
 
 typedef struct strait_param {
     char name[96];
@@ -40,6 +40,6 @@ void strait_params_fini(strait_params *params);
  * step = place of the tensor in name order), computed in binary64 and rounded once. The gaps between tensors become
  * zero.
  */
-void strait_params_initialise(const strait_params *params, uint32_t seed, double range, float *w);
+void strait_params_initialise(const strait_params *params, uint32_t seed, double range, strait_pool *pool, float *w);
 
 #endif

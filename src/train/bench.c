@@ -116,8 +116,13 @@ static strait_status open_bench(bench *b)
     const strait_params *params = strait_engine_params(b->engine);
     float *flat;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
-    strait_params_initialise(params, 1, e->model.initializer_range, flat);
-    strait_status status = strait_engine_write(b->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    strait_pool *pool = NULL;
+    strait_status status = strait_pool_create((int)o->threads, &pool);
+    if (status == STRAIT_OK) {
+        strait_params_initialise(params, 1, e->model.initializer_range, pool, flat);
+        strait_pool_destroy(pool);
+        status = strait_engine_write(b->engine, STRAIT_ENGINE_WEIGHTS, flat);
+    }
     strait_free(flat);
     return status;
 }

@@ -224,6 +224,15 @@ static strait_status log_plan(strait_run *run)
     return STRAIT_OK;
 }
 
+static strait_status initialise(strait_run *run, const strait_params *params, float *flat)
+{
+    strait_pool *pool;
+    STRAIT_TRY(strait_pool_create((int)run->config.threads, &pool));
+    strait_params_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range, pool, flat);
+    strait_pool_destroy(pool);
+    return STRAIT_OK;
+}
+
 /* A new model's weights, or those of model.from; run__restore replaces them where a checkpoint exists. */
 static strait_status first_weights(strait_run *run)
 {
@@ -234,7 +243,7 @@ static strait_status first_weights(strait_run *run)
     if (run->from) {
         status = strait_weights_read(run->from, params, flat);
     } else {
-        strait_params_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range, flat);
+        status = initialise(run, params, flat);
     }
     if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_WEIGHTS, flat);
     strait_free(flat);

@@ -1,6 +1,7 @@
 /*
- * The micro-benchmark: each op's `bench` shapes, against what this machine can do: its copy rate and the rate of its
- * own matrix product on a shape that fits caches well, both measured first.
+ * The micro-benchmark: each op's `bench` shapes, against what this machine can do, measured first: the rate of its own
+ * matrix product on a shape that fits caches well, and of adding two large arrays. More than 100% of the stream means
+ * that the op's data stayed in a cache.
  */
 #include "check.h"
 
@@ -77,60 +78,56 @@ free_bytes:
     return status;
 }
 
-/* Bytes per second of a copy of 64 MiB, read and written both counted. */
-static strait_status copy_rate(const check_device *on, double *out_rate)
-{
-    const int64_t half = 64 << 20;
-    strait_memory *memory;
-    STRAIT_TRY(strait_memory_create(on->device, STRAIT_TAG_OTHER, 2 * half, &memory));
-    double best = 0.0;
-    strait_status status = strait_fill(on->queue, (strait_slice){memory, 0}, 1, 2 * half);
-    for (int i = 0; i < 5 && status == STRAIT_OK; i++) {
-        double start = now();
-        status = strait_copy_on_device(on->queue, (strait_slice){memory, half}, (strait_slice){memory, 0}, half);
-        if (status == STRAIT_OK) status = strait_queue_wait(on->queue, -1);
-        double rate = 2.0 * (double)half / (now() - start);
-        if (rate > best) best = rate;
-    }
-    strait_memory_destroy(memory);
-    *out_rate = best;
-    return status;
-}
+/* One op on one shape: its time, operations and bytes per second. */
+typedef struct timing {
+    double seconds;
+    double flops;
+    double bytes;
+} timing;
 
-/* Operations per second of a matrix product of 384 x 512 x 512. */
-static strait_status product_rate(const check_device *on, uint32_t seed, double *out_rate)
+static strait_status time_shape(const check_device *on, strait_op op, strait_dtype dtype,
+                                const strait_check_case *shape, uint32_t seed, timing *out)
 {
-    const strait_check_case shape = {.dims = {384, 512, 1, 512}};
     check_problem problem;
+    strait_op_cost cost = {0};
     double seconds = 0.0;
-    strait_status status = problem_init(&problem, STRAIT_OP_LINEAR, STRAIT_DTYPE_F32, &shape);
+    strait_status status = problem_init(&problem, op, dtype, shape);
     if (status == STRAIT_OK) status = problem_fill(&problem, CHECK_VALUES_NORMAL, seed, 0);
+    if (status == STRAIT_OK) status = strait_op_cost_query(&problem.desc, shape->absent, &cost);
     if (status == STRAIT_OK) status = time_problem(on, &problem, &seconds);
     problem_fini(&problem);
-    if (status == STRAIT_OK) *out_rate = 2.0 * 384 * 512 * 512 / seconds;
-    return status;
+    if (status != STRAIT_OK) return status;
+    out->seconds = seconds;
+    out->flops = cost.flops / seconds;
+    out->bytes = (cost.bytes_read + cost.bytes_written) / seconds;
+    return STRAIT_OK;
+}
+
+/* What this machine can do: a product of 384 x 512 x 512, and two arrays of 64 MiB added. */
+static strait_status machine_rates(const check_device *on, uint32_t seed, double out_rates[2])
+{
+    const strait_check_case product = {.dims = {384, 512, 1, 512}};
+    const strait_check_case stream = {.dims = {1 << 24}};
+    timing by_product;
+    timing by_stream;
+    STRAIT_TRY(time_shape(on, STRAIT_OP_LINEAR, STRAIT_DTYPE_F32, &product, seed, &by_product));
+    STRAIT_TRY(time_shape(on, STRAIT_OP_ADD, STRAIT_DTYPE_F32, &stream, seed, &by_stream));
+    out_rates[0] = by_product.flops;
+    out_rates[1] = by_stream.bytes;
+    return STRAIT_OK;
 }
 
 static strait_status bench_shape(const check_device *on, const check_options *options, strait_op op, strait_dtype dtype,
                                  int shape, const double rates[2])
 {
-    const strait_check_case *one = &check_of(op)->cases[shape];
-    check_problem problem;
-    strait_op_cost cost = {0};
-    double seconds = 0.0;
-    strait_status status = problem_init(&problem, op, dtype, one);
-    if (status == STRAIT_OK) status = problem_fill(&problem, CHECK_VALUES_NORMAL, options->seed, shape);
-    if (status == STRAIT_OK) status = strait_op_cost_query(&problem.desc, one->absent, &cost);
-    if (status == STRAIT_OK) status = time_problem(on, &problem, &seconds);
-    problem_fini(&problem);
-    if (status != STRAIT_OK) return status;
-    double bytes = cost.bytes_read + cost.bytes_written;
-    double compute = cost.flops / rates[0];
-    double memory = bytes / rates[1];
-    bool by_compute = compute > memory;
+    timing timed;
+    STRAIT_TRY(time_shape(on, op, dtype, &check_of(op)->cases[shape], options->seed, &timed));
+    double of_product = timed.flops / rates[0];
+    double of_stream = timed.bytes / rates[1];
+    bool by_product = of_product > of_stream;
     printf("%-14s %-4s %2d  %9.3f ms  %8.2f Gop/s  %8.2f GB/s  %4.0f%% of %s\n", strait_op_name(op),
-           strait_dtype_name(dtype), shape, seconds * 1e3, cost.flops / seconds * 1e-9, bytes / seconds * 1e-9,
-           100.0 * (by_compute ? compute : memory) / seconds, by_compute ? "product rate" : "copy rate");
+           strait_dtype_name(dtype), shape, timed.seconds * 1e3, timed.flops * 1e-9, timed.bytes * 1e-9,
+           100.0 * (by_product ? of_product : of_stream), by_product ? "product" : "stream");
     fflush(stdout);
     return STRAIT_OK;
 }
@@ -138,11 +135,12 @@ static strait_status bench_shape(const check_device *on, const check_options *op
 static void bench_device(const check_device *on, const char *isa, const check_options *options, check_report *report)
 {
     double rates[2] = {0};
-    if (product_rate(on, options->seed, &rates[0]) != STRAIT_OK || copy_rate(on, &rates[1]) != STRAIT_OK) {
+    if (machine_rates(on, options->seed, rates) != STRAIT_OK) {
         report_fail(report, isa, strait_error_message());
         return;
     }
-    printf("%s, %d threads: product %.1f Gop/s, copy %.1f GB/s\n", isa, on->threads, rates[0] * 1e-9, rates[1] * 1e-9);
+    printf("%s, %d threads: product %.1f Gop/s, stream %.1f GB/s\n", isa, on->threads, rates[0] * 1e-9,
+           rates[1] * 1e-9);
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
         if (options->op && strcmp(options->op, strait_op_name((strait_op)op)) != 0) continue;
         const strait_check_case *cases = check_of((strait_op)op)->cases;

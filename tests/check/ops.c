@@ -120,6 +120,9 @@ static void check_shape(line *lines, const check_options *options, const check_i
         problem_fini(&problem);
         return;
     }
+    if (cost.flops < 0.0 || cost.bytes_read <= 0.0 || cost.bytes_written < 0.0) {
+        line_fail(&lines[0], options, &problem, shape, "none", 0, "its cost is negative");
+    }
     for (int values = 0; values < CHECK_VALUES_COUNT; values++) {
         if (values != CHECK_VALUES_NORMAL && cost.flops > PATTERN_FLOPS) continue;
         if (problem_fill(&problem, (check_values)values, options->seed, shape) != STRAIT_OK ||

@@ -467,12 +467,14 @@ double strait_engine_step_flops(const strait_engine *engine, bool full_attention
     return per_token * (double)(o->sequences * o->length);
 }
 
-enum { RATE_SIZE = 1024, RATE_RUNS = 3 };
+enum { RATE_SIZE_MIN = 128, RATE_SIZE_MAX = 1024, RATE_RUNS = 3 };
 
+/* The best of a few square products of one size. */
 static strait_status time_product(strait_engine *engine, strait_memory *operands, strait_memory *workspace,
                                   const strait_op_desc *desc, double *out_seconds)
 {
-    int64_t bytes = (int64_t)RATE_SIZE * RATE_SIZE * (int64_t)strait_dtype_size(engine->options.dtype);
+    int64_t size = desc->dims[LINEAR_DIM_M];
+    int64_t bytes = size * size * (int64_t)strait_dtype_size(engine->options.dtype);
     strait_slice buffers[LINEAR_BUFFERS] = {{0}};
     buffers[LINEAR_X].memory = operands;
     buffers[LINEAR_W] = (strait_slice){.memory = operands, .offset = bytes};
@@ -490,30 +492,41 @@ static strait_status time_product(strait_engine *engine, strait_memory *operands
     return STRAIT_OK;
 }
 
-strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate)
+static strait_status time_size(strait_engine *engine, int64_t size, double *out_seconds)
 {
     strait_op_desc desc = {.struct_size = sizeof desc,
                            .op = STRAIT_OP_LINEAR,
                            .dtype = engine->options.dtype,
                            .numerics = engine->options.numerics};
-    desc.dims[LINEAR_DIM_M] = RATE_SIZE;
-    desc.dims[LINEAR_DIM_K] = RATE_SIZE;
-    desc.dims[LINEAR_DIM_N] = RATE_SIZE;
+    desc.dims[LINEAR_DIM_M] = size;
+    desc.dims[LINEAR_DIM_K] = size;
+    desc.dims[LINEAR_DIM_N] = size;
     desc.dims[LINEAR_DIM_SEGMENTS] = 1;
     strait_op_info info;
     STRAIT_TRY(strait_op_query(engine->device, &desc, &info));
     strait_memory *operands = NULL;
     strait_memory *workspace = NULL;
-    int64_t bytes = (int64_t)3 * RATE_SIZE * RATE_SIZE * (int64_t)strait_dtype_size(engine->options.dtype);
-    double seconds = 0;
+    int64_t bytes = 3 * size * size * (int64_t)strait_dtype_size(engine->options.dtype);
     strait_status status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, bytes, &operands);
     if (status == STRAIT_OK) {
         status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, info.workspace_bytes, &workspace);
     }
-    if (status == STRAIT_OK) status = time_product(engine, operands, workspace, &desc, &seconds);
+    if (status == STRAIT_OK) status = time_product(engine, operands, workspace, &desc, out_seconds);
     strait_memory_destroy(operands);
     strait_memory_destroy(workspace);
-    STRAIT_TRY(status);
-    *out_rate = seconds > 0 ? 2.0 * RATE_SIZE * RATE_SIZE * RATE_SIZE / seconds : 0;
+    return status;
+}
+
+strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate)
+{
+    double seconds = 0;
+    int64_t size = RATE_SIZE_MIN;
+    STRAIT_TRY(time_size(engine, size, &seconds));
+    /* A run waits for this, and where fma is emulated the largest size takes half a minute. */
+    while (size < RATE_SIZE_MAX && seconds * RATE_RUNS < 0.03) {
+        size *= 2;
+        STRAIT_TRY(time_size(engine, size, &seconds));
+    }
+    *out_rate = seconds > 0 ? 2.0 * (double)(size * size * size) / seconds : 0;
     return STRAIT_OK;
 }

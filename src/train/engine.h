@@ -101,7 +101,10 @@ strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_
 /* Floating-point operations of one training step, by both conventions (docs/formats.md, metrics). */
 double strait_engine_step_flops(const strait_engine *engine, bool full_attention);
 
-/* FLOP/s of a 1024 x 1024 x 1024 product in the engine's dtype on its device, measured now: what MFU is a share of. */
+/*
+ * FLOP/s of a square product (1024 wide; less where that would take long) in the engine's dtype on its device,
+ * measured now: what MFU is a share of.
+ */
 strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate) STRAIT_MUST_USE;
 
 #endif

@@ -322,27 +322,36 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
     return strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, false);
 }
 
+/*
+ * Adds the losses of the micro-batch that was run, token by token in binary64: the sum cannot depend on how sequences
+ * are grouped. The losses are read by the program's last node only, so their place still holds them.
+ */
+static strait_status add_losses(strait_engine *engine, int64_t tokens, double *inout_sum, float *losses)
+{
+    strait_bindings bindings = bind(engine, NULL);
+    strait_tensor_id loss = strait_graph_find(&engine->eval.graph, "loss");
+    /* The inputs have been copied: their staging has room for as many floats. */
+    void *to = losses ? (void *)losses : (void *)engine->staging;
+    STRAIT_TRY(strait_copy_to_host(engine->queue, to, strait_program_slice(&engine->eval, &bindings, loss),
+                                   tokens * (int64_t)sizeof(float)));
+    for (int64_t i = 0; i < tokens; i++) {
+        float value;
+        memcpy(&value, (const char *)to + i * (int64_t)sizeof value, sizeof value);
+        *inout_sum += (double)value;
+    }
+    return STRAIT_OK;
+}
+
 strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
                                      int64_t *inout_targets, float *losses)
 {
     STRAIT_TRY(strait_engine_check_ids(engine, batch));
     int64_t length = engine->options.length;
-    strait_bindings bindings = bind(engine, NULL);
     for (int64_t at = 0; at < batch->sequences;) {
         int64_t left = batch->sequences - at;
         int64_t count = left < engine->options.micro_batch ? left : engine->options.micro_batch;
         STRAIT_TRY(evaluate_micro(engine, batch, at, count));
-        float sum;
-        STRAIT_TRY(
-            strait_copy_to_host(engine->queue, &sum, state_slice(engine, &engine->eval, "loss.sum"), sizeof sum));
-        *inout_sum += (double)sum;
-        if (losses) {
-            /* The losses are read by the last node only, so their place still holds them. */
-            strait_tensor_id loss = strait_graph_find(&engine->eval.graph, "loss");
-            STRAIT_TRY(strait_copy_to_host(engine->queue, losses + at * length,
-                                           strait_program_slice(&engine->eval, &bindings, loss),
-                                           count * length * (int64_t)sizeof *losses));
-        }
+        STRAIT_TRY(add_losses(engine, count * length, inout_sum, losses ? losses + at * length : NULL));
         for (int64_t i = at * length; i < (at + count) * length; i++) *inout_targets += batch->targets[i] >= 0;
         at += count;
     }

@@ -8,6 +8,9 @@ all:
 # Everything that must hold; see docs/testing.md.
 test:
 	./test.sh
+# Every combination of instruction set, threads, micro-batch, recomputation and shards against the committed hashes.
+exact: all
+	STRAIT=$(BUILD)/strait tests/exact/exact.sh --all
 # Each fuzz target for ten minutes.
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz
@@ -25,4 +28,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test fuzz tidy format interop peers clean install
+.PHONY: all test exact fuzz tidy format interop peers clean install

@@ -134,6 +134,15 @@ stage_cli() {
     fi
 }
 
+stage_exact() { STRAIT=$root/build/strait step exact lines 600 bash tests/exact/exact.sh; }
+
+stage_fault() {
+    local script
+    for script in tests/fault/*.sh; do
+        STRAIT=$root/build/strait step "fault/$(basename "$script" .sh)" lines 300 bash "$script"
+    done
+}
+
 stage_golden() {
     step golden/self lines 60 bash tests/golden/self.sh build/strait_golden
     if [ -f cli/cmd_trace.c ]; then

@@ -75,7 +75,7 @@ static strait_status put_integer(const char *key, int64_t value, strait_buffer *
     char digits[40];
     size_t length = strlen(key);
     /* Ids and steps are names, not amounts. */
-    if (strstr(key, "_id") || strcmp(key, "step") == 0 || strcmp(key, "seed") == 0) {
+    if (strstr(key, "_id") || strcmp(key, "step") == 0 || strcmp(key, "seed") == 0 || strcmp(key, "process") == 0) {
         return strait_buffer_printf(out, "%" PRId64, value);
     }
     group_digits(value, digits, sizeof digits);
@@ -123,7 +123,17 @@ static strait_status put_scalar(const char *key, const json_t *value, strait_buf
     }
 }
 
-/* "model.norm.weight  F32  [1024]": an object inside a list, on one line. */
+/* The key with spaces for underscores. */
+static strait_status put_key(const char *key, strait_buffer *out)
+{
+    for (const char *at = key; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        STRAIT_TRY(strait_buffer_append(out, c == '_' ? " " : c < 32 || c == 127 ? "?" : at, 1));
+    }
+    return STRAIT_OK;
+}
+
+/* An object inside a list, on one line: "model.norm.weight  f32  [1024]", with the keys where there are more. */
 static strait_status put_row(const json_t *row, strait_buffer *out)
 {
     const char *key;
@@ -133,6 +143,10 @@ static strait_status put_row(const json_t *row, strait_buffer *out)
     {
         if (!first) STRAIT_TRY(strait_buffer_append(out, "  ", 2));
         first = false;
+        if (json_object_size(row) > 3) {
+            STRAIT_TRY(put_key(key, out));
+            STRAIT_TRY(strait_buffer_append(out, " ", 1));
+        }
         STRAIT_TRY(put_scalar(key, value, out));
     }
     return STRAIT_OK;
@@ -157,18 +171,6 @@ static strait_status put_list(const json_t *array, int depth, strait_buffer *out
     return STRAIT_OK;
 }
 
-/* A new line with the key, underscores as spaces, padded to `width`. */
-static strait_status put_key(const char *key, int depth, int width, strait_buffer *out)
-{
-    size_t length = strlen(key);
-    STRAIT_TRY(strait_buffer_printf(out, "\n%*s", 2 * depth + 2, ""));
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)key[i];
-        STRAIT_TRY(strait_buffer_append(out, c == '_' ? " " : c < 32 || c == 127 ? "?" : &key[i], 1));
-    }
-    return strait_buffer_printf(out, "%*s", length < (size_t)width ? width - (int)length : 0, "");
-}
-
 static strait_status put_members(json_t *object, int depth, strait_buffer *out)
 {
     const char *key;
@@ -186,13 +188,15 @@ static strait_status put_members(json_t *object, int depth, strait_buffer *out)
         if (depth == 0 && (strcmp(key, "path") == 0 || strcmp(key, "kind") == 0)) continue;
         bool nested = json_is_object(value) && depth < DEPTH_MAX;
         bool list = json_is_array(value) && !is_flat(value);
-        STRAIT_TRY(put_key(key, depth, nested || list ? 0 : width, out));
+        int padding = nested || list ? 0 : width - (int)strlen(key);
+        STRAIT_TRY(strait_buffer_printf(out, "\n%*s", 2 * depth + 2, ""));
+        STRAIT_TRY(put_key(key, out));
         if (nested) {
             STRAIT_TRY(put_members(value, depth + 1, out));
         } else if (list) {
             STRAIT_TRY(put_list(value, depth + 1, out));
         } else {
-            STRAIT_TRY(strait_buffer_append(out, "  ", 2));
+            STRAIT_TRY(strait_buffer_printf(out, "%*s", 2 + (padding > 0 ? padding : 0), ""));
             STRAIT_TRY(put_scalar(key, value, out));
         }
     }

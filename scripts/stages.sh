@@ -265,7 +265,9 @@ stage_fuzz() {
     done
 }
 
+# Kernels of instruction sets this machine may not have: emulated in C, or by qemu.
 stage_neon() {
+    step avx512 lines 900 bash tests/avx512.sh
     [ -f tests/neon.sh ] || {
         skip_step neon "there is no tests/neon.sh yet"
         return

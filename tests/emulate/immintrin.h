@@ -1,0 +1,312 @@
+/*
+ * AVX-512 in plain C: the intrinsics that backends/cpu/simd/avx512.h uses, one lane after another, after Intel's
+ * description of each. Found before the compiler's header of the same name, it lets the AVX-512 kernels be checked on
+ * processors that have none (tests/avx512.sh). Slow, and for nothing else.
+ */
+#ifndef STRAIT_TESTS_EMULATE_IMMINTRIN_H
+#define STRAIT_TESTS_EMULATE_IMMINTRIN_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LANES_512 = 16 };
+typedef struct emulated_ps {
+    float lane[16];
+} __m512;
+typedef struct emulated_si512 {
+    uint32_t lane[16];
+} __m512i;
+typedef struct emulated_si256 {
+    uint16_t lane[16];
+} __m256i;
+typedef uint16_t __mmask16;
+
+#define EACH(i) for (int i = 0; i < LANES_512; ++i)
+
+/* Memory. Masked lanes are not touched. */
+static inline __m512 _mm512_loadu_ps(const void *p)
+{
+    __m512 r;
+    memcpy(r.lane, p, sizeof r.lane);
+    return r;
+}
+static inline void _mm512_storeu_ps(void *p, __m512 a)
+{
+    memcpy(p, a.lane, sizeof a.lane);
+}
+static inline __m512i _mm512_loadu_si512(const void *p)
+{
+    __m512i r;
+    memcpy(r.lane, p, sizeof r.lane);
+    return r;
+}
+static inline void _mm512_storeu_si512(void *p, __m512i a)
+{
+    memcpy(p, a.lane, sizeof a.lane);
+}
+static inline __m256i _mm256_loadu_si256(const __m256i *p)
+{
+    __m256i r;
+    memcpy(r.lane, p, sizeof r.lane);
+    return r;
+}
+static inline void _mm256_storeu_si256(__m256i *p, __m256i a)
+{
+    memcpy((void *)p, a.lane, sizeof a.lane);
+}
+static inline __m512 _mm512_maskz_loadu_ps(__mmask16 k, const float *p)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = k >> i & 1 ? p[i] : 0.0f;
+    return r;
+}
+static inline void _mm512_mask_storeu_ps(float *p, __mmask16 k, __m512 a)
+{
+    EACH(i) if (k >> i & 1) p[i] = a.lane[i];
+}
+static inline __m256i _mm256_maskz_loadu_epi16(__mmask16 k, const uint16_t *p)
+{
+    __m256i r;
+    EACH(i) r.lane[i] = k >> i & 1 ? p[i] : 0;
+    return r;
+}
+static inline void _mm256_mask_storeu_epi16(uint16_t *p, __mmask16 k, __m256i a)
+{
+    EACH(i) if (k >> i & 1) p[i] = a.lane[i];
+}
+
+/* Constants and conversions. */
+static inline __m512 _mm512_setzero_ps(void)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = 0.0f;
+    return r;
+}
+static inline __m512 _mm512_set1_ps(float x)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = x;
+    return r;
+}
+static inline __m512i _mm512_set1_epi32(int32_t x)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = (uint32_t)x;
+    return r;
+}
+static inline __m512i _mm512_setr_epi32(int32_t x0, int32_t x1, int32_t x2, int32_t x3, int32_t x4, int32_t x5,
+                                        int32_t x6, int32_t x7, int32_t x8, int32_t x9, int32_t x10, int32_t x11,
+                                        int32_t x12, int32_t x13, int32_t x14, int32_t x15)
+{
+    int32_t x[16] = {x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15};
+    return _mm512_loadu_si512(x);
+}
+static inline __m512i _mm512_castps_si512(__m512 a)
+{
+    return _mm512_loadu_si512(a.lane);
+}
+static inline __m512 _mm512_castsi512_ps(__m512i a)
+{
+    return _mm512_loadu_ps(a.lane);
+}
+static inline __m512 _mm512_cvtepi32_ps(__m512i a)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = (float)(int32_t)a.lane[i];
+    return r;
+}
+static inline __m512i _mm512_cvtps_epi32(__m512 a)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = (uint32_t)(int32_t)lrintf(a.lane[i]);
+    return r;
+}
+static inline __m512i _mm512_cvtepu16_epi32(__m256i a)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i];
+    return r;
+}
+static inline __m256i _mm512_cvtepi32_epi16(__m512i a)
+{
+    __m256i r;
+    EACH(i) r.lane[i] = (uint16_t)a.lane[i];
+    return r;
+}
+
+/* Arithmetic. */
+static inline __m512 _mm512_add_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = a.lane[i] + b.lane[i];
+    return r;
+}
+static inline __m512 _mm512_sub_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = a.lane[i] - b.lane[i];
+    return r;
+}
+static inline __m512 _mm512_mul_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = a.lane[i] * b.lane[i];
+    return r;
+}
+static inline __m512 _mm512_div_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = a.lane[i] / b.lane[i];
+    return r;
+}
+static inline __m512 _mm512_sqrt_ps(__m512 a)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = sqrtf(a.lane[i]);
+    return r;
+}
+static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return r;
+}
+static inline __m512 _mm512_max_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    return r;
+}
+static inline __m512i _mm512_add_epi32(__m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i] + b.lane[i];
+    return r;
+}
+static inline __m512i _mm512_sub_epi32(__m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i] - b.lane[i];
+    return r;
+}
+
+/* Bits. */
+static inline __m512i _mm512_and_si512(__m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i] & b.lane[i];
+    return r;
+}
+static inline __m512i _mm512_or_si512(__m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i] | b.lane[i];
+    return r;
+}
+static inline __m512i _mm512_xor_si512(__m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = a.lane[i] ^ b.lane[i];
+    return r;
+}
+static inline __m512 _mm512_xor_ps(__m512 a, __m512 b)
+{
+    return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+static inline __m512 _mm512_andnot_ps(__m512 a, __m512 b)
+{
+    __m512i x = _mm512_castps_si512(a);
+    EACH(i) x.lane[i] = ~x.lane[i];
+    return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_castps_si512(b)));
+}
+static inline __m512i _mm512_slli_epi32(__m512i a, unsigned n)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = n > 31 ? 0 : a.lane[i] << n;
+    return r;
+}
+static inline __m512i _mm512_srli_epi32(__m512i a, unsigned n)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = n > 31 ? 0 : a.lane[i] >> n;
+    return r;
+}
+static inline __m512i _mm512_srai_epi32(__m512i a, unsigned n)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = (uint32_t)((int32_t)a.lane[i] >> (n > 31 ? 31 : n));
+    return r;
+}
+
+/* Comparisons and choice. */
+enum { _CMP_EQ_OQ = 0x00, _CMP_UNORD_Q = 0x03, _CMP_GE_OQ = 0x1D, _CMP_GT_OQ = 0x1E, _CMP_LT_OQ = 0x11 };
+static inline int emulated_compare(float a, float b, int how)
+{
+    switch (how) {
+    case _CMP_EQ_OQ: return a == b;
+    case _CMP_LT_OQ: return a < b;
+    case _CMP_GT_OQ: return a > b;
+    case _CMP_GE_OQ: return a >= b;
+    default: return isnan(a) || isnan(b);
+    }
+}
+static inline __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int how)
+{
+    unsigned r = 0;
+    EACH(i) r |= (emulated_compare(a.lane[i], b.lane[i], how)) ? 1U << i : 0U;
+    return (__mmask16)r;
+}
+static inline __mmask16 _mm512_cmpeq_epi32_mask(__m512i a, __m512i b)
+{
+    unsigned r = 0;
+    EACH(i) r |= (a.lane[i] == b.lane[i]) ? 1U << i : 0U;
+    return (__mmask16)r;
+}
+static inline __mmask16 _mm512_cmpgt_epi32_mask(__m512i a, __m512i b)
+{
+    unsigned r = 0;
+    EACH(i) r |= ((int32_t)a.lane[i] > (int32_t)b.lane[i]) ? 1U << i : 0U;
+    return (__mmask16)r;
+}
+static inline __m512 _mm512_mask_blend_ps(__mmask16 k, __m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = k >> i & 1 ? b.lane[i] : a.lane[i];
+    return r;
+}
+static inline __m512i _mm512_mask_blend_epi32(__mmask16 k, __m512i a, __m512i b)
+{
+    __m512i r;
+    EACH(i) r.lane[i] = k >> i & 1 ? b.lane[i] : a.lane[i];
+    return r;
+}
+
+/* Shuffles: within each 128-bit quarter, and of whole quarters. */
+static inline __m512 _mm512_unpacklo_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = (i & 1 ? b : a).lane[(i & ~3) + (i & 3) / 2];
+    return r;
+}
+static inline __m512 _mm512_unpackhi_ps(__m512 a, __m512 b)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = (i & 1 ? b : a).lane[(i & ~3) + 2 + (i & 3) / 2];
+    return r;
+}
+static inline __m512 _mm512_shuffle_ps(__m512 a, __m512 b, int how)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = ((i & 3) < 2 ? a : b).lane[(i & ~3) + (how >> 2 * (i & 3) & 3)];
+    return r;
+}
+static inline __m512 _mm512_shuffle_f32x4(__m512 a, __m512 b, int how)
+{
+    __m512 r;
+    EACH(i) r.lane[i] = (i / 4 < 2 ? a : b).lane[4 * (how >> 2 * (i / 4) & 3) + (i & 3)];
+    return r;
+}
+
+#undef EACH
+#endif

@@ -1,0 +1,39 @@
+# shellcheck shell=bash disable=SC2154,SC2016,SC2010
+# Sourced: builds the op suite alone (base, tensor, device, ops and the CPU backend, no other library) into $out with
+# $cc. compile SUFFIX FLAGS SOURCE... makes objects; base_objects and link_suite do the rest. $label names the failure.
+
+suite_flags="-std=c11 -Iinclude -Isrc -I. -Wall -Wextra -Wno-format-truncation -Werror -ffp-contract=off -fno-math-errno"
+
+compile() {
+    local suffix=$1 options=$2
+    shift 2
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c \
+        'o=$(echo "$3" | tr / _); exec $0 $1 $2 -c "$3" -o "$4/${o%.c}$5.o"' "$cc" "$suite_flags" "$options" {} "$out" "$suffix" \
+        || { echo "FAIL $label does not compile"; exit 1; }
+}
+
+# Everything but the kernels; $1 are more flags for the file that asks which instruction sets there are.
+base_objects() {
+    rm -f "$out"/*.o
+    local sources
+    sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
+        backends/cpu/{driver,memory_info}.c backends/null/*.c tests/check/*.c |
+        grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$')
+    # shellcheck disable=SC2086
+    compile "" -O2 $sources
+    compile "" "-O2 ${1:-}" backends/cpu/isa.c
+}
+
+# kernels NAME FLAGS: the kernels of one instruction set.
+kernels() {
+    local isa definitions=
+    for isa in generic avx2 avx512 neon; do
+        definitions+=" -DSTRAIT_ISA_${isa^^}=$([ $isa = "$1" ] && echo 1 || echo 0)"
+    done
+    compile "_$1" "-DSTRAIT_ISA=$1 $definitions $2" backends/cpu/kernels/*.c
+}
+
+link_suite() { # flags
+    # shellcheck disable=SC2086
+    $cc ${1:-} "$out"/*.o -o "$out/strait_check" -lm -lpthread || { echo "FAIL $label does not link"; exit 1; }
+}

@@ -201,6 +201,7 @@ const strait_op_check strait_op_check_attention = {
             {.dims = {3, 1, 19, 4, 2, 18, 0}, .scalars = {0.23570226F}, .absent = NO_DOCUMENTS},
             {.dims = {2, 3, 130, 6, 2, 32, 0}, .scalars = {0.17677669F}, .absent = NO_DOCUMENTS},
             {.dims = {2, 4, 11, 2, 1, 130, 5}, .scalars = {0.0877058F}},
+            {.dims = {1, 1, 4200, 2, 1, 4, 0}, .scalars = {0.5F}, .absent = PLAIN}, /* not the long sum */
             {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN, .bench = true},
             {.dims = {8, 1, 2048, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = NO_DOCUMENTS, .bench = true},
             STRAIT_CHECK_END,

@@ -153,6 +153,7 @@ const strait_op_check strait_op_check_linear_xent = {
             {.dims = {7, 70, 1031, 7, 0}},
             {.dims = {3, 515, 65, 1, 1}},
             {.dims = {521, 5, 11, 521, 0}},
+            {.dims = {34, 4, 4200, 17, 1}}, /* l is the sum in 64 lanes, not the long sum */
             {.dims = {1024, 1024, 8192, 512, 1}, .bench = true},
             STRAIT_CHECK_END,
         },

@@ -93,17 +93,22 @@ static void initialise_piece(void *context, int64_t task, int worker)
     }
 }
 
-void strait_params_initialise(const strait_params *params, uint32_t seed, double range, strait_pool *pool, float *w)
+void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, strait_pool *pool,
+                             float *out)
 {
-    memset(w, 0, (size_t)params->padded * sizeof *w);
-    for (int32_t p = 0; p < params->count; p++) {
-        const strait_param *param = &params->items[p];
-        initialiser init = {
-            .param = param, .seed = seed, .place = (uint64_t)p, .range = range, .to = w + param->offset};
-        if (param->ones) {
-            for (int64_t i = 0; i < param->elements; i++) init.to[i] = 1.0f;
-        } else {
-            strait_pool_run(pool, (param->elements + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
-        }
+    initialiser init = {.param = param, .seed = seed, .place = (uint64_t)place, .range = range, .to = out};
+    if (param->ones) {
+        for (int64_t i = 0; i < param->elements; i++) out[i] = 1.0f;
+    } else {
+        strait_pool_run(pool, (param->elements + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
     }
+}
+
+int64_t strait_params_largest(const strait_params *params)
+{
+    int64_t largest = 0;
+    for (int32_t p = 0; p < params->count; p++) {
+        if (params->items[p].elements > largest) largest = params->items[p].elements;
+    }
+    return largest;
 }

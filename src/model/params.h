@@ -36,10 +36,13 @@ const strait_param *strait_params_find(const strait_params *params, const char *
 void strait_params_fini(strait_params *params);
 
 /*
- * Initial values into w[padded] (f32): ones, or normal numbers x `range` by the counter-based generator (stream INIT,
- * step = place of the tensor in name order), computed in binary64 and rounded once. The gaps between tensors become
- * zero.
+ * Initial values of one parameter into out[elements]: ones, or normal numbers x `range` by the counter-based generator
+ * (stream INIT, step = `place` of the tensor in name order), computed in binary64 and rounded once. `pool` may be NULL;
+ * it does not change a bit.
  */
-void strait_params_initialise(const strait_params *params, uint32_t seed, double range, strait_pool *pool, float *w);
+void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, strait_pool *pool,
+                             float *out);
+/* Elements of the largest parameter. */
+int64_t strait_params_largest(const strait_params *params);
 
 #endif

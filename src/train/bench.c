@@ -9,6 +9,7 @@
 #include "train/events.h"
 #include "train/names.h"
 #include "train/profile.h"
+#include "train/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,18 +114,8 @@ static strait_status open_bench(bench *b)
     STRAIT_TRY(strait_engine_allocate(b->engine));
     STRAIT_TRY(fill_tokens(b));
 
-    const strait_params *params = strait_engine_params(b->engine);
-    float *flat;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
-    strait_pool *pool = NULL;
-    strait_status status = strait_pool_create((int)o->threads, &pool);
-    if (status == STRAIT_OK) {
-        strait_params_initialise(params, 1, e->model.initializer_range, pool, flat);
-        strait_pool_destroy(pool);
-        status = strait_engine_write(b->engine, STRAIT_ENGINE_WEIGHTS, flat);
-    }
-    strait_free(flat);
-    return status;
+    return strait_weights_initialise(strait_engine_params(b->engine), 1, e->model.initializer_range, (int)o->threads,
+                                     strait_engine_write_weights, b->engine);
 }
 
 static void close_bench(bench *b)

@@ -157,7 +157,7 @@ static void count_bytes(strait_engine *engine)
     int64_t *bytes = engine->bytes;
     bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
     bytes[STRAIT_TAG_WEIGHTS] = bf16 ? flat / 2 : flat;
-    bytes[STRAIT_TAG_OPTIMIZER] = bf16 ? flat : 0;
+    bytes[STRAIT_TAG_OPTIMIZER] = bf16 && !o->forward_only ? flat : 0;
     if (!o->forward_only) {
         bytes[STRAIT_TAG_OPTIMIZER] += 2 * flat;
         bytes[STRAIT_TAG_GRADIENTS] = engine->grad_buffers * flat;
@@ -368,11 +368,14 @@ strait_status strait_engine_allocate(strait_engine *engine)
     STRAIT_TRY(refuse_if_too_large(engine));
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
-    STRAIT_TRY(zeroed(engine, bf16 ? STRAIT_TAG_OPTIMIZER : STRAIT_TAG_WEIGHTS, flat, &engine->master));
-    engine->compute = engine->master;
+    /* Masters of bf16 weights are the optimizer's; evaluation does without them. */
+    if (!bf16 || !o->forward_only) {
+        STRAIT_TRY(zeroed(engine, bf16 ? STRAIT_TAG_OPTIMIZER : STRAIT_TAG_WEIGHTS, flat, &engine->master));
+    }
     if (bf16) {
-        engine->compute = NULL;
         STRAIT_TRY(zeroed(engine, STRAIT_TAG_WEIGHTS, flat / 2, &engine->compute));
+    } else {
+        engine->compute = engine->master;
     }
     STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_ACTIVATIONS, engine->arena_bytes, &engine->arena));
     STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_DATA, engine->input_bytes, &engine->inputs));
@@ -421,27 +424,39 @@ static strait_memory *state_memory(const strait_engine *engine, strait_engine_st
     }
 }
 
-static strait_status write_compute_copy(strait_engine *engine, const float *host)
+strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
+                                  const float *host)
 {
-    size_t count = (size_t)engine->params.padded;
-    uint16_t *narrow;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count, sizeof *narrow, &narrow));
-    for (size_t i = 0; i < count; i++) narrow[i] = strait_bf16_from_f32(host[i]);
-    strait_status status = strait_copy_to_device(engine->queue, (strait_slice){.memory = engine->compute}, narrow,
-                                                 (int64_t)(count * sizeof *narrow));
-    strait_free(narrow);
-    return status;
-}
-
-strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, const float *host)
-{
-    strait_slice to = {.memory = state_memory(engine, which)};
-    int64_t bytes = engine->params.padded * (int64_t)sizeof *host;
-    STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, bytes));
-    if (which == STRAIT_ENGINE_WEIGHTS && engine->compute != engine->master) {
-        STRAIT_TRY(write_compute_copy(engine, host));
+    strait_memory *memory = state_memory(engine, which);
+    if (memory) {
+        strait_slice to = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
+        STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, count * (int64_t)sizeof *host));
+    }
+    if (which != STRAIT_ENGINE_WEIGHTS || engine->compute == engine->master) return STRAIT_OK;
+    uint16_t narrow[4096];
+    const int64_t most = sizeof narrow / sizeof narrow[0];
+    for (int64_t at = 0; at < count; at += most) {
+        int64_t piece = count - at < most ? count - at : most;
+        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(host[at + i]);
+        strait_slice to = {.memory = engine->compute, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
+        STRAIT_TRY(strait_copy_to_device(engine->queue, to, narrow, piece * (int64_t)sizeof narrow[0]));
     }
     return STRAIT_OK;
+}
+
+strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count, const float *values)
+{
+    return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, offset, count, values);
+}
+
+strait_status strait_engine_write_m(void *engine, int64_t offset, int64_t count, const float *values)
+{
+    return strait_engine_write(engine, STRAIT_ENGINE_M, offset, count, values);
+}
+
+strait_status strait_engine_write_v(void *engine, int64_t offset, int64_t count, const float *values)
+{
+    return strait_engine_write(engine, STRAIT_ENGINE_V, offset, count, values);
 }
 
 strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host)

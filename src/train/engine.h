@@ -71,8 +71,14 @@ typedef enum strait_engine_state {
     STRAIT_ENGINE_GRADS, /* of the last step, before clipping; read only */
     STRAIT_ENGINE_STATES
 } strait_engine_state;
-/* Writing WEIGHTS also refreshes the compute copy. */
-strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, const float *host) STRAIT_MUST_USE;
+/* Elements [offset, offset + count). Writing WEIGHTS also refreshes the compute copy. */
+strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
+                                  const float *host) STRAIT_MUST_USE;
+/* The same for one buffer each, in the form of strait_flat_write_fn (weights.h); context is the engine. */
+strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count,
+                                          const float *values) STRAIT_MUST_USE;
+strait_status strait_engine_write_m(void *engine, int64_t offset, int64_t count, const float *values) STRAIT_MUST_USE;
+strait_status strait_engine_write_v(void *engine, int64_t offset, int64_t count, const float *values) STRAIT_MUST_USE;
 strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host) STRAIT_MUST_USE;
 /* Part of it: elements [offset, offset + count). */
 strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,

@@ -25,13 +25,7 @@ strait_status eval__create_engine(strait_evaluation *e, int64_t length, int64_t 
     STRAIT_TRY(strait_parse_numerics(e->options->numerics, &options.numerics));
     STRAIT_TRY(strait_engine_create(e->device, &options, &e->engine));
     STRAIT_TRY(strait_engine_allocate(e->engine));
-    const strait_params *params = strait_engine_params(e->engine);
-    float *flat;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
-    strait_status status = strait_weights_read(e->model, params, flat);
-    if (status == STRAIT_OK) status = strait_engine_write(e->engine, STRAIT_ENGINE_WEIGHTS, flat);
-    strait_free(flat);
-    return status;
+    return strait_weights_load(e->model, strait_engine_params(e->engine), strait_engine_write_weights, e->engine);
 }
 
 static strait_status open_evaluation(strait_evaluation *e)

@@ -127,48 +127,27 @@ strait_status strait_forward_allocate(strait_forward *forward, int64_t table_row
     return fill_rope_table(forward, table_rows);
 }
 
-static strait_status load_values(strait_forward *forward, const strait_param *param, const float *values,
-                                 uint16_t *narrow)
+/* A strait_flat_write_fn: into the weights, narrowed to the storage dtype. */
+static strait_status write_weights(void *context, int64_t offset, int64_t count, const float *values)
 {
+    strait_forward *forward = context;
     int64_t element = (int64_t)strait_dtype_size(forward->dtype);
-    strait_slice to = {.memory = forward->weights, .offset = param->offset * element};
-    if (forward->dtype == STRAIT_DTYPE_F32) {
-        return strait_copy_to_device(forward->queue, to, values, param->elements * element);
+    strait_slice to = {.memory = forward->weights, .offset = offset * element};
+    if (forward->dtype == STRAIT_DTYPE_F32) return strait_copy_to_device(forward->queue, to, values, count * element);
+    uint16_t narrow[4096];
+    const int64_t most = sizeof narrow / sizeof narrow[0];
+    for (int64_t at = 0; at < count; at += most) {
+        int64_t piece = count - at < most ? count - at : most;
+        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(values[at + i]);
+        to.offset = (offset + at) * element;
+        STRAIT_TRY(strait_copy_to_device(forward->queue, to, narrow, piece * element));
     }
-    for (int64_t i = 0; i < param->elements; i++) narrow[i] = strait_bf16_from_f32(values[i]);
-    return strait_copy_to_device(forward->queue, to, narrow, param->elements * element);
-}
-
-/* From a directory, or from `flat` where that is given. */
-static strait_status load_all(strait_forward *forward, const strait_model_dir *model, const float *flat)
-{
-    int64_t largest = 0;
-    for (int32_t p = 0; p < forward->params.count; p++) {
-        if (forward->params.items[p].elements > largest) largest = forward->params.items[p].elements;
-    }
-    float *values = NULL;
-    uint16_t *narrow = NULL;
-    strait_status status = strait_alloc(STRAIT_TAG_OTHER, flat ? 0 : (size_t)largest, sizeof *values, &values);
-    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, (size_t)largest, sizeof *narrow, &narrow);
-    for (int32_t p = 0; p < forward->params.count && status == STRAIT_OK; p++) {
-        const strait_param *param = &forward->params.items[p];
-        if (!flat) strait_weights_read_one(model, param, values);
-        status = load_values(forward, param, flat ? flat + param->offset : values, narrow);
-    }
-    strait_free(values);
-    strait_free(narrow);
-    return status;
+    return STRAIT_OK;
 }
 
 strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model)
 {
-    STRAIT_TRY(strait_weights_check(model, &forward->params));
-    return load_all(forward, model, NULL);
-}
-
-strait_status strait_forward_load_flat(strait_forward *forward, const float *flat)
-{
-    return load_all(forward, NULL, flat);
+    return strait_weights_load(model, &forward->params, write_weights, forward);
 }
 
 static strait_bindings bind(const strait_forward *forward)

@@ -40,8 +40,6 @@ strait_status strait_forward_add(strait_forward *forward, const strait_build *bu
 strait_status strait_forward_allocate(strait_forward *forward, int64_t table_rows) STRAIT_MUST_USE;
 /* Parameter by parameter from a model directory, narrowed to the storage dtype. */
 strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model) STRAIT_MUST_USE;
-/* The same from a flat f32 buffer. */
-strait_status strait_forward_load_flat(strait_forward *forward, const float *flat) STRAIT_MUST_USE;
 
 strait_status strait_forward_put(strait_forward *forward, int program, const char *input, const int32_t *values,
                                  int64_t count) STRAIT_MUST_USE;

@@ -107,22 +107,16 @@ strait_status run__save(strait_run *run)
 
 static strait_status restore_states(strait_run *run, const strait_checkpoint *checkpoint)
 {
-    const strait_params *params = strait_engine_params(run->engine);
-    float *flat;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
-    strait_status status;
+    strait_engine *engine = run->engine;
+    const strait_params *params = strait_engine_params(engine);
     if (run->model.dtype == STRAIT_DTYPE_BF16) {
-        status = strait_weights_read_states(checkpoint->optimizer, params, "master.", flat);
+        STRAIT_TRY(
+            strait_weights_load_states(checkpoint->optimizer, params, "master.", strait_engine_write_weights, engine));
     } else {
-        status = strait_weights_read(checkpoint->model, params, flat);
+        STRAIT_TRY(strait_weights_load(checkpoint->model, params, strait_engine_write_weights, engine));
     }
-    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_WEIGHTS, flat);
-    if (status == STRAIT_OK) status = strait_weights_read_states(checkpoint->optimizer, params, "m.", flat);
-    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_M, flat);
-    if (status == STRAIT_OK) status = strait_weights_read_states(checkpoint->optimizer, params, "v.", flat);
-    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_V, flat);
-    strait_free(flat);
-    return status;
+    STRAIT_TRY(strait_weights_load_states(checkpoint->optimizer, params, "m.", strait_engine_write_m, engine));
+    return strait_weights_load_states(checkpoint->optimizer, params, "v.", strait_engine_write_v, engine);
 }
 
 static strait_status restore_trainer(strait_run *run, const strait_checkpoint *checkpoint)

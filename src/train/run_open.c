@@ -224,30 +224,13 @@ static strait_status log_plan(strait_run *run)
     return STRAIT_OK;
 }
 
-static strait_status initialise(strait_run *run, const strait_params *params, float *flat)
-{
-    strait_pool *pool;
-    STRAIT_TRY(strait_pool_create((int)run->config.threads, &pool));
-    strait_params_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range, pool, flat);
-    strait_pool_destroy(pool);
-    return STRAIT_OK;
-}
-
 /* A new model's weights, or those of model.from; run__restore replaces them where a checkpoint exists. */
 static strait_status first_weights(strait_run *run)
 {
     const strait_params *params = strait_engine_params(run->engine);
-    float *flat;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *flat, &flat));
-    strait_status status = STRAIT_OK;
-    if (run->from) {
-        status = strait_weights_read(run->from, params, flat);
-    } else {
-        status = initialise(run, params, flat);
-    }
-    if (status == STRAIT_OK) status = strait_engine_write(run->engine, STRAIT_ENGINE_WEIGHTS, flat);
-    strait_free(flat);
-    return status;
+    if (run->from) return strait_weights_load(run->from, params, strait_engine_write_weights, run->engine);
+    return strait_weights_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range,
+                                     (int)run->config.threads, strait_engine_write_weights, run->engine);
 }
 
 strait_status run__open(strait_run *run)

@@ -141,8 +141,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     strait_engine_batch batch = {.sequences = t->ids.rows, .tokens = t->ids.ids, .targets = t->ids.targets};
     STRAIT_TRY(strait_engine_allocate(engine));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->weights, &t->weights));
-    STRAIT_TRY(strait_weights_read(t->model, params, t->weights));
-    STRAIT_TRY(strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, t->weights));
+    STRAIT_TRY(strait_weights_load(t->model, params, strait_engine_write_weights, engine));
     if (!o->grads && o->steps == 0) {
         double sum = 0;
         int64_t targets = 0;

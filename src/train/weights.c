@@ -87,7 +87,7 @@ static strait_status check_unused(const strait_model_dir *model, const strait_te
     return report(problems, count, "%s does not belong to this architecture%s", view->name, "");
 }
 
-strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params)
+static strait_status check_all(const strait_model_dir *model, const strait_params *params)
 {
     strait_buffer problems = {0};
     int count = 0;
@@ -107,37 +107,66 @@ strait_status strait_weights_check(const strait_model_dir *model, const strait_p
     return status;
 }
 
-void strait_weights_read_one(const strait_model_dir *model, const strait_param *param, float *out)
+/* Room for any one parameter. */
+static strait_status largest_buffer(const strait_params *params, float **out)
 {
-    widen(strait_model_dir_find(model, param->name), out);
+    return strait_alloc(STRAIT_TAG_OTHER, (size_t)strait_params_largest(params), sizeof **out, out);
 }
 
-strait_status strait_weights_read(const strait_model_dir *model, const strait_params *params, float *flat)
+strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
+                                  strait_flat_write_fn write, void *context)
 {
-    STRAIT_TRY(strait_weights_check(model, params));
-    memset(flat, 0, (size_t)params->padded * sizeof *flat);
-    for (int32_t p = 0; p < params->count; p++) {
-        strait_weights_read_one(model, &params->items[p], flat + params->items[p].offset);
+    float *values;
+    STRAIT_TRY(check_all(model, params));
+    STRAIT_TRY(largest_buffer(params, &values));
+    strait_status status = STRAIT_OK;
+    for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
+        const strait_param *param = &params->items[p];
+        widen(strait_model_dir_find(model, param->name), values);
+        status = write(context, param->offset, param->elements, values);
     }
-    return STRAIT_OK;
+    strait_free(values);
+    return status;
 }
 
-strait_status strait_weights_read_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, float *flat)
+strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
+                                         const char *prefix, strait_flat_write_fn write, void *context)
 {
-    memset(flat, 0, (size_t)params->padded * sizeof *flat);
-    for (int32_t p = 0; p < params->count; p++) {
+    float *values;
+    STRAIT_TRY(largest_buffer(params, &values));
+    strait_status status = STRAIT_OK;
+    for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
         const strait_param *param = &params->items[p];
         char name[128];
         snprintf(name, sizeof name, "%s%s", prefix, param->name);
         const strait_tensor_view *view = strait_safetensors_find(file, name);
         if (!view || view->dtype != STRAIT_DTYPE_F32 || view->count != param->elements) {
-            return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %s", strait_safetensors_path(file), name,
-                               view ? "not an f32 tensor of the parameter's size" : "missing");
+            status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %s", strait_safetensors_path(file), name,
+                                 view ? "not an f32 tensor of the parameter's size" : "missing");
+            break;
         }
-        widen(view, flat + param->offset);
+        widen(view, values);
+        status = write(context, param->offset, param->elements, values);
     }
-    return STRAIT_OK;
+    strait_free(values);
+    return status;
+}
+
+strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
+                                        strait_flat_write_fn write, void *context)
+{
+    strait_pool *pool = NULL;
+    float *values;
+    STRAIT_TRY(largest_buffer(params, &values));
+    strait_status status = strait_pool_create(threads, &pool);
+    for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
+        const strait_param *param = &params->items[p];
+        strait_param_initialise(param, p, seed, range, pool, values);
+        status = write(context, param->offset, param->elements, values);
+    }
+    strait_pool_destroy(pool);
+    strait_free(values);
+    return status;
 }
 
 /* ---- writing ---- */

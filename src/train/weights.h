@@ -6,16 +6,24 @@
 #include "model/params.h"
 
 /*
- * Reads every parameter into flat[params->padded] (f32, bf16 or f16 widened exactly). Missing tensors, wrong shapes and
- * dtypes, and tensors the model does not have are refused, all of them in one message. A tied model's lm_head.weight is
- * accepted where it equals the embedding.
+ * Where parameters go: elements [offset, offset + count) of a flat buffer, one whole parameter at a time. Reading works
+ * parameter by parameter, so that a model is never in host memory twice.
  */
-strait_status strait_weights_read(const strait_model_dir *model, const strait_params *params,
-                                  float *flat) STRAIT_MUST_USE;
-/* The checks alone, and one parameter alone (after them), for models that should not be in host memory twice. */
-strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params) STRAIT_MUST_USE;
-void strait_weights_read_one(const strait_model_dir *model, const strait_param *param, float *out);
+typedef strait_status (*strait_flat_write_fn)(void *context, int64_t offset, int64_t count, const float *values);
 
+/*
+ * Every parameter of a model directory (f32, bf16 or f16, widened exactly). Missing tensors, wrong shapes and dtypes,
+ * and tensors the model does not have are refused, all of them in one message, before anything is written. A tied
+ * model's lm_head.weight is accepted where it equals the embedding.
+ */
+strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
+                                  strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
+/* Tensors called prefix + parameter name (f32); all must be there. */
+strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
+                                         const char *prefix, strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
+/* A new model's values (strait_param_initialise), made by `threads` threads (0 = all). */
+strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
+                                        strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
 /*
  * Tensor specs for writing the parameters as `dtype` (f32 or bf16, rounded to nearest even while writing), names
  * prefixed by `prefix` ("" for a model). The specs and what they point to are owned by *out; `flat` and `params` are
@@ -34,9 +42,5 @@ strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_p
 /* A strait_flat_read_fn over host memory: context is the flat buffer. */
 strait_status strait_flat_read(void *context, int64_t offset, int64_t count, float *out) STRAIT_MUST_USE;
 void strait_weight_specs_fini(strait_weight_specs *specs);
-
-/* Reads tensors called prefix + parameter name (f32) into flat; all must be there. */
-strait_status strait_weights_read_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, float *flat) STRAIT_MUST_USE;
 
 #endif

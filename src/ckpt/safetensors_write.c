@@ -2,6 +2,7 @@
 #include "ckpt/safetensors.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "ckpt/file_writer.h"
 
 #include <stdlib.h>
@@ -69,9 +70,12 @@ static strait_status describe_all(const char *path, const placed *tensors, size_
         if (json_object_get(header, name)) {
             return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: tensor \"%s\" is given twice", path, name);
         }
+        size_t length = strlen(name);
+        if (strait_utf8_valid_prefix(name, length) != length) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: the name of tensor %zu is not UTF-8", path, i);
+        }
         if (json_object_set_new(header, name, describe(&tensors[i], offset)) != 0) {
-            return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: tensor \"%s\": memory ran out, or its name is not UTF-8",
-                               path, name);
+            return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory for tensor \"%s\"", path, name);
         }
         if (!strait_add_i64(offset, tensors[i].size, &offset)) {
             return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: more bytes than 63 bits can count", path);

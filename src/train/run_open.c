@@ -19,11 +19,32 @@ static strait_status load_config(strait_run *run)
     return STRAIT_OK;
 }
 
+/* A run that was stopped before its config was written has nothing to be compared with: it begins at step 0. */
+static strait_status was_begun(const char *directory, bool *out)
+{
+    char *path;
+    int64_t *steps = NULL;
+    size_t count = 0;
+    STRAIT_TRY(strait_path_join(directory, "config.yaml", &path));
+    *out = strait_path_exists(path);
+    strait_free(path);
+    if (*out) return STRAIT_OK;
+    STRAIT_TRY(strait_path_join(directory, "checkpoints", &path));
+    strait_status status = strait_checkpoint_list(path, &steps, &count);
+    strait_free(path);
+    strait_free(steps);
+    *out = count > 0;
+    return status;
+}
+
 /* On resume: what the run was begun with decides what may have changed, and what was left to the program. */
 static strait_status compare_with_old_config(strait_run *run)
 {
     char *path;
     strait_run_config old;
+    bool begun;
+    STRAIT_TRY(was_begun(run->config.run, &begun));
+    if (!begun) return STRAIT_OK;
     STRAIT_TRY(strait_path_join(run->config.run, "config.yaml", &path));
     strait_config_options options = {.skip_files = true};
     strait_status status = strait_config_load(path, &options, &old);

@@ -11,6 +11,9 @@ test:
 # Every combination of instruction set, threads, micro-batch, recomputation and shards against the committed hashes.
 exact: all
 	STRAIT=$(BUILD)/strait tests/exact/exact.sh --all
+# kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once.
+fault: all
+	for script in kill space memory; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
 # Each fuzz target for ten minutes.
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz
@@ -28,4 +31,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact fuzz tidy format interop peers clean install
+.PHONY: all test exact fault fuzz tidy format interop peers clean install

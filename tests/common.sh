@@ -113,3 +113,80 @@ metrics() {
   sed -E 's/"(tokens_per_second|mfu|mfu_convention|memory|times?|step_seconds|data_seconds)":("[^"]*"|\{[^}]*\}|[^,}]*),?//g' \
     "$1/metrics.jsonl"
 }
+
+# ---- runs that are disturbed (tests/fault) ----
+
+# undisturbed: data, run.yaml, and the run that nobody disturbs; sets duration (microseconds) and what must come out
+undisturbed() {
+  local begin
+  make_data
+  make_config run.yaml
+  begin=${EPOCHREALTIME/[.,]/}
+  "$STRAIT" train run.yaml --out whole >log 2>&1 || {
+    fail undisturbed "$(tail -n 3 log)"
+    exit 1
+  }
+  # shellcheck disable=SC2034
+  duration=$((${EPOCHREALTIME/[.,]/} - begin))
+  wanted=$(states whole)
+  metrics whole >whole.metrics
+}
+
+# states RUN: the hashes of what its checkpoint of step 12 holds
+states() { echo "$(parameters "$1/checkpoints/step-00000012") $(parameters "$1/checkpoints/step-00000012/optimizer.safetensors")"; }
+
+# finish NAME: resumes the run "run" and compares; a run that ended before it had a directory begins anew
+finish() {
+  local name=$1 resume=--resume
+  [ -d run ] || resume=
+  # shellcheck disable=SC2086
+  if ! timeout 120 "$STRAIT" train run.yaml --out run $resume >finish.log 2>&1; then
+    fail "$name" "the resumed run failed: $(tail -n 3 finish.log)"
+    return 1
+  fi
+  metrics run >run.metrics
+  if [ "$wanted" != "$(states run)" ]; then
+    fail "$name" "other parameters after it was resumed"
+  elif ! cmp -s run.metrics whole.metrics; then
+    fail "$name" "other metrics after it was resumed: $(diff run.metrics whole.metrics | head -n 4)"
+  elif find run -name '.tmp-*' -o -name '.old-*' -o -name '.del-*' -o -name '*.tmp' | grep -q .; then
+    fail "$name" "left behind: $(find run -name '.*' -o -name '*.tmp' | head -n 4)"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# build_inject: inject.so, or a skip
+build_inject() {
+  cc -O1 -shared -fPIC -o inject.so "$STRAIT_SOURCE/tests/fault/inject.c" -ldl 2>cc.log && return 0
+  echo "skip injection the library could not be built: $(head -n 2 cc.log)"
+  return 1
+}
+
+# injected KIND NAME=VALUE... -- COMMAND...: the command with tests/fault/inject.c; its output in log
+injected() {
+  local settings=("INJECT_KIND=$1")
+  shift
+  while [ "$1" != -- ]; do
+    settings+=("INJECT_$1")
+    shift
+  done
+  shift
+  # In braces, so that the shell's own word about a killed process goes nowhere.
+  { timeout 120 env "${settings[@]}" LD_PRELOAD="$PWD/inject.so" "$@"; } >log 2>&1
+}
+
+# told NAME PATTERN CODE: the run that wrote "log" ended by CODE 1 with a message that matches, and what it left is whole
+told() {
+  local name=$1 pattern=$2 code=$3 newest
+  if [ "$code" != 1 ] || ! grep -Eq -- "$pattern" log; then
+    fail "$name" "exit status $code: $(tail -n 3 log)"
+    return 1
+  fi
+  newest=$(find run/checkpoints -maxdepth 1 -name 'step-*' 2>/dev/null | sort | tail -n 1)
+  if [ -n "$newest" ] && ! "$STRAIT" info "$newest" --hash >info.log 2>&1; then
+    fail "$name" "the newest checkpoint is damaged: $(tail -n 3 info.log)"
+    return 1
+  fi
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# Allocations that fail, and threads that cannot be started: a message and exit status 1, every block given back, and
+# --resume ends as if nothing had happened.
+# usage: STRAIT=/path/to/strait tests/fault/memory.sh [--all]     (--all: every allocation of every verb that trains)
+set -u
+. "$(dirname "$0")/../common.sh"
+mode=${1:-}
+seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+in_temporary_folder
+undisturbed
+build_inject || exit $failed
+no_memory='^strait [a-z]*: .*([Oo]ut of memory|no memory|Cannot allocate memory|no [0-9]+ bytes of memory left)'
+# The smallest run that does all there is to do: checkpoints, an evaluation, a sample, two threads.
+small=(--set steps=2 --set evaluate.every=1 --set threads=2 --set sample.every=2 --set sample.length=2
+  --set 'sample.prompts=["The ship"]' --set schedule.warmup=0)
+
+# sweep NAME SAMPLE COMMAND...: each allocation of a command fails once: all of them, or SAMPLE spread over it
+sweep() {
+  local name=$1 sample=$2 calls live left stride call code good=0 tried=0
+  shift 2
+  rm -rf run out
+  injected memory COUNT="$PWD/count" -- "$@"
+  read -r calls live <count
+  stride=1
+  [ "$mode" = --all ] || stride=$((calls / sample + 1))
+  for call in $(seq $((1 + seed % stride)) $stride "$calls"); do
+    rm -rf run out count
+    tried=$((tried + 1))
+    injected memory AT="$call" COUNT="$PWD/count" -- "$@"
+    code=$?
+    left=$live
+    [ -f count ] && read -r _ left <count
+    if [ $code != 0 ] && [ $code != 1 ]; then fail "$name-allocation-$call-of-$calls" "exit status $code: $(tail -n 3 log)"
+    elif [ $code = 1 ] && ! grep -Eq -- "$no_memory" log; then
+      fail "$name-allocation-$call-of-$calls" "says: $(tail -n 3 log)"
+    elif [ ! -f count ] || [ "$left" -gt "$live" ]; then
+      fail "$name-allocation-$call-of-$calls" "$((left - live)) blocks were not given back: $(tail -n 3 log)"
+    elif [ -d run/checkpoints ] && ! whole_checkpoints; then
+      fail "$name-allocation-$call-of-$calls" "a damaged checkpoint: $(tail -n 3 info.log)"
+    else good=$((good + 1)); fi
+  done
+  [ $good = $tried ] && ok "$name-$tried-of-$calls-allocations"
+}
+
+whole_checkpoints() {
+  local checkpoint
+  for checkpoint in run/checkpoints/step-*; do
+    [ -d "$checkpoint" ] || continue
+    "$STRAIT" info "$checkpoint" --hash >info.log 2>&1 || return 1
+  done
+}
+
+model=$PWD/whole/checkpoints/step-00000012
+echo '[[1,2,3,4,5,6],[7,8,9,10,11,12]]' >ids.json
+sweep train 30 "$STRAIT" train run.yaml --out run "${small[@]}"
+sweep generate 12 "$STRAIT" generate "$model" --prompt "The ship" --max-tokens 4 --quiet
+sweep eval 12 "$STRAIT" eval "$model" --data data_val --limit 2
+sweep trace 12 "$STRAIT" trace "$model" --tokens ids.json --out out --grads --steps 2 --activations
+
+# Memory that ends in the middle of a run, and one that is resumed.
+injected memory COUNT="$PWD/count" -- "$STRAIT" train run.yaml --out run
+read -r calls live <count
+good=0 tried=0
+for part in 50 80 95 99; do
+  rm -rf run
+  tried=$((tried + 1))
+  injected memory AT=$((calls * part / 100)) ALL=1 -- "$STRAIT" train run.yaml --out run
+  told "no-memory-from-$part-percent" "$no_memory" $? && finish "no-memory-from-$part-percent" && good=$((good + 1))
+done
+[ $good = $tried ] && ok no-memory-from-somewhere-on
+
+# Threads: the pool's, the data's, those of checkpoints if there are any.
+rm -rf run
+injected thread COUNT="$PWD/count" -- "$STRAIT" train run.yaml --out run --set threads=3
+read -r threads live <count
+if [ "$threads" -lt 3 ]; then fail threads "only $threads threads were started"; fi
+for thread in $(seq "$threads"); do
+  rm -rf run
+  injected thread AT="$thread" COUNT="$PWD/count" -- "$STRAIT" train run.yaml --out run --set threads=3
+  code=$?
+  read -r _ left <count
+  told "thread-$thread-of-$threads" '^strait train: .*thread.*: Resource temporarily unavailable' $code &&
+    finish "thread-$thread-of-$threads" || continue
+  if [ "$left" -gt "$live" ]; then fail "thread-$thread-of-$threads" "$((left - live)) blocks were not given back"
+  else ok "thread-$thread-of-$threads"; fi
+done
+exit $failed

@@ -108,13 +108,23 @@ static inline void tile_compute(tile *out, const float *a, const float *b, int64
     for (int r = 0; r < TILE_ROWS; ++r) {
         for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_zero();
     }
-    for (int64_t k0 = 0; k0 < kc; k0 += AHEAD_STEPS) {
+    int64_t k = 0;
+    for (; k + AHEAD_STEPS <= kc; k += AHEAD_STEPS) {
         for (int i = 0; i < AHEAD_LINES; ++i) __builtin_prefetch(ahead + i * LINE_FLOATS, 0, 2);
         ahead += AHEAD_LINES * LINE_FLOATS;
-        int64_t end = least(kc, k0 + AHEAD_STEPS);
-        /* Said so that the compiler neither unrolls it whole, which costs it its registers, nor not at all. */
+        /* By four: unrolled whole, gcc 12 loses accumulators to the stack. */
 #pragma GCC unroll 4
-        for (int64_t k = k0; k < end; ++k) tile_step(acc, a + k * TILE_ROWS, b + k * TILE_COLS);
+        for (int j = 0; j < AHEAD_STEPS; ++j) {
+            tile_step(acc, a, b);
+            a += TILE_ROWS;
+            b += TILE_COLS;
+        }
+    }
+#pragma GCC unroll 1
+    for (; k < kc; ++k) {
+        tile_step(acc, a, b);
+        a += TILE_ROWS;
+        b += TILE_COLS;
     }
     for (int r = 0; r < TILE_ROWS; ++r) {
         for (int v = 0; v < TILE_VECTORS; ++v) out->acc[r][v] = acc[r][v];
@@ -153,9 +163,35 @@ static inline void store_vector(const target *t, int64_t r, int col, vf value, i
     }
 }
 
+/* A whole tile; `add` and `bf16` are constants where this is inlined. */
+static inline void tile_store_whole(const tile *in, const target *t, int add, int bf16)
+{
+    for (int r = 0; r < TILE_ROWS; ++r) {
+        for (int v = 0; v < TILE_VECTORS; ++v) {
+            vf value = in->acc[r][v];
+            if (add) value = vf_add(vf_load(t->sum + r * t->sum_ld + v * VW), value);
+            if (bf16) {
+                vf_store_bf16((uint16_t *)t->out + r * t->out_ld + v * VW, value);
+            } else {
+                vf_store((float *)t->out + r * t->out_ld + v * VW, value);
+            }
+        }
+    }
+}
+
 static inline void tile_store(const tile *in, const target *t, int64_t rows, int64_t cols)
 {
-    for (int r = 0; r < rows; ++r) {
+    if (rows >= TILE_ROWS && cols >= TILE_COLS) {
+        if (t->bf16) {
+            tile_store_whole(in, t, t->sum != NULL, 1);
+        } else if (t->sum) {
+            tile_store_whole(in, t, 1, 0);
+        } else {
+            tile_store_whole(in, t, 0, 0);
+        }
+        return;
+    }
+    for (int r = 0; r < TILE_ROWS && r < rows; ++r) {
         for (int v = 0; v < TILE_VECTORS && v * VW < cols; ++v) {
             store_vector(t, r, v * VW, in->acc[r][v], (int)least(cols - v * VW, VW));
         }
@@ -227,7 +263,7 @@ static void panel_tiles(const float *a, const float *b, int64_t kc, target t, in
         tile result;
         tile_compute(&result, a, b, kc, ahead);
         ahead += ceil_div(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
-        tile_store(&result, &t, least(rows - r, TILE_ROWS), cols);
+        tile_store(&result, &t, rows - r, cols);
         a += A_STRIDE;
         if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
         t.out = (char *)t.out + (size_t)(TILE_ROWS * t.out_ld) * out_size;

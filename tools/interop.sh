@@ -28,8 +28,8 @@ verdict() { # verdict NAME COMMAND...
 }
 
 # A tokenizer and two models of our own, trained a few steps on the documentation in this tree.
-"$strait" tokenizer train README.md docs CONTRIBUTING.md --vocab-size 600 --out "$work/tokenizer"
-"$strait" data pack README.md docs CONTRIBUTING.md --tokenizer "$work/tokenizer" --out "$work/data"
+"$strait" tokenizer train docs CONTRIBUTING.md CHANGELOG.md --vocab-size 600 --out "$work/tokenizer"
+"$strait" data pack docs CONTRIBUTING.md CHANGELOG.md --tokenizer "$work/tokenizer" --out "$work/data"
 for variant in "tied f32 true" "untied bf16 false"; do
     # shellcheck disable=SC2086
     set -- $variant

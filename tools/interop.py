@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """The comparisons of tools/interop.sh; run in one of its environments.
 
-interop.py opens STRAIT MODEL WORK          AutoModelForCausalLM and AutoTokenizer open what strait wrote
-interop.py save DTYPE TIED SHARDS FOLDER    saves a small model as this version of transformers does
-interop.py traces STRAIT MODEL WORK         strait traces what transformers saved
+interop.py opens STRAIT MODEL WORK     AutoModelForCausalLM and AutoTokenizer open what strait wrote
+interop.py theirs STRAIT NAME WORK     strait traces what this version of transformers saves; prints ok and FAIL itself
 """
 import json
 import os
@@ -85,9 +84,27 @@ def save(dtype, tied, shards, folder):
         fail("not saved in the form that was asked for")
 
 
+def theirs(strait, name, work):
+    failed = False
+    for dtype in ("float32", "bfloat16"):
+        for tied in ("tied", "untied"):
+            for shards in ("one", "sharded"):
+                case = f"{name}-{dtype}-{tied}-{shards}"
+                folder = os.path.join(work, case)
+                try:
+                    save(dtype, tied, shards, folder)
+                    same_logits(strait, folder, work)
+                    print(f"ok {case}")
+                except (Exception, SystemExit) as problem:
+                    print(f"FAIL {case}: {problem!r}")
+                    failed = True
+    if failed:
+        sys.exit(1)
+
+
 def main():
     torch.set_num_threads(2)
-    command = {"opens": opens, "save": save, "traces": same_logits}[sys.argv[1]]
+    command = {"opens": opens, "theirs": theirs}[sys.argv[1]]
     command(*sys.argv[2:])
 
 

@@ -213,7 +213,8 @@ static strait_status tokenizer_config(const char *from, const strait_model_confi
 
 /*
  * The class is always PreTrainedTokenizerFast, which does what tokenizer.json says. Without the file transformers would
- * guess a class from model_type, and others (Qwen2Tokenizer in 5.x) bring a normaliser of their own.
+ * guess a class from model_type, and others (Qwen2Tokenizer in 5.x) bring a normaliser of their own. In 4.57 that class
+ * names token_type_ids as an input, which the models refuse, so that the inputs are listed where the file does not.
  */
 static strait_status write_tokenizer_config(const char *from, const char *directory, const strait_model_config *config,
                                             strait_file_list *files)
@@ -222,6 +223,10 @@ static strait_status write_tokenizer_config(const char *from, const char *direct
     strait_status status = tokenizer_config(from, config, &json);
     if (status == STRAIT_OK &&
         json_object_set_new(json, "tokenizer_class", json_string("PreTrainedTokenizerFast")) != 0) {
+        status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for " TOKENIZER_CONFIG_FILE);
+    }
+    if (status == STRAIT_OK && !json_object_get(json, "model_input_names") &&
+        json_object_set_new(json, "model_input_names", json_pack("[s, s]", "input_ids", "attention_mask")) != 0) {
         status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for " TOKENIZER_CONFIG_FILE);
     }
     if (status == STRAIT_OK) status = write_json(directory, TOKENIZER_CONFIG_FILE, json, files);

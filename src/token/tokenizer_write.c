@@ -133,7 +133,13 @@ static strait_status make_config(const strait_tokenizer *tokenizer, json_t **out
         STRAIT_TRY(set_token_name(tokenizer, *out_config, "unk_token", -1));
     }
     json_t *class = json_string("PreTrainedTokenizerFast");
-    if (json_object_set_new(*out_config, "tokenizer_class", class) == 0) return STRAIT_OK;
+    bool done = json_object_set_new(*out_config, "tokenizer_class", class) == 0;
+    /* That class names token_type_ids as an input of its own accord in 4.57, and the models then refuse it. */
+    if (done && !json_object_get(*out_config, "model_input_names")) {
+        json_t *names = json_pack("[s, s]", "input_ids", "attention_mask");
+        done = json_object_set_new(*out_config, "model_input_names", names) == 0;
+    }
+    if (done) return STRAIT_OK;
     return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for tokenizer_config.json");
 }
 

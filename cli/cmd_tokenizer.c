@@ -26,7 +26,10 @@ static int read_input(const char *path, input *out)
     bool standard = !path || strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     const char *name = standard ? "standard input" : path;
-    if (!file) return cli_usage(verb, "cannot open %s: %s", name, strerror(errno));
+    if (!file) {
+        fprintf(stderr, "strait tokenizer: cannot open %s: %s\n", name, strerror(errno));
+        return CLI_FAILURE;
+    }
     size_t capacity = 65536;
     char *bytes = malloc(capacity);
     size_t length = 0;

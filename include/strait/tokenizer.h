@@ -71,7 +71,7 @@ bool strait_tokenizer_is_special(const strait_tokenizer *tokenizer, int32_t id);
 
 /*
  * The tokens that end things; -1 where the tokenizer has none.
- * end_of_text separates documents in training data: <|endoftext|>, else the eos_token.
+ * end_of_text separates documents in training data: <|endoftext|> or what other families call it, else the eos_token.
  * eos ends an answer: eos_token of tokenizer_config.json, else end_of_text.
  * pad fills: pad_token of tokenizer_config.json, else end_of_text.
  */

@@ -69,6 +69,7 @@ mkdir void && : >void/empty.txt
 expect train_empty 1 '.' "$STRAIT" tokenizer train void --vocab-size 300 --out x
 [ ! -e x ] && ok nothing_written_on_failure || fail nothing_written_on_failure "$(ls x)"
 expect encode_missing 1 'nowhere' "$STRAIT" tokenizer encode nowhere --text a
+expect encode_missing_file 1 'cannot open none.txt' "$STRAIT" tokenizer encode t none.txt
 head -c 1000 t/tokenizer.json >cut.json
 expect truncated 1 'cut.json: line [0-9]+' "$STRAIT" tokenizer info cut.json
 sed 's/"type": "NFC"/"type": "Lowercase"/' t/tokenizer.json >lower.json

@@ -14,6 +14,7 @@
 #include <strait/tokenizer.h>
 
 #include "base/file.h"
+#include "base/pool.h"
 #include "token/byte_level.h"
 
 #define SPLIT \
@@ -364,6 +365,41 @@ static void one_character_many_times(void **state)
     strait_tokenizer_destroy(t);
 }
 
+enum { THREADS = 3, TASKS = 60 };
+
+typedef struct shared {
+    const strait_tokenizer *tokenizer;
+    int32_t sum[TASKS];
+} shared;
+
+static void encode_task(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    shared *in = context;
+    strait_encoding encoding = {0};
+    char text[64];
+    snprintf(text, sizeof text, "hello%.*s hello<tool>caf\xc3\xa9 ", (int)task, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    if (strait_tokenizer_encode(in->tokenizer, text, strlen(text), NULL, &encoding) != STRAIT_OK) return;
+    for (size_t i = 0; i < encoding.count; i++) in->sum[task] = in->sum[task] * 31 % 1000003 + encoding.ids[i];
+    strait_encoding_fini(&encoding);
+}
+
+static void threads_share_one_tokenizer(void **state)
+{
+    (void)state;
+    strait_tokenizer *t = open_small();
+    shared alone = {.tokenizer = t};
+    shared together = {.tokenizer = t};
+    strait_pool *pool = NULL;
+    assert_int_equal(strait_pool_create(THREADS, &pool), STRAIT_OK);
+    strait_pool_run(NULL, TASKS, encode_task, &alone);
+    strait_pool_run(pool, TASKS, encode_task, &together);
+    assert_memory_equal(alone.sum, together.sum, sizeof alone.sum);
+    assert_true(alone.sum[0] != 0);
+    strait_pool_destroy(pool);
+    strait_tokenizer_destroy(t);
+}
+
 static void missing_bytes_are_counted(void **state)
 {
     (void)state;
@@ -396,6 +432,7 @@ int main(void)
         cmocka_unit_test(streams_whole_characters),
         cmocka_unit_test(saves_what_it_read),
         cmocka_unit_test(one_character_many_times),
+        cmocka_unit_test(threads_share_one_tokenizer),
         cmocka_unit_test(missing_bytes_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

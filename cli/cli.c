@@ -49,29 +49,35 @@ static void command_name(const char *verb, const char *usage, char out[CLI_NAME_
     }
 }
 
-static int usage_error(const char *name, const char *format, ...) STRAIT_PRINTF(2, 3);
-static int usage_error(const char *name, const char *format, ...)
+/* Says what is wrong with the use of `name` ("strait train") and where help is. */
+static int usage_error_list(const char *name, const char *format, va_list list)
 {
-    va_list list;
     cli_progress_end();
     fprintf(stderr, "%s: ", name);
-    va_start(list, format);
     vfprintf(stderr, format, list);
-    va_end(list);
     fprintf(stderr, "\ntry '%s --help'\n", name);
     return CLI_USAGE;
 }
 
-int cli_usage(const char *verb, const char *format, ...)
+static int usage_error(const char *name, const char *format, ...) STRAIT_PRINTF(2, 3);
+static int usage_error(const char *name, const char *format, ...)
 {
     va_list list;
-    cli_progress_end();
-    fprintf(stderr, "strait %s: ", verb);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    int code = usage_error_list(name, format, list);
     va_end(list);
-    fprintf(stderr, "\ntry 'strait %s --help'\n", verb);
-    return CLI_USAGE;
+    return code;
+}
+
+int cli_usage(const char *verb, const char *format, ...)
+{
+    char name[64];
+    va_list list;
+    snprintf(name, sizeof name, "strait %s", verb);
+    va_start(list, format);
+    int code = usage_error_list(name, format, list);
+    va_end(list);
+    return code;
 }
 
 int cli_fail(const char *verb, strait_status status)

@@ -281,7 +281,25 @@ static void hash_number(strait_sha256 *hash, uint64_t value)
     strait_sha256_update(hash, bytes, sizeof bytes);
 }
 
-void strait_dataset_identity(const strait_dataset *dataset, char out_hex[65])
+enum { PROBES = 64, PROBE_TOKENS = 512 };
+
+/* Tokens at evenly spaced places: another corpus of the same size is noticed without reading all of it. */
+static strait_status hash_contents(const strait__shard *shard, int64_t vocabulary, strait_sha256 *hash)
+{
+    int64_t tokens = strait__shard_info_get(shard)->tokens;
+    int32_t ids[PROBE_TOKENS];
+    for (int64_t probe = 0; probe < PROBES; probe++) {
+        int64_t room = tokens > PROBE_TOKENS ? tokens - PROBE_TOKENS : 0;
+        int64_t first = (int64_t)((double)room / (PROBES - 1) * (double)probe);
+        int64_t count = tokens - first < PROBE_TOKENS ? tokens - first : PROBE_TOKENS;
+        STRAIT_TRY(strait__shard_read(shard, first, count, vocabulary, ids));
+        for (int64_t i = 0; i < count; i++) hash_number(hash, (uint64_t)ids[i]);
+        if (room == 0) break;
+    }
+    return STRAIT_OK;
+}
+
+strait_status strait_dataset_identity(const strait_dataset *dataset, char out_hex[65])
 {
     strait_sha256 hash;
     strait_sha256_init(&hash);
@@ -295,6 +313,9 @@ void strait_dataset_identity(const strait_dataset *dataset, char out_hex[65])
         hash_number(&hash, dataset->mix.share[i]);
         hash_number(&hash, (uint64_t)info->tokens);
         hash_number(&hash, (uint64_t)info->documents);
+        strait_sha256_update(&hash, info->tokenizer_sha256, strlen(info->tokenizer_sha256));
+        STRAIT_TRY(hash_contents(dataset->sources[i].shard, dataset->vocabulary, &hash));
     }
     strait_sha256_final(&hash, out_hex);
+    return STRAIT_OK;
 }

@@ -89,8 +89,11 @@ int64_t strait_dataset_tokens(const strait_dataset *dataset);
 int64_t strait_dataset_text_bytes(const strait_dataset *dataset);
 int strait_dataset_source_count(const strait_dataset *dataset);
 const strait_shard_info *strait_dataset_source_info(const strait_dataset *dataset, int source);
-/* SHA-256 over everything the order depends on (parameters, sizes of sources, their shares): equal on resume or the
- * bits are not those of one run. */
-void strait_dataset_identity(const strait_dataset *dataset, char out_hex[65]);
+/*
+ * SHA-256 over what the bits of a run depend on: parameters, sizes and tokenizers of the sources, their shares, and
+ * tokens at 64 evenly spaced places of each. Equal on resume, or it is not the same run. STRAIT_ERR_IO, RANGE: as
+ * strait_dataset_fill.
+ */
+strait_status strait_dataset_identity(const strait_dataset *dataset, char out_hex[65]) STRAIT_MUST_USE;
 
 #endif

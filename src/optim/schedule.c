@@ -12,7 +12,6 @@ double strait_schedule_lr(const strait_schedule *s, int64_t step)
     if (decay == 0) decay = s->kind == STRAIT_SCHEDULE_WSD ? s->steps / 5 : s->steps - s->warmup;
     int64_t begin = s->steps - decay;
     if (begin < s->warmup) begin = s->warmup;
-    if (begin < s->hold) begin = s->hold;
     if (step <= begin) return s->lr;
     if (step >= s->steps) return s->final_lr;
     double done = (double)(step - begin) / (double)(s->steps - begin);

@@ -17,7 +17,6 @@ typedef struct strait_schedule {
     double final_lr; /* at the last step */
     int64_t warmup;  /* steps of linear rise from lr / warmup */
     int64_t decay;   /* steps; 0 = linear and cosine: all after the warm-up; wsd: the last fifth */
-    int64_t hold;    /* decay never begins before this step: while the number of steps is being measured */
     int64_t steps;   /* of the whole run; 0 = not known yet, no decay */
 } strait_schedule;
 

@@ -193,11 +193,26 @@ static bool check_part(strait_config_reader *r, const char *key, const char *pat
     return status == STRAIT_OK && error == 0;
 }
 
+/* A run directory, or its folder of checkpoints. */
+static bool is_run(const char *path)
+{
+    char *inside;
+    size_t length = strlen(path);
+    bool folder = length >= 11 && strcmp(path + length - 11, "checkpoints") == 0;
+    if (folder && strait_path_is_directory(path)) return true;
+    if (strait_path_join(path, "checkpoints", &inside) != STRAIT_OK) return false;
+    bool is = strait_path_is_directory(inside);
+    strait_free(inside);
+    return is;
+}
+
 static void check_directory_with(strait_config_reader *r, const char *key, const char *path, const char *part)
 {
     int error = unreadable(path);
     if (error != 0)
         RULE_ERROR(r, key, "%s: %s: %s", key, path, strerror(error));
+    else if (strcmp(key, "model.from") == 0 && is_run(path))
+        return; /* its newest intact checkpoint is meant */
     else if (strait_path_is_directory(path))
         check_part(r, key, path, "/", part, "");
     else if (strcmp(key, "model.from") == 0)

@@ -173,9 +173,9 @@ static strait_status compare(const strait_run_config *old_config, const strait_r
         STRAIT_TRY(format_or_nothing(old_config, key, &values[0]));
         STRAIT_TRY(format_or_nothing(new_config, key, &values[1]));
         bool same = strcmp(values[0].bytes, values[1].bytes) == 0;
-        bool either_auto = (key->flags & STRAIT_KEY_AUTO) &&
-                           (strcmp(values[0].bytes, "auto") == 0 || strcmp(values[1].bytes, "auto") == 0);
-        if (same || either_auto) continue;
+        /* What was left to the program keeps what it was resolved to; the caller copies it. */
+        bool left_open = (key->flags & STRAIT_KEY_AUTO) && strcmp(values[1].bytes, "auto") == 0;
+        if (same || left_open) continue;
         STRAIT_TRY(strait_buffer_printf(changes, "\n  %s: %.200s in the run, now %.200s", key->path, values[0].bytes,
                                         values[1].bytes));
     }

@@ -283,7 +283,7 @@ static strait_status least_bytes(const strait_engine *engine, int64_t *out)
     return STRAIT_OK;
 }
 
-static strait_status refuse_if_too_large(const strait_engine *engine)
+strait_status strait_engine_check_memory(const strait_engine *engine)
 {
     int64_t available = 0;
     int64_t total = 0;
@@ -365,7 +365,7 @@ static strait_status allocate_for_training(strait_engine *engine)
 strait_status strait_engine_allocate(strait_engine *engine)
 {
     const strait_engine_options *o = &engine->options;
-    STRAIT_TRY(refuse_if_too_large(engine));
+    STRAIT_TRY(strait_engine_check_memory(engine));
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
     /* Masters of bf16 weights are the optimizer's; evaluation does without them. */

@@ -55,6 +55,8 @@ void strait_engine_destroy(strait_engine *engine);
 int64_t strait_engine_bytes(const strait_engine *engine, strait_tag tag);
 strait_status strait_engine_memory_table(const strait_engine *engine, strait_buffer *out) STRAIT_MUST_USE;
 /* Refuses with the table, and what would make it fit, where the device has not enough. */
+strait_status strait_engine_check_memory(const strait_engine *engine) STRAIT_MUST_USE;
+/* The same, then gets the memory. */
 strait_status strait_engine_allocate(strait_engine *engine) STRAIT_MUST_USE;
 
 const strait_params *strait_engine_params(const strait_engine *engine);
@@ -92,6 +94,11 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
 /* gradients, then norm, clipping and AdamW. */
 strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                  strait_step_result *out) STRAIT_MUST_USE;
+/*
+ * Asked between micro-batches; an answer other than 0 ends a step or an evaluation with STRAIT_ERR_CANCELLED, no weight
+ * changed. NULL: never.
+ */
+void strait_engine_set_stop(strait_engine *engine, int (*stop)(void *user), void *user);
 /* Times every op of the steps that follow; NULL ends it. The timer is borrowed. */
 void strait_engine_set_timer(strait_engine *engine, const strait_program_timer *timer);
 /* The first parameter, in name order, whose gradient of the last step is not finite, or NULL. */

@@ -55,6 +55,8 @@ struct strait_engine {
     int32_t *slot_ids; /* [embedding_rows]: the id of each slot, or -1 */
     int64_t slots_used;
     float step_words[STRAIT_STEP_WORDS];
+    int (*stop)(void *user); /* or NULL */
+    void *stop_user;
     const strait_program_timer *timer; /* borrowed, or NULL */
 };
 

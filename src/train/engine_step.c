@@ -11,6 +11,18 @@ void strait_engine_set_timer(strait_engine *engine, const strait_program_timer *
     engine->timer = timer;
 }
 
+void strait_engine_set_stop(strait_engine *engine, int (*stop)(void *user), void *user)
+{
+    engine->stop = stop;
+    engine->stop_user = user;
+}
+
+static strait_status check_stop(const strait_engine *engine)
+{
+    if (!engine->stop || engine->stop(engine->stop_user) == 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped within a step");
+}
+
 /* ---- inputs ---- */
 
 static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
@@ -156,6 +168,7 @@ static strait_status run_shard(strait_engine *engine, const strait_engine_batch 
     const strait_program *program = NULL;
     for (int64_t at = first; at < end;) {
         int64_t count = end - at < engine->options.micro_batch ? end - at : engine->options.micro_batch;
+        STRAIT_TRY(check_stop(engine));
         program = program_for(engine, count);
         if (!program) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no program for %lld sequences", (long long)count);
         if (at == first) STRAIT_TRY(begin_shard(engine, program, &bindings));
@@ -350,6 +363,7 @@ strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_
     for (int64_t at = 0; at < batch->sequences;) {
         int64_t left = batch->sequences - at;
         int64_t count = left < engine->options.micro_batch ? left : engine->options.micro_batch;
+        STRAIT_TRY(check_stop(engine));
         STRAIT_TRY(evaluate_micro(engine, batch, at, count));
         STRAIT_TRY(add_losses(engine, count * length, inout_sum, losses ? losses + at * length : NULL));
         for (int64_t i = at * length; i < (at + count) * length; i++) *inout_targets += batch->targets[i] >= 0;

@@ -1,4 +1,4 @@
-/* A run in progress: what the files train.c and run_*.c share. Private to src/train. */
+/* A run in progress: what run_*.c share. Private to src/train. */
 #ifndef STRAIT_TRAIN_RUN_H
 #define STRAIT_TRAIN_RUN_H
 
@@ -15,8 +15,8 @@
 #include <strait/tokenizer.h>
 #include <strait/train.h>
 
-/* Steps that are timed to choose how many fill `minutes`, and from which on decay may begin. */
-enum { RUN_MEASURE_FROM = 3, RUN_MEASURE_TO = 10 };
+/* Steps that are timed to choose how many fill `minutes`: so many, after the first few. */
+enum { RUN_MEASURE_FROM = 3, RUN_MEASURE_STEPS = 7 };
 
 typedef struct strait_run {
     const strait_train_options *options; /* borrowed */
@@ -29,7 +29,8 @@ typedef struct strait_run {
     strait_engine *engine;
     strait_run_dir *directory;
     strait_dataset *train_data;
-    strait_dataset *val_data; /* or NULL */
+    strait_dataset **val_data; /* owned: one for each source of data.validation */
+    int64_t val_count;
     strait_prefetch *prefetch;
     strait_generator *generator; /* or NULL: no samples */
     strait_schedule schedule;    /* .steps 0 while they are being measured */
@@ -40,7 +41,7 @@ typedef struct strait_run {
     double val_loss;         /* negative: none yet */
     bool has_val_loss;       /* evaluated after this step */
     int64_t resumed_step;    /* where this process began */
-    int64_t process;         /* its id, to tell entries of the lineage apart */
+    bool in_lineage;         /* this process has its entry */
     int64_t checkpoint_step; /* of the last checkpoint written or resumed; -1 none */
     double begun;
     double measure_begun;

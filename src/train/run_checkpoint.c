@@ -1,4 +1,5 @@
 /* Checkpoints of a run: parameters straight from the device, and back. */
+#include "base/hash.h"
 #include "train/events.h"
 #include "train/run.h"
 #include "train/weights.h"
@@ -21,39 +22,55 @@ static strait_status read_v(void *context, int64_t offset, int64_t count, float 
     return strait_engine_read_part(context, STRAIT_ENGINE_V, offset, count, out);
 }
 
-/* What ran which steps: a new entry whenever the run goes on in another process or on another device. */
+/* What ran which steps: a new entry for each process that goes on with the run. */
 static strait_status extend_lineage(strait_run *run)
 {
     const strait_device_props *props = strait_device_get_props(run->device);
-    size_t count = json_array_size(run->lineage);
-    json_t *last = count > 0 ? json_array_get(run->lineage, count - 1) : NULL;
-    if (last && json_integer_value(json_object_get(last, "process")) == run->process) {
+    if (run->in_lineage) {
+        json_t *last = json_array_get(run->lineage, json_array_size(run->lineage) - 1);
         if (json_object_set_new(last, "to_step", json_integer(run->step)) == 0) return STRAIT_OK;
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
     }
-    json_t *entry =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "device", props->name, "backend", props->backend,
-                  "implementation", props->implementation, "driver", props->driver_version, "numerics",
-                  run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast", "from_step",
-                  (json_int_t)run->resumed_step, "to_step", (json_int_t)run->step, "process", (json_int_t)run->process);
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "device", props->name, "backend", props->backend,
+                              "implementation", props->implementation, "driver", props->driver_version, "numerics",
+                              run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast", "from_step",
+                              (json_int_t)run->resumed_step, "to_step", (json_int_t)run->step);
     if (!entry || json_array_append_new(run->lineage, entry) != 0) {
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
     }
+    run->in_lineage = true;
     return STRAIT_OK;
+}
+
+/* SHA-256 of config.yaml's text as it stands now. */
+static strait_status config_hash(const strait_run *run, char out_hex[STRAIT_SHA256_HEX])
+{
+    strait_buffer text = {0};
+    strait_status status = strait_config_write(&run->config, &text);
+    if (status == STRAIT_OK) {
+        strait_sha256 hash;
+        strait_sha256_init(&hash);
+        strait_sha256_update(&hash, text.bytes, text.length);
+        strait_sha256_final(&hash, out_hex);
+    }
+    strait_buffer_fini(&text);
+    return status;
 }
 
 static strait_status trainer_object(strait_run *run, json_t **out)
 {
     char identity[65];
-    strait_dataset_identity(run->train_data, identity);
+    STRAIT_TRY(strait_dataset_identity(run->train_data, identity));
     if (!run->lineage) run->lineage = json_array();
     if (!run->lineage) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
     STRAIT_TRY(extend_lineage(run));
+    char config[STRAIT_SHA256_HEX];
+    STRAIT_TRY(config_hash(run, config));
     json_t *object =
-        json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:s, s:i, s:O}", "tokens", (json_int_t)run->tokens, "sequences",
+        json_pack("{s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:i, s:O}", "tokens", (json_int_t)run->tokens, "sequences",
                   (json_int_t)(run->step * run->config.batch.sequences), "steps", (json_int_t)run->schedule.steps,
-                  "hold", (json_int_t)run->schedule.hold, "loss", run->loss, "seed", (json_int_t)run->config.seed,
-                  "data", identity, "numerics_version", STRAIT_NUMERICS_VERSION, "lineage", run->lineage);
+                  "loss", run->loss, "seed", (json_int_t)run->config.seed, "data", identity, "config_sha256", config,
+                  "numerics_version", STRAIT_NUMERICS_VERSION, "lineage", run->lineage);
     if (!object) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: trainer.json");
     *out = object;
     return STRAIT_OK;
@@ -123,12 +140,12 @@ static strait_status restore_trainer(strait_run *run, const strait_checkpoint *c
 {
     char identity[65];
     const json_t *trainer = checkpoint->trainer;
-    strait_dataset_identity(run->train_data, identity);
+    STRAIT_TRY(strait_dataset_identity(run->train_data, identity));
     const char *saved = json_string_value(json_object_get(trainer, "data"));
     if (!saved || strcmp(saved, identity) != 0) {
         return STRAIT_FAIL(
             STRAIT_ERR_USAGE,
-            "the training data is not what this run was begun with (its size, tokenizer or order changed): put the "
+            "the training data is not what this run was begun with (its contents, tokenizer or order changed): put the "
             "old token shards back, or begin a new run with model.from: %s",
             run->config.run);
     }
@@ -141,7 +158,6 @@ static strait_status restore_trainer(strait_run *run, const strait_checkpoint *c
     run->step = checkpoint->step;
     run->tokens = json_integer_value(json_object_get(trainer, "tokens"));
     run->loss = json_number_value(json_object_get(trainer, "loss"));
-    run->schedule.hold = json_integer_value(json_object_get(trainer, "hold"));
     json_t *lineage = json_object_get(trainer, "lineage");
     if (json_is_array(lineage)) run->lineage = json_deep_copy(lineage);
     return STRAIT_OK;

@@ -6,20 +6,31 @@
 
 #include <stdio.h>
 
-/* After the timed steps: how many fill the minutes asked for. Stored at once, so that a resumed run keeps it. */
+/*
+ * After the timed steps: how many fill the minutes asked for. The number and the length of the decay are stored at
+ * once, so that a resumed run keeps them; the decay begins after this step, so that the steps so far are those of the
+ * stored schedule.
+ */
 static strait_status decide_steps(strait_run *run)
 {
     double now = strait_clock();
-    double per_step = (now - run->measure_begun) / (RUN_MEASURE_TO - RUN_MEASURE_FROM);
+    double per_step = (now - run->measure_begun) / RUN_MEASURE_STEPS;
     /* Evaluations, samples and checkpoints take a share as well. */
     double left = run->config.minutes * 60.0 * 0.93 - (now - run->begun);
     int64_t more = per_step > 0 && left > 0 ? (int64_t)(left / per_step) : 0;
-    int64_t steps = (RUN_MEASURE_TO + more) / 10 * 10;
-    /* A config whose schedule is longer than its steps would be refused when the run is resumed. */
-    int64_t least = run->config.schedule.warmup + run->config.schedule.decay;
-    if (steps < least) steps = least;
+    int64_t steps = (run->step + more) / 10 * 10;
+    int64_t risen = run->step > run->schedule.warmup ? run->step : run->schedule.warmup;
+    int64_t decay = run->schedule.decay;
+    if (steps < risen + decay) steps = risen + decay;
+    if (decay == 0 && run->schedule.kind != STRAIT_SCHEDULE_CONSTANT) {
+        if (steps == risen) steps++;
+        decay = run->schedule.kind == STRAIT_SCHEDULE_WSD ? (steps + 4) / 5 : steps - risen;
+        if (decay > steps - risen) decay = steps - risen;
+    }
     run->schedule.steps = steps;
+    run->schedule.decay = decay;
     run->config.steps = steps;
+    run->config.schedule.decay = decay;
     run->config.minutes = 0;
     run__log(run, STRAIT_LOG_INFO, "a step takes %.3f s: %lld steps will fill the time", per_step, (long long)steps);
     return run__write_config(run);
@@ -58,6 +69,17 @@ static strait_status write_profile(strait_run *run)
     return status;
 }
 
+/* Puts off an error: what was learned is saved first. */
+static strait_status or_save(strait_run *run, strait_status status)
+{
+    if (status == STRAIT_OK) return STRAIT_OK;
+    char message[2048];
+    snprintf(message, sizeof message, "%s", strait_error_message());
+    if (run__save(run) != STRAIT_OK) run__log(run, STRAIT_LOG_WARN, "%s", strait_error_message());
+    strait__restore_error(status, message);
+    return status;
+}
+
 /* One step and what belongs to it. */
 static strait_status take_step(strait_run *run)
 {
@@ -80,42 +102,65 @@ static strait_status take_step(strait_run *run)
     double seconds = strait_clock() - begin;
     run->recent_seconds = run->recent_seconds > 0 ? 0.9 * run->recent_seconds + 0.1 * seconds : seconds;
 
-    if (last && run->options->profile) STRAIT_TRY(write_profile(run));
-
     run->has_val_loss = false;
-    if (run->val_data && (due(run->config.evaluate.every, run->step) || (last && run->config.evaluate.every > 0))) {
-        STRAIT_TRY(run__evaluate(run));
+    if (run->val_count > 0 &&
+        (due(run->config.evaluate.every, run->step) || (last && run->config.evaluate.every > 0))) {
+        STRAIT_TRY(or_save(run, run__evaluate(run)));
     }
     STRAIT_TRY(run__metrics(run, &result, lr, seconds, data_seconds));
     run__progress(run, (double)result.targets / seconds);
     return STRAIT_OK;
 }
 
+/* Checkpoint first: samples and profiles are worth less than the weights, and a failure of theirs ends nothing. */
 static strait_status after_step(strait_run *run)
 {
     bool last = run->step == run->schedule.steps;
-    if (run->generator && (due(run->config.sample.every, run->step) || (last && run->config.sample.every > 0))) {
-        STRAIT_TRY(run__sample(run));
-    }
     if (due(run->config.checkpoint.every, run->step) || last) STRAIT_TRY(run__save(run));
+    if (run->generator && (due(run->config.sample.every, run->step) || last) && run__sample(run) != STRAIT_OK) {
+        run__log(run, STRAIT_LOG_WARN, "no sample of step %lld: %s", (long long)run->step, strait_error_message());
+    }
+    if (last && run->options->profile && write_profile(run) != STRAIT_OK) {
+        run__log(run, STRAIT_LOG_WARN, "no profile: %s", strait_error_message());
+    }
+    return STRAIT_OK;
+}
+
+/* While steps are measured: when timing begins, and when it is enough. */
+static strait_status measure_steps(strait_run *run)
+{
+    if (run->schedule.steps > 0) return STRAIT_OK;
+    int64_t from = run->resumed_step > RUN_MEASURE_FROM ? run->resumed_step : RUN_MEASURE_FROM;
+    if (run->step == from) run->measure_begun = strait_clock();
+    return run->step == from + RUN_MEASURE_STEPS ? decide_steps(run) : STRAIT_OK;
+}
+
+/* A stop that was asked for: 1 saves what there is, 2 does not. */
+static strait_status end_on_request(strait_run *run, int stop)
+{
+    if (stop >= 2) {
+        return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped at step %lld without a checkpoint", (long long)run->step);
+    }
+    if (run->checkpoint_step != run->step) STRAIT_TRY(run__save(run));
+    run__log(run, STRAIT_LOG_INFO, "stopped at step %lld; --resume goes on from here", (long long)run->step);
     return STRAIT_OK;
 }
 
 strait_status run__loop(strait_run *run, bool *out_stopped)
 {
+    STRAIT_TRY(measure_steps(run));
     while (run->schedule.steps == 0 || run->step < run->schedule.steps) {
+        int64_t before = run->step;
         int stop = strait_events_stop(run->options->events);
-        if (stop >= 2)
-            return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped at step %lld without a checkpoint", (long long)run->step);
-        if (stop == 1) {
-            *out_stopped = true;
-            if (run->checkpoint_step != run->step) STRAIT_TRY(run__save(run));
-            run__log(run, STRAIT_LOG_INFO, "stopped at step %lld; --resume goes on from here", (long long)run->step);
-            return STRAIT_OK;
+        strait_status status = stop ? STRAIT_ERR_CANCELLED : take_step(run);
+        if (status == STRAIT_ERR_CANCELLED && run->step == before) {
+            /* Asked for between steps, or within one: a step cut short has changed no weight. */
+            stop = strait_events_stop(run->options->events);
+            *out_stopped = stop == 1;
+            return end_on_request(run, stop);
         }
-        if (run->schedule.steps == 0 && run->step == RUN_MEASURE_FROM) run->measure_begun = strait_clock();
-        STRAIT_TRY(take_step(run));
-        if (run->schedule.steps == 0 && run->step >= RUN_MEASURE_TO) STRAIT_TRY(decide_steps(run));
+        STRAIT_TRY(status);
+        STRAIT_TRY(measure_steps(run));
         STRAIT_TRY(after_step(run));
     }
     return STRAIT_OK;

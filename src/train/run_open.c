@@ -1,5 +1,4 @@
 /* A run from its config to the moment before its first step, and its end. */
-#define _POSIX_C_SOURCE 200809L
 #include "base/clock.h"
 #include "base/file.h"
 #include "train/events.h"
@@ -8,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static strait_status load_config(strait_run *run)
 {
@@ -55,7 +53,10 @@ static strait_status compare_with_old_config(strait_run *run)
         if (run->config.minutes > 0 && old.steps > 0) {
             run->config.steps = old.steps;
             run->config.minutes = 0;
+            run__log(run, STRAIT_LOG_INFO, "the run keeps its %lld steps; --set steps=N changes them",
+                     (long long)old.steps);
         }
+        if (run->config.schedule.decay == 0) run->config.schedule.decay = old.schedule.decay;
         if (run->config.batch.micro_batch == 0) run->config.batch.micro_batch = old.batch.micro_batch;
         if (!run->config.model.from && run->config.model.init.vocab_size == 0) {
             run->config.model.init.vocab_size = old.model.init.vocab_size;
@@ -183,20 +184,71 @@ static strait_status open_sources(strait_run *run, const strait_config_sources *
 
 static strait_status open_data(strait_run *run)
 {
+    const strait_config_sources *validation = &run->config.data.validation;
     STRAIT_TRY(open_sources(run, &run->config.data.train, false, &run->train_data));
-    if (run->config.data.validation.count == 0) return STRAIT_OK;
-    return open_sources(run, &run->config.data.validation, true, &run->val_data);
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)validation->count, sizeof *run->val_data, &run->val_data));
+    for (; run->val_count < validation->count; run->val_count++) {
+        strait_config_sources one = {.items = &validation->items[run->val_count], .count = 1};
+        STRAIT_TRY(open_sources(run, &one, true, &run->val_data[run->val_count]));
+    }
+    return STRAIT_OK;
+}
+
+/* The tokens of the longest prompt; every prompt must leave room in the model's context. */
+static strait_status longest_prompt(const strait_run *run, int64_t *out)
+{
+    const strait_config_strings *prompts = &run->config.sample.prompts;
+    strait_encoding encoding = {0};
+    strait_status status = STRAIT_OK;
+    *out = 1;
+    for (int64_t i = 0; i < prompts->count && status == STRAIT_OK; i++) {
+        status = strait_tokenizer_encode(run->tokenizer, prompts->items[i], strlen(prompts->items[i]), NULL, &encoding);
+        if (status != STRAIT_OK) break;
+        if ((int64_t)encoding.count >= run->model.max_position_embeddings) {
+            status = STRAIT_FAIL(
+                STRAIT_ERR_USAGE, "%s: sample.prompts[%lld] has %zu tokens, the model's context %lld: shorten it",
+                run->options->config, (long long)i, encoding.count, (long long)run->model.max_position_embeddings);
+        } else if (encoding.count == 0 && strait_tokenizer_end_of_text(run->tokenizer) < 0) {
+            status = STRAIT_FAIL(STRAIT_ERR_USAGE,
+                                 "%s: sample.prompts[%lld] is empty, and the tokenizer has no end-of-text token "
+                                 "to begin with",
+                                 run->options->config, (long long)i);
+        } else if ((int64_t)encoding.count > *out) {
+            *out = (int64_t)encoding.count;
+        }
+    }
+    strait_encoding_fini(&encoding);
+    return status;
 }
 
 static strait_status create_generator(strait_run *run)
 {
-    if (!run->tokenizer || run->config.sample.prompts.count == 0 || run->config.sample.length == 0) return STRAIT_OK;
+    if (run->config.sample.every == 0 || run->config.sample.prompts.count == 0) return STRAIT_OK;
+    if (!run->tokenizer) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: sample.every needs a tokenizer: set `tokenizer`, or sample.every: 0",
+                           run->options->config);
+    }
+    int64_t longest;
+    STRAIT_TRY(longest_prompt(run, &longest));
     strait_generator_options options = {.config = &run->model,
                                         .dtype = run->model.dtype,
                                         .numerics = (strait_numerics)run->config.numerics,
-                                        .capacity = run->config.data.sequence_length + run->config.sample.length,
+                                        .capacity = longest + run->config.sample.length,
                                         .weights = strait_engine_compute_weights(run->engine)};
-    return strait_generator_create(run->device, &options, &run->generator);
+    STRAIT_TRY_CTX(strait_generator_create(run->device, &options, &run->generator),
+                   "caches for sample.prompts (sample.every: 0 does without)");
+    return STRAIT_OK;
+}
+
+/* A profile is written at the very end: that its file can be written is found out now. */
+static strait_status try_profile(const strait_run *run)
+{
+    return run->options->profile ? strait_file_replace(run->options->profile, "", 0) : STRAIT_OK;
+}
+
+static int stop_requested(void *user)
+{
+    return strait_events_stop(user);
 }
 
 static void set_schedule(strait_run *run)
@@ -207,7 +259,6 @@ static void set_schedule(strait_run *run)
                                       .final_lr = c->schedule.final_lr,
                                       .warmup = c->schedule.warmup,
                                       .decay = c->schedule.decay,
-                                      .hold = c->minutes > 0 ? RUN_MEASURE_TO : 0,
                                       .steps = strait_config_steps(c)};
 }
 
@@ -267,6 +318,7 @@ strait_status run__open(strait_run *run)
     if (o->plan_only) return STRAIT_OK;
 
     STRAIT_TRY(open_data(run));
+    STRAIT_TRY(try_profile(run));
     STRAIT_TRY(strait_engine_allocate(run->engine));
     STRAIT_TRY(create_generator(run));
     STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
@@ -276,6 +328,7 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(run__write_config(run));
     STRAIT_TRY(run__write_environment(run));
     STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));
+    strait_engine_set_stop(run->engine, stop_requested, (void *)(uintptr_t)o->events);
     STRAIT_TRY(run__measure_device(run));
     return strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences, run->config.batch.sequences,
                                   run->config.data.mask_documents, &run->prefetch);
@@ -287,7 +340,8 @@ void run__close(strait_run *run)
     strait_generator_destroy(run->generator);
     strait_engine_destroy(run->engine);
     strait_dataset_destroy(run->train_data);
-    strait_dataset_destroy(run->val_data);
+    for (int64_t i = 0; i < run->val_count; i++) strait_dataset_destroy(run->val_data[i]);
+    strait_free(run->val_data);
     strait_device_close(run->device);
     strait_model_dir_close(run->from);
     strait_tokenizer_destroy(run->tokenizer);
@@ -301,13 +355,13 @@ strait_status strait_train(const strait_train_options *options, strait_train_rep
 {
     if (!options->config) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no config given");
     strait_train_report report = {.val_loss = -1};
-    strait_run run = {
-        .options = options, .val_loss = -1, .checkpoint_step = -1, .process = getpid(), .begun = strait_clock()};
+    strait_run run = {.options = options, .val_loss = -1, .checkpoint_step = -1, .begun = strait_clock()};
     strait_profile_init(&run.profile);
     strait_status status = run__open(&run);
     bool stopped = false;
     if (status == STRAIT_OK && options->plan_only) {
-        status = plan_only(&run, &report);
+        status = strait_engine_check_memory(run.engine);
+        if (status == STRAIT_OK) status = plan_only(&run, &report);
     } else if (status == STRAIT_OK) {
         status = run__loop(&run, &stopped);
     }

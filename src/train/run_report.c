@@ -1,6 +1,7 @@
 /* What a run tells along the way: log, metrics, progress, validation loss, samples. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/clock.h"
+#include "base/hash.h"
 #include "train/events.h"
 #include "train/run.h"
 
@@ -26,20 +27,32 @@ void run__log(strait_run *run, strait_log_level level, const char *format, ...)
     }
 }
 
+/* What was built how, and from which bytes. */
+static strait_status build_object(json_t **out)
+{
+    char hash[STRAIT_SHA256_HEX];
+    /* Where /proc is not mounted the program cannot find its own bytes. */
+    bool known = strait_sha256_file("/proc/self/exe", hash) == STRAIT_OK;
+    *out = json_pack("{s:s, s:s, s:s?}", "version", STRAIT_VERSION, "compiler", __VERSION__, "binary_sha256",
+                     known ? hash : NULL);
+    return *out ? STRAIT_OK : STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: environment.json");
+}
+
 strait_status run__write_environment(strait_run *run)
 {
     const strait_device_props *props = strait_device_get_props(run->device);
     struct utsname host = {0};
     if (uname(&host) != 0) snprintf(host.nodename, sizeof host.nodename, "unknown");
     char identity[65];
-    strait_dataset_identity(run->train_data, identity);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:i, s:I}, s:s, s:i, s:I, s:f}", "program",
-                  "strait " STRAIT_VERSION, "host", host.nodename, "system", host.release, "machine", host.machine,
-                  "device", "name", props->name, "backend", props->backend, "implementation", props->implementation,
-                  "driver", props->driver_version, "compute_units", (int)props->compute_units, "memory_bytes",
-                  (json_int_t)props->memory_bytes, "data", identity, "numerics_version", STRAIT_NUMERICS_VERSION,
-                  "from_step", (json_int_t)run->step, "time", strait_clock_wall());
+    STRAIT_TRY(strait_dataset_identity(run->train_data, identity));
+    json_t *build;
+    STRAIT_TRY(build_object(&build));
+    json_t *object = json_pack(
+        "{s:o, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:i, s:I}, s:s, s:i, s:I, s:f}", "program", build, "host",
+        host.nodename, "system", host.release, "machine", host.machine, "device", "name", props->name, "backend",
+        props->backend, "implementation", props->implementation, "driver", props->driver_version, "compute_units",
+        (int)props->compute_units, "memory_bytes", (json_int_t)props->memory_bytes, "data", identity,
+        "numerics_version", STRAIT_NUMERICS_VERSION, "from_step", (json_int_t)run->step, "time", strait_clock_wall());
     if (!object) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: environment.json");
     strait_buffer text = {0};
     strait_status status = strait_json_format(object, 2, &text);
@@ -111,41 +124,60 @@ void run__progress(strait_run *run, double tokens_per_second)
 
 /* ---- validation ---- */
 
-static strait_status evaluate_with(strait_run *run, int32_t *tokens, int64_t sequences, int64_t count)
+/* How many sequences of source `index`: its share of evaluate.size by weight, at least one, at most what it has. */
+static int64_t share_of_source(const strait_run *run, int64_t index)
+{
+    const strait_config_sources *sources = &run->config.data.validation;
+    int64_t have = strait_dataset_samples(run->val_data[index]);
+    if (run->config.evaluate.size == 0) return have;
+    double total = 0;
+    for (int64_t i = 0; i < sources->count; i++) total += sources->items[i].weight;
+    int64_t share = (int64_t)((double)run->config.evaluate.size * (sources->items[index].weight / total));
+    if (share < 1) share = 1;
+    return share < have ? share : have;
+}
+
+static strait_status evaluate_source(strait_run *run, int64_t index, int32_t *tokens, double *sum, int64_t *seen)
 {
     int64_t length = run->config.data.sequence_length;
     int64_t micro = strait_engine_get_options(run->engine)->micro_batch;
     int32_t *targets = tokens + micro * length;
     int32_t *documents = run->config.data.mask_documents ? targets + micro * length : NULL;
-    double sum = 0;
-    int64_t seen = 0;
-    for (int64_t at = 0; at < sequences; at += count) {
-        count = sequences - at < micro ? sequences - at : micro;
-        STRAIT_TRY(strait_dataset_fill(run->val_data, at, count, tokens, targets, documents));
+    int64_t sequences = share_of_source(run, index);
+    for (int64_t at = 0; at < sequences; at += micro) {
+        int64_t count = sequences - at < micro ? sequences - at : micro;
+        STRAIT_TRY(strait_dataset_fill(run->val_data[index], at, count, tokens, targets, documents));
         strait_engine_batch batch = {.sequences = count, .tokens = tokens, .targets = targets, .documents = documents};
-        STRAIT_TRY(strait_engine_evaluate(run->engine, &batch, &sum, &seen, NULL));
+        STRAIT_TRY(strait_engine_evaluate(run->engine, &batch, sum, seen, NULL));
     }
-    run->val_loss = seen > 0 ? sum / (double)seen : 0;
-    run->has_val_loss = true;
     return STRAIT_OK;
 }
 
 strait_status run__evaluate(strait_run *run)
 {
-    int64_t sequences = strait_dataset_samples(run->val_data);
-    if (run->config.evaluate.size > 0 && run->config.evaluate.size < sequences) sequences = run->config.evaluate.size;
     int64_t micro = strait_engine_get_options(run->engine)->micro_batch;
     int32_t *tokens;
+    double sum = 0;
+    int64_t seen = 0;
     size_t count = (size_t)(micro * run->config.data.sequence_length) * 3;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, count, sizeof *tokens, &tokens));
-    strait_status status = evaluate_with(run, tokens, sequences, micro);
+    strait_status status = STRAIT_OK;
+    for (int64_t i = 0; i < run->val_count && status == STRAIT_OK; i++) {
+        status = evaluate_source(run, i, tokens, &sum, &seen);
+    }
     strait_free(tokens);
-    return status;
+    /* A stop that was asked for leaves this evaluation out; the loop sees to the rest. */
+    if (status == STRAIT_ERR_CANCELLED) return STRAIT_OK;
+    STRAIT_TRY(status);
+    run->val_loss = seen > 0 ? sum / (double)seen : 0;
+    run->has_val_loss = true;
+    return STRAIT_OK;
 }
 
 /* ---- samples ---- */
 
 typedef struct sample_text {
+    const strait_run *run;
     strait_buffer text;
     strait_status status;
 } sample_text;
@@ -154,28 +186,29 @@ static int collect_text(void *user, const char *text, size_t length)
 {
     sample_text *sample = user;
     sample->status = strait_buffer_append(&sample->text, text, length);
-    return sample->status != STRAIT_OK;
+    return sample->status != STRAIT_OK || strait_events_stop(sample->run->options->events) != 0;
 }
 
+/* Goes on with a prompt; an empty one begins like a document does, after an end of text. */
 static strait_status sample_prompt(strait_run *run, strait_sampler *sampler, const char *prompt, sample_text *out)
 {
     strait_encoding encoding = {0};
     int64_t count = 0;
     strait_generator_end end;
+    int32_t end_of_text = strait_tokenizer_end_of_text(run->tokenizer);
     STRAIT_TRY(strait_buffer_printf(&out->text, "%s", prompt));
     strait_status status = strait_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), NULL, &encoding);
-    if (status == STRAIT_OK && encoding.count > 0) {
-        int64_t room = strait_generator_capacity(run->generator) - 1;
-        int64_t length = (int64_t)encoding.count < room ? (int64_t)encoding.count : room;
-        int32_t stop = strait_tokenizer_end_of_text(run->tokenizer);
+    if (status == STRAIT_OK) {
+        bool empty = encoding.count == 0;
         strait_generator_reset(run->generator);
-        status = strait_generator_read(run->generator, encoding.ids, length);
-        if (status == STRAIT_OK) {
-            status = strait_generator_answer(run->generator, sampler, run->tokenizer, run->config.sample.length, &stop,
-                                             1, collect_text, out, &count, &end);
-        }
-        if (status == STRAIT_OK) status = out->status;
+        status = strait_generator_read(run->generator, empty ? &end_of_text : encoding.ids,
+                                       empty ? 1 : (int64_t)encoding.count);
     }
+    if (status == STRAIT_OK) {
+        status = strait_generator_answer(run->generator, sampler, run->tokenizer, run->config.sample.length,
+                                         &end_of_text, 1, collect_text, out, &count, &end);
+    }
+    if (status == STRAIT_OK) status = out->status;
     strait_encoding_fini(&encoding);
     STRAIT_TRY(status);
     return strait_buffer_append(&out->text, "\n---\n", 5);
@@ -189,7 +222,7 @@ strait_status run__sample(strait_run *run)
                                 .repetition_penalty = 1,
                                 .seed = (uint32_t)run->config.seed};
     strait_sampler *sampler;
-    sample_text sample = {0};
+    sample_text sample = {.run = run};
     STRAIT_TRY(strait_sampler_create(&sampling, run->model.vocab_size, &sampler));
     strait_status status = STRAIT_OK;
     for (int64_t i = 0; i < run->config.sample.prompts.count && status == STRAIT_OK; i++) {

@@ -185,9 +185,19 @@ static void resume_allows_only_what_is_documented(void **state)
     (void)state;
     static const char *const allowed[] = {"steps=2000",         "device=other",           "threads=3",
                                           "checkpoint.every=7", "sample.prompts=[\"a\"]", "log_every=3",
-                                          "run=elsewhere",      "evaluate.size=3",        "batch.micro_batch=2"};
+                                          "run=elsewhere",      "evaluate.size=3"};
+    static const char *const resolved[] = {"batch.micro_batch=2", "schedule.decay=5"};
     strait_run_config begun;
     strait_run_config now;
+    /* What was left to the program has a number in the run; to leave it open again is no change, another number is. */
+    assert_int_equal(parse(minimal, resolved, 2, &begun), STRAIT_OK);
+    must_parse(minimal, &now);
+    if (strait_config_check_resume(&begun, &now) != STRAIT_OK) fail_msg("%s", strait_error_message());
+    assert_int_equal(strait_config_check_resume(&now, &begun), STRAIT_ERR_USAGE);
+    assert_non_null(strstr(strait_error_message(), "schedule.decay: auto in the run, now 5"));
+    strait_config_fini(&now);
+    strait_config_fini(&begun);
+
     must_parse(minimal, &begun);
     assert_int_equal(parse(minimal, allowed, sizeof allowed / sizeof allowed[0], &now), STRAIT_OK);
     if (strait_config_check_resume(&begun, &now) != STRAIT_OK) fail_msg("%s", strait_error_message());

@@ -186,10 +186,10 @@ static void samples_do_not_depend_on_the_cut(void **state)
     assert_int_equal(epochs_of_first, 5); /* 72 of 96 sequences, 12 an epoch */
     char identity[65];
     char other[65];
-    strait_dataset_identity(dataset, identity);
+    assert_int_equal(strait_dataset_identity(dataset, identity), STRAIT_OK);
     strait_dataset_destroy(dataset);
     dataset = two_sources(*state, (strait_dataset_params){.sequence_length = T, .seed = 6});
-    strait_dataset_identity(dataset, other);
+    assert_int_equal(strait_dataset_identity(dataset, other), STRAIT_OK);
     assert_string_not_equal(identity, other);
     strait_dataset_destroy(dataset);
 }

@@ -35,9 +35,10 @@ static void schedules_rise_stay_and_fall(void **state)
 static void decay_waits_while_steps_are_measured(void **state)
 {
     (void)state;
-    strait_schedule s = {.kind = STRAIT_SCHEDULE_LINEAR, .lr = 1, .hold = 10};
+    strait_schedule s = {.kind = STRAIT_SCHEDULE_LINEAR, .lr = 1};
     assert_true(strait_schedule_lr(&s, 7) == 1); /* steps not known */
     s.steps = 20;
+    s.decay = 10;                                /* as a run resolves it once it knows */
     assert_true(strait_schedule_lr(&s, 7) == 1); /* known now: the same */
     assert_true(strait_schedule_lr(&s, 15) == 0.5);
 }

@@ -35,6 +35,6 @@ make_interop_env() {
 with_transformers() {
     local version=$1
     shift
-    PYTHONPATH=$INTEROP/transformers-$version HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=$PWD/$INTEROP/transformers-$version HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONDONTWRITEBYTECODE=1 \
         "$INTEROP/torch/bin/python" "$@"
 }

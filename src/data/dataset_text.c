@@ -101,15 +101,27 @@ strait_status strait_dataset_open_any(const char *path, const strait_tokenizer *
 {
     bool shard;
     STRAIT_TRY(is_shard(path, &shard));
-    strait__encoder encoder;
-    STRAIT_TRY(strait__encoder_init(&encoder, tokenizer, 0));
-    if (!shard) return strait__dataset_from_text(path, &encoder, corpus, params, out_dataset, out_invalid_utf8);
+    if (!shard) {
+        strait__encoder encoder;
+        if (!tokenizer) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                               "text needs a tokenizer: %s is no token shards, and there is no "
+                               "tokenizer.json beside the model",
+                               path);
+        }
+        STRAIT_TRY(strait__encoder_init(&encoder, tokenizer, 0));
+        return strait__dataset_from_text(path, &encoder, corpus, params, out_dataset, out_invalid_utf8);
+    }
+    char hash[65];
     const strait_dataset_source source = {.path = path, .weight = 1.0};
     strait_dataset_params sequential = *params;
     sequential.sources = &source;
     sequential.source_count = 1;
     sequential.sequential = true;
-    if (!sequential.tokenizer_sha256) sequential.tokenizer_sha256 = encoder.sha256;
+    if (!sequential.tokenizer_sha256 && tokenizer) {
+        STRAIT_TRY(strait_tokenizer_hash(tokenizer, hash));
+        sequential.tokenizer_sha256 = hash;
+    }
     STRAIT_TRY(strait_dataset_create(&sequential, out_dataset));
     if (out_invalid_utf8) *out_invalid_utf8 = 0;
     return STRAIT_OK;

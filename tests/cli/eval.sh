@@ -1,0 +1,34 @@
+#!/bin/bash
+# strait eval: shards without a tokenizer, attention inside documents, and how the choices of questions are read.
+# usage: STRAIT=/path/to/strait tests/cli/eval.sh
+set -u
+. "$(dirname "$0")/../common.sh"
+in_temporary_folder
+
+make_data
+make_config run.yaml
+"$STRAIT" train run.yaml >train.log 2>&1 || fail train "$(tail -n 3 train.log)"
+model=$(find "$PWD/run/checkpoints" -maxdepth 1 -name 'step-*' | sort | tail -n 1)
+cp -r "$model" bare
+find bare -name 'tokenizer*' -delete
+
+# value KEY COMMAND...: a number of the JSON that the command prints
+value() {
+  local key=$1
+  shift
+  "$@" --json 2>error.log | sed -n "s/.*\"$key\": \([^,}]*\).*/\1/p"
+}
+
+# Token shards need no tokenizer, or one without an end of text; text does.
+loss=$(value loss "$STRAIT" eval run --data data_val --length 16)
+same shards_without_a_tokenizer "$loss" "$(value loss "$STRAIT" eval bare --data data_val --length 16)"
+expect text_without_a_tokenizer 2 'text needs a tokenizer: text\.jsonl is no token shards' "$STRAIT" eval bare --data text.jsonl
+make_tokenizer bare
+sed -i 's/<|endoftext|>/<|other|>/' bare/tokenizer.json
+expect another_tokenizer 2 'was packed with another tokenizer' "$STRAIT" eval bare --data data_val --length 16
+mkdir anonymous
+cp data_val.bin data_val.idx anonymous
+same no_end_of_text "$loss" "$(value loss "$STRAIT" eval bare --data anonymous/data_val --length 16)"
+expect text_without_an_end 2 'no end-of-text token' "$STRAIT" eval bare --data text.jsonl
+
+exit $failed

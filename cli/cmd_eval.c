@@ -39,10 +39,12 @@ int cmd_eval(int argc, char **argv)
 {
     strait_eval_options o = {0};
     bool json = false;
+    bool mask_documents = false;
     const cli_option options[] = {
         {"--data", CLI_STRING, &o.data, "PATH", "token shards, text or JSONL (plain or compressed), or a folder"},
         {"--choices", CLI_STRING, &o.choices, "FILE", "JSONL with question, choices, answer: accuracy"},
         {"--length", CLI_INT, &o.length, "T", "tokens of a sample (the model's, at most 1024)"},
+        {"--mask-documents", CLI_FLAG, &mask_documents, NULL, "as data.mask_documents: for models trained with it"},
         {"--limit", CLI_INT, &o.limit, "N", "at most N samples or questions"},
         {"--device", CLI_STRING, &o.device, "NAME", "cpu (default)"},
         {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 or bf16 (as the model is stored)"},
@@ -58,6 +60,7 @@ int cmd_eval(int argc, char **argv)
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("eval", "no MODEL given: a model directory, a checkpoint or a run");
+    o.mask_documents = mask_documents;
     o.events = cli_events();
     strait_eval_report report;
     strait_status status = strait_eval(&o, &report);

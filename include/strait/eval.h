@@ -17,6 +17,8 @@ typedef struct strait_eval_options {
     const char *data;     /* token shards (PREFIX, .bin, .idx), text or JSONL, plain or compressed, or a folder */
     const char *choices;  /* or: JSONL with "question", "choices" (array of texts) and "answer" (index, or letter) */
     int64_t length;       /* T of a sample; 0 = the model's max_position_embeddings, at most 1024 */
+    int mask_documents;   /* data only: attention stays inside documents, targets that cross into another are ignored; a
+                           * model trained with data.mask_documents should be evaluated so */
     int64_t limit;        /* at most so many samples or questions; 0 = all */
     const char *device;   /* "cpu" */
     const char *dtype;    /* NULL: as the model is stored */

@@ -20,6 +20,7 @@ strait_status eval__create_engine(strait_evaluation *e, int64_t length, int64_t 
                                      .length = length,
                                      .sequences = sequences,
                                      .shards = 1,
+                                     .documents = e->options->mask_documents != 0,
                                      .forward_only = true};
     if (e->options->dtype) STRAIT_TRY(strait_parse_dtype(e->options->dtype, &options.dtype));
     STRAIT_TRY(strait_parse_numerics(e->options->numerics, &options.numerics));
@@ -52,13 +53,15 @@ static strait_status run_samples(strait_evaluation *e, const strait_dataset *dat
                                  int32_t *tokens)
 {
     int32_t *targets = tokens + batch * e->length;
+    int32_t *documents = e->options->mask_documents ? targets + batch * e->length : NULL;
     double sum = 0;
     double begin = strait_clock();
     for (int64_t at = 0; at < sequences; at += batch) {
         if (strait_events_stop(e->options->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
         int64_t count = sequences - at < batch ? sequences - at : batch;
-        STRAIT_TRY(strait_dataset_fill(data, at, count, tokens, targets, NULL));
-        strait_engine_batch samples = {.sequences = count, .tokens = tokens, .targets = targets};
+        STRAIT_TRY(strait_dataset_fill(data, at, count, tokens, targets, documents));
+        strait_engine_batch samples = {
+            .sequences = count, .tokens = tokens, .targets = targets, .documents = documents};
         STRAIT_TRY(strait_engine_evaluate(e->engine, &samples, &sum, &e->report.tokens, NULL));
         double seconds = strait_clock() - begin;
         strait_progress progress = {.what = "evaluating",
@@ -80,8 +83,10 @@ static strait_status run_samples(strait_evaluation *e, const strait_dataset *dat
 static strait_status eval_data(strait_evaluation *e)
 {
     char hash[65];
-    strait_dataset_params params = {
-        .sequence_length = e->length, .vocabulary = strait_model_dir_config(e->model)->vocab_size, .sequential = true};
+    strait_dataset_params params = {.sequence_length = e->length,
+                                    .vocabulary = strait_model_dir_config(e->model)->vocab_size,
+                                    .mask_documents = e->options->mask_documents != 0,
+                                    .sequential = true};
     if (e->tokenizer) {
         STRAIT_TRY(strait_tokenizer_hash(e->tokenizer, hash));
         params.tokenizer_sha256 = hash;
@@ -95,7 +100,7 @@ static strait_status eval_data(strait_evaluation *e)
     int32_t *tokens = NULL;
     strait_status status = eval__create_engine(e, e->length, batch);
     if (status == STRAIT_OK) {
-        status = strait_alloc(STRAIT_TAG_DATA, (size_t)(2 * batch * e->length), sizeof *tokens, &tokens);
+        status = strait_alloc(STRAIT_TAG_DATA, (size_t)(3 * batch * e->length), sizeof *tokens, &tokens);
     }
     if (status == STRAIT_OK) status = run_samples(e, data, sequences, batch, tokens);
     strait_free(tokens);
@@ -107,6 +112,9 @@ strait_status strait_eval(const strait_eval_options *options, strait_eval_report
 {
     if (!options->model) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no model given");
     if (!options->data == !options->choices) return STRAIT_FAIL(STRAIT_ERR_USAGE, "give either --data or --choices");
+    if (options->mask_documents && !options->data) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--mask-documents goes with --data: a question is one document");
+    }
     if (options->length < 0 || options->limit < 0 || options->threads < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length, --limit and --threads must not be negative");
     }

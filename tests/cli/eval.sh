@@ -31,4 +31,28 @@ cp data_val.bin data_val.idx anonymous
 same no_end_of_text "$loss" "$(value loss "$STRAIT" eval bare --data anonymous/data_val --length 16)"
 expect text_without_an_end 2 'no end-of-text token' "$STRAIT" eval bare --data text.jsonl
 
+# With --mask-documents the targets that begin a document are left out, and a document's loss does not depend on what
+# stands before it: two documents in one sample cost what they cost one by one.
+printf '{"text": "the ship sails"}\n' >a.jsonl
+printf '{"text": "past rocks and wind"}\n' >b.jsonl
+cat a.jsonl b.jsonl >ab.jsonl
+tokens=$(value tokens "$STRAIT" eval run --data ab.jsonl --length 64)
+masked=$(value tokens "$STRAIT" eval run --data ab.jsonl --length 64 --mask-documents)
+same masked_targets $((tokens - 1)) "$masked"
+sum() { # sum FILE [OPTION]: the loss of all targets
+  local file=$1 sum_of count
+  shift
+  sum_of=$(value loss "$STRAIT" eval run --data "$file" --length 64 "$@")
+  count=$(value tokens "$STRAIT" eval run --data "$file" --length 64 "$@")
+  awk -v loss="$sum_of" -v count="$count" 'BEGIN { printf "%.4f", loss * count }'
+}
+alone=$(awk -v a="$(sum a.jsonl)" -v b="$(sum b.jsonl)" 'BEGIN { printf "%.4f", a + b }')
+# Positions go on through a sample, and rotary attention sees their differences only: equal but for rounding.
+if awk -v a="$alone" -v b="$(sum ab.jsonl --mask-documents)" 'BEGIN { exit !(b > 0 && (a - b) ^ 2 < 1e-6) }'; then
+  ok masked_attention
+else
+  fail masked_attention "$alone alone, $(sum ab.jsonl --mask-documents) together"
+fi
+expect mask_needs_data 2 'mask-documents goes with --data' "$STRAIT" eval run --choices a.jsonl --mask-documents
+
 exit $failed

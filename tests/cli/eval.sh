@@ -55,4 +55,28 @@ else
 fi
 expect mask_needs_data 2 'mask-documents goes with --data' "$STRAIT" eval run --choices a.jsonl --mask-documents
 
-exit $failed
+# Choices: which spaces are put, that the length of samples does not change the answers, and what is wrong with a line.
+question() { printf '{"question": "%s", "choices": ["%s", "%s"], "answer": 0}\n' "$@"; }
+{
+  question "the ship" "sails" "rocks"
+  question "the ship " "sails" "rocks"
+  question "海 峡：" "船" "光"
+  question "the a ship sails harbour through narrow strait between two seas wind carries it past rocks" "and" "light"
+} >questions.jsonl
+accuracy=$(value accuracy "$STRAIT" eval run --choices questions.jsonl)
+same lengths_do_not_matter "$accuracy" "$(value accuracy "$STRAIT" eval run --choices questions.jsonl --length 101)"
+same all_are_answered 4 "$(value questions "$STRAIT" eval run --choices questions.jsonl)"
+same limit 2 "$(value questions "$STRAIT" eval run --choices questions.jsonl --limit 2)"
+# Every byte is a token here: 27 with a space between question and choice, 26 where there is one or none is wanted.
+question "0123456789" "0123456789012345" "x" >spaced.jsonl
+question "012345678 " "0123456789012345" "x" >white.jsonl
+question "01234567。" "012345678901234" "x" >chinese.jsonl
+expect space_between_words 1 'spaced.jsonl:1: .*choice 0 has 27 tokens, 26 are taken' "$STRAIT" eval run --choices spaced.jsonl --length 26
+expect no_space_after_white 0 'questions +1' "$STRAIT" eval run --choices white.jsonl --length 26
+expect no_space_after_chinese 0 'questions +1' "$STRAIT" eval run --choices chinese.jsonl --length 26
+question "" "a" "b" >empty.jsonl
+expect empty_question 1 'empty.jsonl:1: the question is empty' "$STRAIT" eval run --choices empty.jsonl
+question "a" "b" "" >empty.jsonl
+expect empty_choice 1 'empty.jsonl:1: choice 1 is empty' "$STRAIT" eval run --choices empty.jsonl
+
+exit "$failed"

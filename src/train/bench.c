@@ -95,8 +95,7 @@ static strait_status open_bench(bench *b)
     strait_bench_options *o = &b->options;
     strait_engine_options *e = &b->engine_options;
     if (o->steps == 0) o->steps = 5;
-    if (o->steps < 1 || o->steps > STEPS_MAX || o->sequences < 0 || o->length < 0 || o->threads < 0 ||
-        o->micro_batch < 0) {
+    if (o->steps < 1 || o->steps > STEPS_MAX || o->sequences < 0 || o->length < 0 || o->micro_batch < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps must be 1 to %d, other counts 0 or more", STEPS_MAX);
     }
     STRAIT_TRY(choose_model(b));
@@ -108,13 +107,14 @@ static strait_status open_bench(bench *b)
     e->micro_batch = o->micro_batch;
     e->shards = 1;
     e->adamw = (strait_adamw){.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1};
-    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    strait_device_options device = {.struct_size = sizeof device};
+    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &b->device));
     STRAIT_TRY(strait_engine_create(b->device, e, &b->engine));
     STRAIT_TRY(strait_engine_allocate(b->engine));
     STRAIT_TRY(fill_tokens(b));
 
-    return strait_weights_initialise(strait_engine_params(b->engine), 1, e->model.initializer_range, (int)o->threads,
+    return strait_weights_initialise(strait_engine_params(b->engine), 1, e->model.initializer_range, device.threads,
                                      strait_engine_write_weights, b->engine);
 }
 

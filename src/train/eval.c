@@ -44,7 +44,8 @@ static strait_status open_evaluation(strait_evaluation *e)
 
     int64_t most = strait_model_dir_config(e->model)->max_position_embeddings;
     e->length = o->length > 0 ? o->length : most < DEFAULT_LENGTH ? most : DEFAULT_LENGTH;
-    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    strait_device_options device = {.struct_size = sizeof device};
+    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &e->device);
 }
 
@@ -115,8 +116,8 @@ strait_status strait_eval(const strait_eval_options *options, strait_eval_report
     if (options->mask_documents && !options->data) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--mask-documents goes with --data: a question is one document");
     }
-    if (options->length < 0 || options->limit < 0 || options->threads < 0) {
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length, --limit and --threads must not be negative");
+    if (options->length < 0 || options->limit < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length and --limit must not be negative");
     }
     strait_evaluation e = {.options = options, .report = {.bits_per_byte = -1}};
     double begin = strait_clock();

@@ -40,7 +40,6 @@ static strait_status check(const strait_generate_options *o)
     if (o->seed < 0 || o->seed > UINT32_MAX) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--seed %lld: 0 to 4294967295 are possible", (long long)o->seed);
     }
-    if (o->threads < 0) return STRAIT_FAIL(STRAIT_ERR_USAGE, "--threads %lld: 0 or more", (long long)o->threads);
     return STRAIT_OK;
 }
 
@@ -95,7 +94,8 @@ static strait_status open_session(session *s)
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "a prompt has %lld tokens, the model takes %lld", (long long)longest,
                            (long long)config->max_position_embeddings);
     }
-    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    strait_device_options device = {.struct_size = sizeof device};
+    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &s->device));
     strait_generator_options generator = {
         .config = config, .dtype = config->dtype, .capacity = longest + o->max_tokens};

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { THREADS_MOST = 4096 };
+
 static strait_status parse(const char *what, const char *name, const char *const *words, int count, int *out)
 {
     *out = 0;
@@ -40,5 +42,15 @@ strait_status strait_parse_recompute(const char *name, strait_recompute *out)
     int choice;
     STRAIT_TRY(parse("recompute", name, words, 3, &choice));
     *out = (strait_recompute)choice;
+    return STRAIT_OK;
+}
+
+strait_status strait_check_threads(int64_t threads, int32_t *out)
+{
+    if (threads < 0 || threads > THREADS_MOST) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "threads is %lld: 0 (all processors) to %d are possible",
+                           (long long)threads, THREADS_MOST);
+    }
+    *out = (int32_t)threads;
     return STRAIT_OK;
 }

@@ -1,4 +1,5 @@
-/* The words for choices that occur in options of several verbs; NULL means the default, which is the first. */
+/* The words for choices that occur in options of several verbs; NULL means the default, which is the first. And the
+ * range of threads. */
 #ifndef STRAIT_TRAIN_NAMES_H
 #define STRAIT_TRAIN_NAMES_H
 
@@ -11,5 +12,8 @@ strait_status strait_parse_dtype(const char *name, strait_dtype *out) STRAIT_MUS
 strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
+
+/* A number of threads as devices take it: 0 (all) to 4096. */
+strait_status strait_check_threads(int64_t threads, int32_t *out) STRAIT_MUST_USE;
 
 #endif

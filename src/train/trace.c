@@ -264,7 +264,8 @@ static strait_status open_all(trace *t)
                            o->tokens, (long long)(i / t->ids.length), (long long)(i % t->ids.length), t->ids.ids[i],
                            (long long)vocabulary);
     }
-    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)o->threads};
+    strait_device_options device = {.struct_size = sizeof device};
+    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     return strait_device_open(o->device, &device, &t->device);
 }
 
@@ -274,7 +275,7 @@ strait_status strait_trace(const strait_trace_options *given)
     if (!options.model || !options.tokens || !options.out) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }
-    if (options.steps < 0 || options.micro_batch < 0 || options.shards < 0 || options.threads < 0) {
+    if (options.steps < 0 || options.micro_batch < 0 || options.shards < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "counts must not be negative");
     }
     if (options.lr == 0) options.lr = 1e-3;

@@ -19,6 +19,15 @@ value() {
   "$@" --json 2>error.log | sed -n "s/.*\"$key\": \([^,}]*\).*/\1/p"
 }
 
+# Counts that a device cannot take are refused before they are narrowed.
+for threads in -1 4097 4294967297; do
+  expect "threads_$threads" 2 "threads is $threads: 0 \(all processors\) to 4096" "$STRAIT" eval run --data data_val --threads "$threads"
+done
+expect threads_of_generate 2 'threads is 4294967297: ' "$STRAIT" generate run --prompt the --threads 4294967297
+expect threads_of_bench 2 'threads is 4294967297: ' "$STRAIT" bench step --threads 4294967297
+echo '[[1, 2, 3]]' >ids.json
+expect threads_of_trace 2 'threads is 4294967297: ' "$STRAIT" trace run --tokens ids.json --out t.safetensors --threads 4294967297
+
 # Token shards need no tokenizer, or one without an end of text; text does.
 loss=$(value loss "$STRAIT" eval run --data data_val --length 16)
 same shards_without_a_tokenizer "$loss" "$(value loss "$STRAIT" eval bare --data data_val --length 16)"

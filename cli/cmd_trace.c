@@ -13,12 +13,13 @@ static bool parse_betas(const char *text, double *beta1, double *beta2)
     if (end == text || *end != ',') return false;
     text = end + 1;
     *beta2 = strtod(text, &end);
-    return end != text && *end == '\0' && *beta1 > 0 && *beta1 < 1 && *beta2 > 0 && *beta2 < 1;
+    return end != text && *end == '\0';
 }
 
 int cmd_trace(int argc, char **argv)
 {
-    strait_trace_options o = {0};
+    strait_trace_options o;
+    strait_trace_defaults(&o);
     bool activations = false;
     bool grads = false;
     const char *betas = NULL;
@@ -49,7 +50,7 @@ int cmd_trace(int argc, char **argv)
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("trace", "no MODEL given: a model directory, a checkpoint or a run");
     if (betas && !parse_betas(betas, &o.beta1, &o.beta2)) {
-        return cli_usage("trace", "--betas %s: two numbers in (0, 1) with a comma between them", betas);
+        return cli_usage("trace", "--betas %s: two numbers with a comma between them", betas);
     }
     o.activations = activations;
     o.grads = grads;

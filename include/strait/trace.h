@@ -14,19 +14,19 @@
 extern "C" {
 #endif
 
-/* Zero means default. Strings are borrowed for the call. */
+/* Strings are borrowed for the call. strait_trace_defaults fills in what a user who says nothing gets. */
 typedef struct strait_trace_options {
-    const char *model;  /* required: a model directory or a checkpoint */
-    const char *tokens; /* required: a JSON file, an array of equally long arrays of token ids */
-    const char *out;    /* required: the safetensors file to write */
-    int activations;    /* also the residual stream after each layer: "activations.<layer>" [B, T, H] */
-    int grads;          /* also "grad.<parameter>" */
-    int64_t steps;      /* N > 0: also "losses" [N] and "param.<parameter>" after N AdamW steps on this batch */
-    double lr;          /* 1e-3, constant */
-    double beta1;       /* 0.9 */
-    double beta2;       /* 0.999 */
-    double eps;         /* 1e-8 */
-    double weight_decay;
+    const char *model;     /* required: a model directory or a checkpoint */
+    const char *tokens;    /* required: a JSON file, an array of equally long arrays of token ids */
+    const char *out;       /* required: the safetensors file to write */
+    int activations;       /* also the residual stream after each layer: "activations.<layer>" [B, T, H] */
+    int grads;             /* also "grad.<parameter>" */
+    int64_t steps;         /* N > 0: also "losses" [N] and "param.<parameter>" after N AdamW steps on this batch */
+    double lr;             /* constant, 0 or more (1e-3) */
+    double beta1;          /* in (0, 1) (0.9) */
+    double beta2;          /* in (0, 1) (0.999) */
+    double eps;            /* at least 1e-12 (1e-8) */
+    double weight_decay;   /* 0 or more (0) */
     double clip;           /* 0 = none */
     const char *numerics;  /* "exact" (default) or "fast" */
     const char *dtype;     /* "f32" (default) or "bf16" */
@@ -38,9 +38,11 @@ typedef struct strait_trace_options {
     const strait_events *events;
 } strait_trace_options;
 
+void strait_trace_defaults(strait_trace_options *options);
+
 /*
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
- * for. One thread; the file is whole or absent.
+ * for. A number outside its range, or not finite, is STRAIT_ERR_RANGE. One thread; the file is whole or absent.
  */
 strait_status strait_trace(const strait_trace_options *options) STRAIT_MUST_USE;
 

@@ -8,6 +8,7 @@
 #include "train/names.h"
 #include "train/weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -266,25 +267,45 @@ static strait_status open_all(trace *t)
     }
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
-    return strait_device_open(o->device, &device, &t->device);
+    return strait_device_open(o->device ? o->device : "cpu", &device, &t->device);
 }
 
-strait_status strait_trace(const strait_trace_options *given)
+void strait_trace_defaults(strait_trace_options *options)
 {
-    strait_trace_options options = *given;
-    if (!options.model || !options.tokens || !options.out) {
+    *options = (strait_trace_options){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .device = "cpu"};
+}
+
+static strait_status check(const strait_trace_options *o)
+{
+    if (!o->model || !o->tokens || !o->out) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }
-    if (options.steps < 0 || options.micro_batch < 0 || options.shards < 0) {
+    if (o->steps < 0 || o->micro_batch < 0 || o->shards < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "counts must not be negative");
     }
-    if (options.lr == 0) options.lr = 1e-3;
-    if (options.beta1 == 0) options.beta1 = 0.9;
-    if (options.beta2 == 0) options.beta2 = 0.999;
-    if (options.eps == 0) options.eps = 1e-8;
-    if (!(options.eps >= 1e-12)) return STRAIT_FAIL(STRAIT_ERR_RANGE, "eps is %g: 1e-12 is the least", options.eps);
-    if (!options.device) options.device = "cpu";
-    trace t = {.options = &options};
+    const struct {
+        const char *name;
+        double value;
+    } not_negative[] = {{"lr", o->lr}, {"weight decay", o->weight_decay}, {"clip", o->clip}};
+    for (size_t i = 0; i < sizeof not_negative / sizeof not_negative[0]; i++) {
+        if (not_negative[i].value >= 0 && isfinite(not_negative[i].value)) continue;
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s is %g: a number of 0 or more is needed", not_negative[i].name,
+                           not_negative[i].value);
+    }
+    if (!(o->beta1 > 0 && o->beta1 < 1 && o->beta2 > 0 && o->beta2 < 1)) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "betas are %g and %g: both must be above 0 and below 1", o->beta1,
+                           o->beta2);
+    }
+    if (!(o->eps >= 1e-12 && isfinite(o->eps))) {
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "eps is %g: 1e-12 is the least", o->eps);
+    }
+    return STRAIT_OK;
+}
+
+strait_status strait_trace(const strait_trace_options *options)
+{
+    STRAIT_TRY(check(options));
+    trace t = {.options = options};
     strait_status status = open_all(&t);
     if (status == STRAIT_OK) status = trace_forward(&t);
     if (status == STRAIT_OK) status = trace_engine(&t);

@@ -71,20 +71,26 @@ static int best_first(const void *left, const void *right)
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-/* All tokens with a finite logit, penalties applied; returns how many and the best. */
-static int64_t collect(strait_sampler *sampler, const float *logits, candidate *out_best)
+/* All tokens but those at minus infinity, penalties applied: how many, and the best. */
+static strait_status collect(strait_sampler *sampler, const float *logits, candidate *out_best, int64_t *out_count)
 {
     double penalty = sampler->sampling.repetition_penalty;
     int64_t count = 0;
     for (int64_t i = 0; i < sampler->vocabulary; i++) {
         double logit = (double)logits[i];
-        if (!isfinite(logit)) continue;
+        if (logit == -(double)INFINITY) continue;
+        if (!isfinite(logit)) {
+            return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "the logit of token %lld is %g: the model's weights are damaged",
+                               (long long)i, logit);
+        }
         if (sampler->seen[i]) logit = logit > 0 ? logit / penalty : logit * penalty;
         candidate c = {.logit = logit, .id = (int32_t)i};
         if (count == 0 || best_first(&c, out_best) < 0) *out_best = c;
         sampler->candidates[count++] = c;
     }
-    return count;
+    if (count == 0) return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "every logit is minus infinity: no token can be chosen");
+    *out_count = count;
+    return STRAIT_OK;
 }
 
 /* Keeps the candidates that can be chosen at all: far fewer are then sorted. */
@@ -107,9 +113,8 @@ strait_status strait_sampler_pick(strait_sampler *sampler, const float *logits, 
 {
     const strait_sampling *s = &sampler->sampling;
     candidate best = {0};
-    int64_t count = collect(sampler, logits, &best);
-    if (count == 0)
-        return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "the model's logits are not finite: its weights are damaged");
+    int64_t count = 0;
+    STRAIT_TRY(collect(sampler, logits, &best, &count));
     if (s->temperature == 0) {
         *out_id = best.id;
         return STRAIT_OK;

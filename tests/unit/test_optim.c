@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <string.h>
 
 #include "device/op.h"
 #include "optim/adamw.h"
@@ -71,7 +72,7 @@ static int32_t pick(const strait_sampling *sampling, const float *logits, int64_
 static void sampling_follows_its_options(void **state)
 {
     (void)state;
-    const float logits[] = {0, 3, 3, NAN, 1};
+    const float logits[] = {0, 3, 3, -INFINITY, 1};
     strait_sampling greedy = {.top_p = 1, .repetition_penalty = 1};
     assert_int_equal(pick(&greedy, logits, 5, 0), 1); /* ties go to the lower id */
     int counts[5] = {0};
@@ -103,11 +104,16 @@ static void sampling_refuses_what_it_cannot_do(void **state)
     strait_sampler *sampler = NULL;
     strait_sampling bad = {.temperature = -1, .top_p = 1, .repetition_penalty = 1};
     assert_int_equal(strait_sampler_create(&bad, 5, &sampler), STRAIT_ERR_RANGE);
-    const float logits[] = {NAN, INFINITY};
+    /* Only minus infinity means that a token cannot come; anything else is damage, though another logit were fine. */
+    const float damaged[][2] = {{1, NAN}, {INFINITY, 1}, {-INFINITY, -INFINITY}};
     strait_sampling greedy = {.top_p = 1, .repetition_penalty = 1};
     int32_t id;
     assert_int_equal(strait_sampler_create(&greedy, 2, &sampler), STRAIT_OK);
-    assert_int_equal(strait_sampler_pick(sampler, logits, 0, &id), STRAIT_ERR_NOT_FINITE);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(strait_sampler_pick(sampler, damaged[i], 0, &id), STRAIT_ERR_NOT_FINITE);
+    }
+    assert_int_equal(strait_sampler_pick(sampler, damaged[0], 0, &id), STRAIT_ERR_NOT_FINITE);
+    assert_non_null(strstr(strait_error_message(), "logit of token 1 is nan"));
     strait_sampler_destroy(sampler);
 }
 

@@ -78,6 +78,18 @@ static int read_prompts(const char *path, char **out_text, const char ***out_pro
     return -1;
 }
 
+static const char *ended(const strait_generate_report *report, char *text, size_t size)
+{
+    switch (report->end) {
+    case STRAIT_END_STOP_TOKEN: return "ended by an end token";
+    case STRAIT_END_CALLER: return "stopped";
+    case STRAIT_END_CAPACITY:
+        snprintf(text, size, "the model's context of %lld tokens is full", (long long)report->context);
+        return text;
+    default: return "ended by --max-tokens";
+    }
+}
+
 static int run(strait_generate_options *o, bool quiet)
 {
     strait_generate_report report;
@@ -85,10 +97,12 @@ static int run(strait_generate_options *o, bool quiet)
     cli_progress_end();
     if (status != STRAIT_OK) return cli_fail("generate", status);
     if (!quiet) {
-        fprintf(stderr, "%lld prompt tokens at %.0f tokens/s, %lld sampled at %.1f tokens/s\n",
+        char text[80];
+        fprintf(stderr, "%lld prompt tokens at %.0f tokens/s, %lld sampled at %.1f tokens/s, %s\n",
                 (long long)report.prompt_tokens,
                 report.prompt_seconds > 0 ? (double)report.prompt_tokens / report.prompt_seconds : 0,
-                (long long)report.tokens, report.seconds > 0 ? (double)report.tokens / report.seconds : 0);
+                (long long)report.tokens, report.seconds > 0 ? (double)report.tokens / report.seconds : 0,
+                ended(&report, text, sizeof text));
     }
     return CLI_OK;
 }

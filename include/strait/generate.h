@@ -40,12 +40,22 @@ typedef struct strait_generate_options {
     const strait_events *events;
 } strait_generate_options;
 
+/* What ended an answer. */
+typedef enum strait_generator_end {
+    STRAIT_END_LENGTH,     /* max_tokens */
+    STRAIT_END_STOP_TOKEN, /* the model's end token, or one of stops */
+    STRAIT_END_CALLER,     /* a stop asked for through events */
+    STRAIT_END_CAPACITY    /* prompt and answer fill the model's context */
+} strait_generator_end;
+
 typedef struct strait_generate_report {
     int64_t prompt_tokens;
     int64_t tokens;
     double load_seconds;
     double prompt_seconds;
-    double seconds; /* of sampling */
+    double seconds;           /* of sampling */
+    strait_generator_end end; /* of the last answer; STRAIT_END_CALLER where there is none */
+    int64_t context;          /* tokens that the model takes: max_position_embeddings */
 } strait_generate_report;
 
 void strait_generate_defaults(strait_generate_options *options);

@@ -97,8 +97,10 @@ static strait_status open_session(session *s)
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &s->device));
+    int64_t room = config->max_position_embeddings - longest;
     strait_generator_options generator = {
-        .config = config, .dtype = config->dtype, .capacity = longest + o->max_tokens};
+        .config = config, .dtype = config->dtype, .capacity = longest + (o->max_tokens < room ? o->max_tokens : room)};
+    s->report.context = config->max_position_embeddings;
     if (o->dtype) STRAIT_TRY(strait_parse_dtype(o->dtype, &generator.dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &generator.numerics));
     STRAIT_TRY(strait_generator_create(s->device, &generator, &s->generator));
@@ -149,10 +151,10 @@ static strait_status answer(session *s, size_t prompt)
     double read = strait_clock();
 
     int64_t sampled = 0;
-    strait_generator_end end;
     if (o->begin) o->begin(o->user, prompt);
-    strait_status status = strait_generator_answer(s->generator, s->sampler, s->tokenizer, o->max_tokens, s->stops,
-                                                   s->stop_count, pass_text, (void *)(uintptr_t)o, &sampled, &end);
+    strait_status status =
+        strait_generator_answer(s->generator, s->sampler, s->tokenizer, o->max_tokens, s->stops, s->stop_count,
+                                pass_text, (void *)(uintptr_t)o, &sampled, &s->report.end);
     if (o->end) o->end(o->user, prompt);
     s->report.prompt_tokens += count;
     s->report.prompt_seconds += read - begin;
@@ -164,7 +166,7 @@ static strait_status answer(session *s, size_t prompt)
 strait_status strait_generate(const strait_generate_options *options, strait_generate_report *out_report)
 {
     STRAIT_TRY(check(options));
-    session s = {.options = options};
+    session s = {.options = options, .report = {.end = STRAIT_END_CALLER}};
     double begin = strait_clock();
     strait_status status = open_session(&s);
     s.report.load_seconds = strait_clock() - begin;

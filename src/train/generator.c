@@ -187,7 +187,7 @@ strait_status strait_generator_answer(strait_generator *g, strait_sampler *sampl
                 break;
             }
         }
-        if (g->position >= g->capacity) {
+        if (count < max_tokens && g->position >= g->capacity) {
             end = STRAIT_END_CAPACITY;
             break;
         }

@@ -7,6 +7,7 @@
 #include "train/forward.h"
 #include "train/sampler.h"
 
+#include <strait/generate.h>
 #include <strait/tokenizer.h>
 
 typedef struct strait_generator strait_generator;
@@ -37,14 +38,6 @@ strait_status strait_generator_logits(strait_generator *generator, const float *
 
 /* Receives text as it is sampled; whole UTF-8 characters. Returning non-zero ends the answer. */
 typedef int (*strait_generator_text_fn)(void *user, const char *text, size_t length);
-
-/* What ended an answer. */
-typedef enum strait_generator_end {
-    STRAIT_END_LENGTH,
-    STRAIT_END_STOP_TOKEN,
-    STRAIT_END_CALLER,
-    STRAIT_END_CAPACITY
-} strait_generator_end;
 
 /*
  * Samples up to max_tokens after what was read; tokens in `stops` end the answer and are not shown. *out_count gets the

@@ -2,6 +2,7 @@
 # strait eval: shards without a tokenizer, attention inside documents, and how the choices of questions are read.
 # usage: STRAIT=/path/to/strait tests/cli/eval.sh
 set -u
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 in_temporary_folder
 

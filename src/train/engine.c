@@ -283,6 +283,17 @@ static strait_status least_bytes(const strait_engine *engine, int64_t *out)
     return STRAIT_OK;
 }
 
+/* Nothing to recompute and no micro-batch to choose: only what is asked of the model can be less. */
+static strait_status refuse_forward(const strait_engine *engine, const char *table)
+{
+    const strait_engine_options *o = &engine->options;
+    return STRAIT_FAIL(
+        STRAIT_ERR_NO_MEMORY,
+        "the model does not fit in memory:\n%sTake shorter sequences (--length; %lld tokens now)%s, or a "
+        "larger machine.",
+        table, (long long)o->length, o->dtype == STRAIT_DTYPE_BF16 ? "" : ", --dtype bf16");
+}
+
 strait_status strait_engine_check_memory(const strait_engine *engine)
 {
     int64_t available = 0;
@@ -293,7 +304,11 @@ strait_status strait_engine_check_memory(const strait_engine *engine)
     strait_buffer table = {0};
     int64_t least = 0;
     strait_status status = strait_engine_memory_table(engine, &table);
-    if (status == STRAIT_OK) status = least_bytes(engine, &least);
+    if (status == STRAIT_OK && engine->options.forward_only) {
+        status = refuse_forward(engine, table.bytes);
+    } else if (status == STRAIT_OK) {
+        status = least_bytes(engine, &least);
+    }
     if (status == STRAIT_OK && least <= available) {
         status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
                              "the run does not fit in memory:\n%sIt would fit with memory.recompute: full and "

@@ -29,6 +29,14 @@ expect threads_of_bench 2 'threads is 4294967297: ' "$STRAIT" bench step --threa
 echo '[[1, 2, 3]]' >ids.json
 expect threads_of_trace 2 'threads is 4294967297: ' "$STRAIT" trace run --tokens ids.json --out t.safetensors --threads 4294967297
 
+# What does not fit is refused with remedies that an evaluation has.
+cp -r "$model" long
+sed -i 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 1073741824/' long/config.json
+expect too_large 1 'Take shorter sequences \(--length; 1073741824 tokens now\), --dtype bf16, or a larger machine' \
+  "$STRAIT" eval long --data data_val --length 1073741824
+expect too_large_in_bf16 1 'Take shorter sequences \(--length; 1073741824 tokens now\), or a larger machine' \
+  "$STRAIT" eval long --data data_val --length 1073741824 --dtype bf16
+
 # Token shards need no tokenizer, or one without an end of text; text does.
 loss=$(value loss "$STRAIT" eval run --data data_val --length 16)
 same shards_without_a_tokenizer "$loss" "$(value loss "$STRAIT" eval bare --data data_val --length 16)"

@@ -1,6 +1,7 @@
 /* Forward passes of one model on one device. */
 #include "train/forward.h"
 
+#include "ops/probe.h"
 #include "train/weights.h"
 
 #include <string.h>
@@ -116,6 +117,8 @@ strait_status strait_forward_allocate(strait_forward *forward, int64_t table_row
     STRAIT_TRY(refuse_if_too_large(forward, &sizes));
     strait_device *device = forward->device;
     if (!forward->weights) {
+        /* An engine that lends its weights has probed the device itself. */
+        if (forward->numerics == STRAIT_NUMERICS_EXACT) STRAIT_TRY(strait_numerics_probe(device, forward->queue));
         STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WEIGHTS, sizes.weights, &forward->weights));
     }
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_ACTIVATIONS, sizes.arena, &forward->arena));

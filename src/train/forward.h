@@ -36,7 +36,10 @@ void strait_forward_fini(strait_forward *forward);
 /* Plans a graph; tensors whose names are in `outputs` are kept in STATE so that they can be read after the run. */
 strait_status strait_forward_add(strait_forward *forward, const strait_build *build, const char *const *outputs,
                                  int output_count, int *out_program) STRAIT_MUST_USE;
-/* Allocates for all programs (refused with the sizes where it does not fit), and fills the rotary table. */
+/*
+ * Allocates for all programs (refused with the sizes where it does not fit), and fills the rotary table. Exact numerics
+ * begin with the numerics probe, unless the weights are borrowed: from an engine on the same device, which has run it.
+ */
 strait_status strait_forward_allocate(strait_forward *forward, int64_t table_rows) STRAIT_MUST_USE;
 /* Parameter by parameter from a model directory, narrowed to the storage dtype. */
 strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model) STRAIT_MUST_USE;

@@ -7,8 +7,8 @@
 
 #include "graph/graph.h"
 
-/* y[M, H] = table[ids]. In training `slots` and `accumulator` say where rows of the gradient are collected
- * (embedding_bwd). */
+/* y[M, H] = table[ids]. In training the model builder declares "embedding.slots" and, for a tied table,
+ * "embedding.accumulator": its gradient finds them by name. */
 typedef struct strait_embedding {
     strait_tensor_id ids;   /* i32 [M] */
     strait_tensor_id table; /* weight [V, H] */
@@ -21,9 +21,9 @@ typedef struct strait_linear {
     strait_tensor_id x;
     strait_tensor_id w[STRAIT_LINEAR_SEGMENTS];
     int32_t segments;
-    int32_t out_f32;
-    int64_t sequence_length;                    /* T, where the sums over tokens restart */
-    strait_tensor_id y[STRAIT_LINEAR_SEGMENTS]; /* out */
+    bool into_y;             /* y is the caller's, in f32 or the graph's dtype; else it is made here */
+    int64_t sequence_length; /* T, where the sums over tokens restart */
+    strait_tensor_id y[STRAIT_LINEAR_SEGMENTS]; /* out, or in with into_y */
 } strait_linear;
 strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op) STRAIT_MUST_USE;
 

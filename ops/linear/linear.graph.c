@@ -13,7 +13,7 @@ strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_l
     desc.dims[LINEAR_DIM_M] = rows;
     desc.dims[LINEAR_DIM_K] = graph->tensors[op->x].columns;
     desc.dims[LINEAR_DIM_SEGMENTS] = op->segments;
-    desc.dims[LINEAR_DIM_OUT_F32] = op->out_f32;
+    desc.dims[LINEAR_DIM_OUT_F32] = op->into_y && graph->tensors[op->y[0]].dtype == STRAIT_DTYPE_F32;
     desc.dims[LINEAR_DIM_T] = op->sequence_length;
     buffers[LINEAR_X] = op->x;
     for (int32_t i = 0; i < op->segments; i++) {
@@ -23,9 +23,10 @@ strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_l
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: the weight has %lld columns, its input %lld", name,
                                (long long)graph->tensors[op->w[i]].columns, (long long)graph->tensors[op->x].columns);
         }
-        snprintf(output, sizeof output, op->segments > 1 ? "%s.%d" : "%s", name, i);
-        strait_dtype dtype = op->out_f32 ? STRAIT_DTYPE_F32 : graph->dtype;
-        STRAIT_TRY(strait_graph_activation(graph, output, dtype, rows, width, STRAIT_KEEP_HEAVY, &op->y[i]));
+        if (!op->into_y) {
+            snprintf(output, sizeof output, op->segments > 1 ? "%s.%d" : "%s", name, i);
+            STRAIT_TRY(strait_graph_activation(graph, output, graph->dtype, rows, width, STRAIT_KEEP_HEAVY, &op->y[i]));
+        }
         desc.dims[LINEAR_DIM_N + i] = width;
         buffers[LINEAR_W + i] = op->w[i];
         buffers[LINEAR_Y + i] = op->y[i];

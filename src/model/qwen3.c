@@ -232,24 +232,11 @@ static strait_status emit_loss(builder *b, strait_tensor_id y)
 /* Logits in f32 of every row of x, into the STATE tensor `name`. */
 static strait_status emit_logits(builder *b, strait_tensor_id x, const char *name)
 {
-    strait_graph *graph = b->graph;
-    strait_tensor_id logits;
-    strait_tensor_id w;
-    int64_t rows = graph->tensors[x].rows;
-    STRAIT_TRY(head_weight(b, &w));
-    STRAIT_TRY(strait_graph_state(graph, name, STRAIT_DTYPE_F32, rows, b->config->vocab_size, &logits));
-    strait_op_desc desc = {.op = STRAIT_OP_LINEAR};
-    desc.dims[LINEAR_DIM_M] = rows;
-    desc.dims[LINEAR_DIM_K] = b->config->hidden_size;
-    desc.dims[LINEAR_DIM_SEGMENTS] = 1;
-    desc.dims[LINEAR_DIM_N] = b->config->vocab_size;
-    desc.dims[LINEAR_DIM_OUT_F32] = 1;
-    strait_tensor_id buffers[LINEAR_BUFFERS];
-    for (int i = 0; i < LINEAR_BUFFERS; i++) buffers[i] = STRAIT_NO_TENSOR;
-    buffers[LINEAR_X] = x;
-    buffers[LINEAR_W] = w;
-    buffers[LINEAR_Y] = logits;
-    return strait_graph_emit(graph, &desc, buffers, -1);
+    strait_linear head = {.x = x, .segments = 1, .into_y = true};
+    STRAIT_TRY(head_weight(b, &head.w[0]));
+    STRAIT_TRY(strait_graph_state(b->graph, name, STRAIT_DTYPE_F32, b->graph->tensors[x].rows, b->config->vocab_size,
+                                  &head.y[0]));
+    return strait_emit_linear(b->graph, name, &head);
 }
 
 static strait_status qwen3_build(strait_graph *graph, const strait_model_config *config, const strait_params *params,

@@ -22,8 +22,9 @@ void strait_sampler_destroy(strait_sampler *sampler);
 void strait_sampler_saw(strait_sampler *sampler, int32_t id);
 void strait_sampler_forget(strait_sampler *sampler);
 /*
- * The token for `position` (a coordinate of the random number). A logit of minus infinity is never chosen; ties go to the lower
- * id. STRAIT_ERR_NOT_FINITE, with the token, where a logit is NaN or plus infinity, and where none can be chosen.
+ * The token for `position` (a coordinate of the random number). A logit of minus infinity is never chosen; ties go to
+ * the lower id. STRAIT_ERR_NOT_FINITE, with the token, where a logit is NaN or plus infinity, and where none can be
+ * chosen.
  */
 strait_status strait_sampler_pick(strait_sampler *sampler, const float *logits, uint64_t position,
                                   int32_t *out_id) STRAIT_MUST_USE;

@@ -50,8 +50,8 @@ strait_status strait_dataset_create(const strait_dataset_params *params, strait_
  * A sequential dataset for `strait eval`: `path` is a shard, or text as strait_corpus_open reads it (a .txt, .jsonl, a
  * folder, compressed), which is encoded here into memory with an end-of-text token after each document. `params` as
  * above without sources. Shards need no tokenizer: with one (NULL = none) their sidecars are compared. Text needs one
- * that has an end of text, else it is STRAIT_ERR_USAGE. `corpus` may be NULL; its counts (text bytes, ill-formed UTF-8) go to *out_invalid_utf8 (may
- * be NULL).
+ * that has an end of text, else it is STRAIT_ERR_USAGE. `corpus` may be NULL; its counts (text bytes, ill-formed UTF-8)
+ * go to *out_invalid_utf8 (may be NULL).
  */
 strait_status strait_dataset_open_any(const char *path, const strait_tokenizer *tokenizer,
                                       const strait_corpus_options *corpus, const strait_dataset_params *params,

@@ -219,6 +219,20 @@ static void check_directory_with(strait_config_reader *r, const char *key, const
         RULE_ERROR(r, key, "%s: %s is no directory", key, path);
 }
 
+/* A run stands for its newest checkpoint; which one that is shows when it is opened. */
+static bool names_run(strait_config_reader *r, const char *path)
+{
+    char *folder;
+    strait_status status = strait_path_join(path, "checkpoints", &folder);
+    if (status != STRAIT_OK) {
+        r->failure = status;
+        return true;
+    }
+    bool is_run = strait_path_is_directory(folder);
+    strait_free(folder);
+    return is_run;
+}
+
 static void check_sources(strait_config_reader *r, const char *key, const strait_config_sources *sources)
 {
     if (!strait__config_good(r, key)) return;
@@ -235,7 +249,8 @@ static void check_sources(strait_config_reader *r, const char *key, const strait
 void strait__config_check_files(strait_config_reader *r)
 {
     const strait_run_config *c = r->config;
-    if (c->model.from != NULL) check_directory_with(r, "model.from", c->model.from, "config.json");
+    if (c->model.from != NULL && !names_run(r, c->model.from))
+        check_directory_with(r, "model.from", c->model.from, "config.json");
     if (c->tokenizer != NULL) check_directory_with(r, "tokenizer", c->tokenizer, "tokenizer.json");
     check_sources(r, "data.train", &c->data.train);
     check_sources(r, "data.validation", &c->data.validation);

@@ -162,8 +162,11 @@ static strait_status run_engine(trace *t, strait_engine *engine)
         STRAIT_TRY(strait_engine_step(engine, &batch, step, o->lr, &result));
         t->losses[step - 1] = (float)result.loss;
         if (result.applied) continue;
-        return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "step %lld: loss %g, gradient norm %g: no update can be made",
-                           (long long)step, result.loss, (double)result.grad_norm);
+        const char *name;
+        STRAIT_TRY(strait_engine_first_bad(engine, &name));
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE,
+                           "step %lld: loss %g, gradient norm %g; the first tensor whose gradient is not finite is %s",
+                           (long long)step, result.loss, (double)result.grad_norm, name ? name : "none");
     }
     return strait_engine_read(engine, STRAIT_ENGINE_WEIGHTS, t->weights);
 }
@@ -281,7 +284,7 @@ static strait_status check(const strait_trace_options *o)
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }
     if (o->steps < 0 || o->micro_batch < 0 || o->shards < 0) {
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "counts must not be negative");
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps, --micro-batch and --shards must not be negative");
     }
     const struct {
         const char *name;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "train/events.h"
+#include "train/names.h"
 #include "train/run.h"
 #include "train/weights.h"
 
@@ -152,6 +153,8 @@ static strait_status create_engine(strait_run *run)
                                                .weight_decay = c->optimizer.weight_decay,
                                                .clip = c->optimizer.clip}};
     STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));
+    /* Now, so that a model which cannot be read leaves no run directory behind. */
+    if (run->from) STRAIT_TRY(strait_weights_check(run->from, strait_engine_params(run->engine)));
     run->config.batch.micro_batch = strait_engine_get_options(run->engine)->micro_batch;
     return STRAIT_OK;
 }
@@ -305,6 +308,13 @@ static strait_status first_weights(strait_run *run)
                                      (int)run->config.threads, strait_engine_write_weights, run->engine);
 }
 
+static strait_status check_steps(const strait_run *run)
+{
+    if (run->schedule.steps == 0 || run->step <= run->schedule.steps) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: the run has done %lld steps, more than the %lld asked for",
+                       run->config.run, (long long)run->step, (long long)run->schedule.steps);
+}
+
 strait_status run__open(strait_run *run)
 {
     const strait_train_options *o = run->options;
@@ -312,7 +322,8 @@ strait_status run__open(strait_run *run)
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));
-    strait_device_options device = {.struct_size = sizeof device, .threads = (int32_t)run->config.threads};
+    strait_device_options device = {.struct_size = sizeof device};
+    STRAIT_TRY(strait_check_threads(run->config.threads, &device.threads));
     STRAIT_TRY(strait_device_open(run->config.device, &device, &run->device));
     STRAIT_TRY(create_engine(run));
     if (o->plan_only) return STRAIT_OK;
@@ -325,6 +336,7 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(log_plan(run));
     STRAIT_TRY(run__restore(run));
     if (run->step == 0) STRAIT_TRY(first_weights(run));
+    STRAIT_TRY(check_steps(run));
     STRAIT_TRY(run__write_config(run));
     STRAIT_TRY(run__write_environment(run));
     STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));

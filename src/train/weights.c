@@ -87,7 +87,7 @@ static strait_status check_unused(const strait_model_dir *model, const strait_te
     return report(problems, count, "%s does not belong to this architecture%s", view->name, "");
 }
 
-static strait_status check_all(const strait_model_dir *model, const strait_params *params)
+strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params)
 {
     strait_buffer problems = {0};
     int count = 0;
@@ -117,7 +117,7 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
                                   strait_flat_write_fn write, void *context)
 {
     float *values;
-    STRAIT_TRY(check_all(model, params));
+    STRAIT_TRY(strait_weights_check(model, params));
     STRAIT_TRY(largest_buffer(params, &values));
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {

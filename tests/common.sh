@@ -4,6 +4,7 @@
 STRAIT=$(realpath "$STRAIT")
 STRAIT_SOURCE=${STRAIT_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 export LC_ALL=C.UTF-8
+# shellcheck disable=SC2034
 failed=0
 ok() { echo "ok $1"; }
 fail() {
@@ -22,7 +23,7 @@ in_temporary_folder() {
 expect() {
   local name=$1 code=$2 pattern=$3 output got
   shift 3
-  output=$("$@" 2>&1 </dev/null)
+  output=$(timeout 200 "$@" 2>&1 </dev/null)
   got=$?
   if [ "$got" != "$code" ]; then fail "$name" "exit $got, expected $code: $output"
   elif ! grep -Eq -- "$pattern" <<<"$output"; then fail "$name" "no /$pattern/ in: $output"

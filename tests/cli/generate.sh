@@ -1,16 +1,84 @@
 #!/bin/bash
-# strait generate: what ends an answer is said, and no count is too large.
+# strait generate: what it prints, that sampling follows its options, and what wrong input is told.
 # usage: STRAIT=/path/to/strait tests/cli/generate.sh
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 in_temporary_folder
-
 make_data
 make_config run.yaml
-"$STRAIT" train run.yaml >train.log 2>&1 || fail train "$(tail -n 3 train.log)"
-model=$(find run/checkpoints -maxdepth 1 -name 'step-*' | sort | tail -n 1)
-cp -r "$model" short
+"$STRAIT" train run.yaml --set checkpoint.every=0 >log 2>&1 || { fail train "$(tail -n 3 log)"; exit 1; }
+model=run/checkpoints/step-00000012
+generate=("$STRAIT" generate "$model" --max-tokens 12 --quiet)
+say() { "${generate[@]}" "$@" 2>/dev/null | od -An -c | tr -d '\n'; }
+
+expect help 0 '^usage: strait generate' "$STRAIT" generate --help
+expect prompt 0 '^The ship' "${generate[@]}" --prompt "The ship"
+expect from-a-run 0 '^The ship' "$STRAIT" generate run --max-tokens 3 --quiet --prompt "The ship"
+expect speeds 0 'tokens/s' "$STRAIT" generate "$model" --max-tokens 3 --prompt "The ship"
+same greedy-repeats "$(say --prompt sails --greedy)" "$(say --prompt sails --greedy --seed 5)"
+same greedy-is-temperature-0 "$(say --prompt sails --greedy)" "$(say --prompt sails --temperature 0)"
+same greedy-is-top-k-1 "$(say --prompt sails --greedy)" "$(say --prompt sails --top-k 1)"
+same greedy-is-tiny-top-p "$(say --prompt sails --greedy)" "$(say --prompt sails --top-p 1e-9)"
+same greedy-is-large-min-p "$(say --prompt sails --greedy)" "$(say --prompt sails --min-p 0.999)"
+same seed-repeats "$(say --prompt sails --seed 3)" "$(say --prompt sails --seed 3)"
+if [ "$(say --prompt sails --seed 3)" != "$(say --prompt sails --seed 4)" ]; then ok seeds-differ; else fail seeds-differ equal; fi
+if [ "$(say --prompt sails --greedy)" != "$(say --prompt sails --greedy --repetition-penalty 5)" ]; then ok repetition-penalty
+else fail repetition-penalty "changes nothing"; fi
+for option in "--threads 2" "--threads 3"; do
+  # shellcheck disable=SC2086
+  same "same-text-${option#--}" "$(say --prompt sails --seed 3)" "$(say --prompt sails --seed 3 $option)"
+done
+same same-text-generic "$(say --prompt sails --seed 3)" "$(STRAIT_CPU=generic say --prompt sails --seed 3)"
+expect no-echo 0 '^x?' "${generate[@]}" --prompt "The ship" --no-echo
+if "${generate[@]}" --prompt "The ship" --no-echo 2>/dev/null | grep -q '^The ship'; then fail no-echo-leaves-the-prompt-out "it is there"
+else ok no-echo-leaves-the-prompt-out; fi
+printf 'The ship\nthe strait\n' >prompts
+lines=$("$STRAIT" generate "$model" --max-tokens 1 --quiet --prompts prompts 2>/dev/null | grep -acE '^(The ship|the strait)')
+same prompts-file 2 "$lines"
+# Half a character is never printed: the output of a byte-level model that hardly learnt anything is valid UTF-8.
+if "$STRAIT" generate run --max-tokens 200 --quiet --prompt 海峡 --temperature 2 --top-k 0 --top-p 1 --ignore-eos 2>/dev/null |
+  iconv -f UTF-8 -t UTF-8 >/dev/null 2>iconv.log; then ok whole-characters; else fail whole-characters "$(cat iconv.log)"; fi
+expect no-tokens 0 '^The ship$' "$STRAIT" generate "$model" --max-tokens 0 --quiet --prompt "The ship"
+expect empty-prompt 0 '' "${generate[@]}" --prompt ""
+expect bf16 0 '^The ship' "${generate[@]}" --prompt "The ship" --dtype bf16
+expect stop-token 0 '' "${generate[@]}" --prompt "The" --stop "<|endoftext|>"
+
+expect no-model 2 'MODEL|model' "$STRAIT" generate
+expect no-prompt 2 'prompt' "$STRAIT" generate "$model"
+expect prompts-missing 2 'nowhere: No such file' "${generate[@]}" --prompts nowhere
+expect model-missing 1 'nowhere: does not exist' "$STRAIT" generate nowhere --prompt x
+mkdir empty
+expect model-empty 1 'empty: is no model directory, checkpoint or run' "$STRAIT" generate empty --prompt x
+expect temperature-negative 2 'strait generate: --temperature [^ ]+: ' "${generate[@]}" --prompt x --temperature -1
+expect top-p-zero 2 'strait generate: --top-p [^ ]+: ' "${generate[@]}" --prompt x --top-p 0
+expect top-p-two 2 'strait generate: --top-p [^ ]+: ' "${generate[@]}" --prompt x --top-p 2
+expect top-k-negative 2 'strait generate: --top-k [^ ]+: ' "${generate[@]}" --prompt x --top-k -1
+expect min-p-two 2 'strait generate: --min-p [^ ]+: ' "${generate[@]}" --prompt x --min-p 2
+expect penalty-zero 2 'strait generate: --repetition-penalty [^ ]+: ' "${generate[@]}" --prompt x --repetition-penalty 0
+expect max-tokens-negative 2 'strait generate: --max-tokens [^ ]+: ' "$STRAIT" generate "$model" --prompt x --max-tokens -1
+expect seed-negative 2 'seed' "${generate[@]}" --prompt x --seed -1
+expect stop-unknown 2 'is not a single token' "${generate[@]}" --prompt x --stop "two words"
+expect device-unknown 1 'tpu.*cpu' "${generate[@]}" --prompt x --device tpu
+expect dtype-unknown 2 'fp8' "${generate[@]}" --prompt x --dtype fp8
+expect threads-negative 2 'threads' "${generate[@]}" --prompt x --threads -1
+expect threads-too-many 2 'threads' "${generate[@]}" --prompt x --threads 4294967297
+cp -r "$model" mute && rm mute/tokenizer.json
+expect no-tokenizer 1 'mute.*tokenizer.json' "$STRAIT" generate mute --prompt x
+cp -r "$model" cut && truncate -s -3 cut/model.safetensors
+expect truncated-model 1 'cut/model.safetensors.*truncated' "$STRAIT" generate cut --prompt x
+cp -r "$model" lost && sed -i 's/model.norm.weight/model.norn.weight/' lost/model.safetensors
+expect missing-tensor 1 'model.norm.weight is missing' "$STRAIT" generate lost --prompt x
+cp -r "$model" foreign && sed -i 's/Qwen3ForCausalLM/LlamaForCausalLM/' foreign/config.json
+expect unknown-architecture 1 'LlamaForCausalLM.*supported: Qwen3ForCausalLM' "$STRAIT" generate foreign --prompt x
+cp -r "$model" short && sed -i 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 4/' short/config.json
+expect prompt-too-long 1 'a prompt has [0-9]+ tokens, the model takes 4' "$STRAIT" generate short --prompt "a long prompt"
+"${generate[@]}" --prompt x >/dev/full 2>log
+same full-stdout 1 $?
+
+# ---- what ends an answer is said, and no count is too large ----
+
+rm -rf short && cp -r "$model" short
 sed -i 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 24/' short/config.json
 
 # Every byte is a token: a prompt of 4.

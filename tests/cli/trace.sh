@@ -1,10 +1,77 @@
 #!/bin/bash
-# strait trace: numbers are taken as they are given, zero too, and refused outside their ranges.
+# strait trace: which tensors it writes, that they do not depend on how they are computed, and what wrong input is told.
+# What stands in them is compared with transformers by the stage "golden".
 # usage: STRAIT=/path/to/strait tests/cli/trace.sh
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 in_temporary_folder
+golden=$STRAIT_SOURCE/tests/golden/qwen3-01
+cp -r "$golden" model
+echo '[[1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1], [1, 1, 2, 3, 5, 8, 13]]' >ids.json
+trace=("$STRAIT" trace model --tokens ids.json --out)
+hash_of() { sha256sum <"$1" | cut -d' ' -f1; }
+
+expect help 0 '^usage: strait trace' "$STRAIT" trace --help
+expect plain 0 '' "${trace[@]}" plain.safetensors
+same plain-tensors "logits loss " "$("$STRAIT" info plain.safetensors | awk '$2 == "f32" && $1 != "dtype" {print $1}' | sort | tr '\n' ' ')"
+expect logits-shape 0 'logits +f32 +\[3, 7, ' "$STRAIT" info plain.safetensors
+expect all 0 '' "${trace[@]}" all.safetensors --activations --grads --steps 2
+for tensor in logits loss losses activations.0 grad.model.embed_tokens.weight param.model.norm.weight; do
+  expect "writes-$tensor" 0 "$tensor " "$STRAIT" info all.safetensors --tensors
+done
+all=$(hash_of all.safetensors)
+again() { # again NAME OPTION...: the same file to the byte
+  local name=$1
+  shift
+  "${trace[@]}" again.safetensors --activations --grads --steps 2 "$@" >log 2>&1
+  same "$name" "$all" "$(hash_of again.safetensors)"
+}
+for threads in 1 2 3 8; do again "threads-$threads" --threads $threads; done
+for micro in 1 2 3; do again "micro-batch-$micro" --micro-batch $micro; done
+for recompute in none light full; do again "recompute-$recompute" --recompute $recompute; done
+STRAIT_CPU=generic again generic
+"${trace[@]}" three.safetensors --activations --grads --steps 2 --shards 3 >log 2>&1
+three=$(hash_of three.safetensors)
+if [ "$three" != "$all" ]; then ok shards-are-part-of-the-bits; else fail shards-are-part-of-the-bits equal; fi
+"${trace[@]}" three.safetensors --activations --grads --steps 2 --shards 3 --threads 3 --recompute full >log 2>&1
+same shards-3-again "$three" "$(hash_of three.safetensors)"
+expect bf16 0 '' "${trace[@]}" bf16.safetensors --dtype bf16 --grads
+if [ "$(hash_of bf16.safetensors)" != "$all" ]; then ok bf16-differs; else fail bf16-differs equal; fi
+expect options 0 '' "${trace[@]}" o.safetensors --steps 2 --lr 1e-2 --betas 0.8,0.9 --eps 1e-6 --weight-decay 0.1 --clip 0.5
+
+expect no-model 2 'MODEL|model' "$STRAIT" trace
+expect no-tokens 2 'tokens' "$STRAIT" trace model --out x
+expect no-out 2 'out' "$STRAIT" trace model --tokens ids.json
+expect tokens-missing 1 'none.json' "$STRAIT" trace model --tokens none.json --out x
+expect model-missing 1 'nowhere: does not exist' "$STRAIT" trace nowhere --tokens ids.json --out x
+ids() { # ids NAME PATTERN JSON
+  echo "$3" >bad.json
+  expect "$1" 1 "$2" "$STRAIT" trace model --tokens bad.json --out x
+}
+ids not-json 'bad.json: line 2, column 0: not JSON' '[[1,'
+ids not-rows 'bad.json' '[1, 2]'
+ids no-rows 'bad.json: must be an array' '[]'
+ids empty-rows 'bad.json: must be an array' '[[], []]'
+ids ragged 'bad.json: row 1: must be an array of equally long' '[[1, 2], [3]]'
+ids fraction 'bad.json: row 0, position 1: not a token id' '[[1, 2.5]]'
+ids negative 'bad.json: row 0, position 1: not a token id' '[[1, -2]]'
+ids outside 'position 1.*999999.*vocabulary' '[[1, 999999]]'
+expect steps-negative 2 'steps' "${trace[@]}" x --steps -1
+expect lr-not-a-number 2 'lr' "${trace[@]}" x --lr fast
+expect shards-too-many 1 'shards is 4: 1 to 3' "${trace[@]}" x --grads --shards 4
+expect micro-batch-negative 2 'micro-batch' "${trace[@]}" x --grads --micro-batch -1
+expect recompute-unknown 2 'all.*(none|light|full)' "${trace[@]}" x --recompute all
+expect dtype-unknown 2 'fp8.*(f32|bf16)' "${trace[@]}" x --dtype fp8
+expect numerics-unknown 2 'quick' "${trace[@]}" x --numerics quick
+expect device-unknown 1 'tpu.*cpu' "${trace[@]}" x --device tpu
+expect threads-too-many 2 'threads' "${trace[@]}" x --threads 4294967297
+expect out-in-no-folder 1 'none/x' "${trace[@]}" none/x
+# A gradient that is not finite: the steps stop and name the tensor.
+expect diverges 1 'first tensor whose gradient is not finite is model' "${trace[@]}" x --steps 60 --lr 1e30
+if [ -e x ]; then fail nothing-half-written "x exists"; else ok nothing-half-written; fi
+
+# ---- numbers are taken as they are given, zero too, and refused outside their ranges ----
 
 make_data
 make_config run.yaml

@@ -6,6 +6,7 @@
 #   --all     every combination, the emulated arithmetic of generic included (half an hour)
 #   --update  writes tests/exact/hashes.txt from one run each: after a new version of docs/numerics.md, never before
 set -u
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 exact=$(cd "$(dirname "$0")" && pwd)
 mode=${1:-}
@@ -127,4 +128,4 @@ for kind in "f32 1 none 3" "bf16 3 full 2"; do
   else fail "$dtype-shards-$shards-resumed-metrics" "$(diff r.metrics "$dtype-$shards.metrics" | head -n 4)"; fi
   rm -rf r
 done
-exit $failed
+exit "$failed"

@@ -4,6 +4,7 @@
 # usage: STRAIT=/path/to/strait tests/fault/kill.sh [--all]     (--all: 200 moments, and before every such call)
 # SEED=N repeats a failure as far as timing allows.
 set -u
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 mode=${1:-}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -46,4 +47,4 @@ for call in $({ seq 1 3 24; seq $((1 + seed % stride)) $stride "$calls"; } | sor
   finish "killed-before-file-call-$call-of-$calls" && good=$((good + 1))
 done
 [ $tried -gt 0 ] && [ $good = $tried ] && ok "killed-before-$tried-of-$calls-file-calls"
-exit $failed
+exit "$failed"

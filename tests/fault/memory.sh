@@ -3,6 +3,7 @@
 # --resume ends as if nothing had happened.
 # usage: STRAIT=/path/to/strait tests/fault/memory.sh [--all]     (--all: every allocation of every verb that trains)
 set -u
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 mode=${1:-}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -84,4 +85,4 @@ for thread in $(seq "$threads"); do
   if [ "$left" -gt "$live" ]; then fail "thread-$thread-of-$threads" "$((left - live)) blocks were not given back"
   else ok "thread-$thread-of-$threads"; fi
 done
-exit $failed
+exit "$failed"

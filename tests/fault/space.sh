@@ -3,6 +3,7 @@
 # last checkpoint is whole, and with room again --resume ends as if nothing had happened.
 # usage: STRAIT=/path/to/strait tests/fault/space.sh [--all]     (--all: every call that changes files refused once)
 set -u
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 mode=${1:-}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -96,4 +97,4 @@ for call in $({ seq 3 7 30; seq $((2 + seed % stride)) $stride "$calls"; } | sor
   fi
 done
 [ $good = $tried ] && ok "refused-once-$tried-of-$calls-file-calls"
-exit $failed
+exit "$failed"

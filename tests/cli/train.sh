@@ -1,0 +1,225 @@
+#!/bin/bash
+# strait train: what it writes, plans, resumes, and what wrong input is told.
+# usage: STRAIT=/path/to/strait tests/cli/train.sh
+set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+in_temporary_folder
+slow=${STRAIT_SLOWDOWN:-1}
+make_data
+make_config run.yaml
+train=("$STRAIT" train run.yaml)
+
+# ---- what a run is ----
+
+expect run 0 '^run: step 12 of 12, 768 tokens, loss [0-9.]+, validation [0-9.]+, ' "${train[@]}"
+for file in config.yaml environment.json log.txt metrics.jsonl lock checkpoints/step-00000012/model.safetensors; do
+  if [ -s "run/$file" ]; then ok "wrote-$file"; else fail "wrote-$file" missing; fi
+done
+same keeps-three-checkpoints "step-00000010 step-00000011 step-00000012" "$(ls run/checkpoints | tr '\n' ' ' | sed 's/ $//')"
+keys=$(tail -n 1 run/metrics.jsonl | grep -oE '"[a-z_]+":' | tr -d '":' | tr '\n' ' ')
+same metrics-keys "step tokens loss val_loss grad_norm clip_factor lr tokens_per_second mfu mfu_convention memory weights \
+gradients optimizer activations workspace data tokenizer other step_seconds data_seconds time " "$keys"
+same metrics-steps "$(seq 12 | tr '\n' ' ')" "$(sed -E 's/^\{"step":([0-9]+),.*/\1/' run/metrics.jsonl | tr '\n' ' ')"
+same metrics-validation "6 12 " "$(sed -nE 's/^\{"step":([0-9]+),.*"val_loss".*/\1/p' run/metrics.jsonl | tr '\n' ' ')"
+expect events 0 'last step +12' "$STRAIT" info run/tb/events.out.tfevents.*
+expect info-of-the-run 0 'steps done *12' "$STRAIT" info run
+expect config-reads-back 0 '^  sequences: 4$' "$STRAIT" train run/config.yaml --print-config
+first=$(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' run/metrics.jsonl)
+last=$(sed -n '12s/.*"loss":\([0-9.]*\).*/\1/p' run/metrics.jsonl)
+if awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 5.4 && a < 5.8 && b < a - 0.3) }'; then ok learns
+else fail learns "the loss went from $first to $last"; fi
+
+expect sampled 0 'step 4 of 4' "${train[@]}" --out sampled --set steps=4 --set sample.every=2 \
+  --set 'sample.prompts=["The ship", "风"]' --set sample.length=5
+same samples "step-00000002.txt step-00000004.txt" "$(ls sampled/samples | tr '\n' ' ' | sed 's/ $//')"
+if grep -q '^The ship' sampled/samples/step-00000004.txt && grep -q '^风' sampled/samples/step-00000004.txt; then ok sample-text
+else fail sample-text "$(head -c 200 sampled/samples/step-00000004.txt)"; fi
+expect profile 0 'step 2 of 2' "${train[@]}" --out profiled --set steps=2 --profile ops.csv
+if [ "$(wc -l <ops.csv)" -gt 20 ]; then ok profile-lines; else fail profile-lines "$(cat ops.csv)"; fi
+expect validation-only-at-the-end 0 'validation [0-9.]+' "${train[@]}" --out v --set steps=3 --set evaluate.every=100
+expect no-validation 0 'loss [0-9.]+, [0-9.]+ s$' "${train[@]}" --out nv --set steps=2 --set evaluate.every=0
+expect masked 0 'step 2 of 2, 1[0-9][0-9] tokens' "${train[@]}" --out m --set steps=2 --set data.mask_documents=true
+expect no-tokenizer 0 'step 2 of 2' "${train[@]}" --out nt --set steps=2 --set tokenizer=null --set model.init.vocab_size=300
+expect two-sources 0 'step 2 of 2' "${train[@]}" --out ts --set steps=2 \
+  --set 'data.train=[{path: data_train, weight: 3}, {path: data_val, weight: 1}]'
+expect tokens-instead-of-steps 0 'step 2 of 2, 128 tokens' "${train[@]}" --out tok --set steps=null --set tokens=65
+
+# ---- a model as the start ----
+
+from=(--set model.init=null --set model.from=run/checkpoints/step-00000012)
+expect from-a-checkpoint 0 'step 3 of 3' "${train[@]}" --out from "${from[@]}" --set tokenizer=null --set steps=3
+if cmp -s tokenizer/tokenizer.json from/checkpoints/step-00000003/tokenizer.json; then ok tokenizer-goes-along
+else fail tokenizer-goes-along "$(ls from/checkpoints/step-00000003)"; fi
+start=$(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' from/metrics.jsonl)
+if awk -v a="$first" -v b="$start" 'BEGIN { exit !(b < a - 0.3) }'; then ok from-its-weights; else fail from-its-weights "$start"; fi
+expect from-a-run 0 'step 1 of 1' "${train[@]}" --out from2 --set model.init=null --set model.from=run --set steps=1 \
+  --set schedule.warmup=0
+expect bf16-from-f32 0 'step 2 of 2' "${train[@]}" --out from3 "${from[@]}" --set dtype=bf16 --set steps=2
+expect bf16-is-stored 0 'bf16' "$STRAIT" info from3/checkpoints/step-00000002
+
+# ---- planning ----
+
+: >log
+before=$(ls -A)
+expect plan-only 0 '^\(9600 parameters, micro-batches of 2 x 16 tokens, recompute none\)$' "${train[@]}" --out planned --plan-only
+same plan-only-writes-nothing "$before" "$(ls -A)"
+expect plan-only-needs-no-data 0 'total' "${train[@]}" --out planned --plan-only --set data.sequence_length=32000
+less=$("${train[@]}" --out planned --plan-only --set memory.recompute=full | awk '/^activations/ {print $2}')
+more=$("${train[@]}" --out planned --plan-only --set batch.micro_batch=4 | awk '/^activations/ {print $2}')
+if awk -v a="$less" -v b="$more" 'BEGIN { exit !(a < b) }'; then ok plan-follows-the-config; else fail plan-follows-the-config "$less $more"; fi
+
+# The published sizes: hidden, intermediate, layers, heads, tied (all with 8 key-value heads of 128), parameters.
+while read -r name hidden wide layers heads tied parameters; do
+  size=(--set model.init.vocab_size=151936 --set model.init.hidden_size="$hidden" --set model.init.intermediate_size="$wide"
+    --set model.init.num_hidden_layers="$layers" --set model.init.num_attention_heads="$heads"
+    --set model.init.num_key_value_heads=8 --set model.init.head_dim=128 --set model.init.tie_word_embeddings="$tied")
+  # Planned and printed either way; where it does not fit, as the error.
+  "${train[@]}" --out planned --plan-only "${size[@]}" >log 2>&1
+  if grep -q "^($parameters parameters" log; then ok "plans-$name"; else fail "plans-$name" "$(tail -n 3 log)"; fi
+  # A hundred thousand sequences of activations at once fit nowhere.
+  expect "refuses-$name" 1 'does not fit in memory:' "${train[@]}" --out planned "${size[@]}" --set batch.sequences=131072 \
+    --set batch.micro_batch=131072
+done <<'END'
+0.6b 1024 3072 28 16 true 596049920
+1.7b 2048 6144 28 16 true 1720574976
+4b 2560 9728 36 32 true 4022468096
+8b 4096 12288 36 32 false 8190735360
+14b 5120 17408 40 40 false 14768307200
+32b 5120 25600 64 64 false 32762123264
+END
+expect refusal-has-the-table 1 '^optimizer +[0-9.]+ MiB$' "${train[@]}" --out planned "${size[@]}"
+expect refusal-says-what-would-fit 1 'It would fit with memory.recompute: full and batch.micro_batch: 1|Even with memory.recompute' \
+  "${train[@]}" --out planned "${size[@]}"
+same refusal-writes-nothing "$before" "$(ls -A)"
+
+# ---- resuming ----
+
+expect begun 0 'step 4 of 4' "${train[@]}" --out r --set steps=4
+expect more-steps 0 'step 6 of 6' "${train[@]}" --out r --resume --set steps=6
+expect nothing-left-to-do 0 'step 6 of 6' "${train[@]}" --out r --resume --set steps=6
+expect exists 1 'r: exists already; go on with it by --resume' "${train[@]}" --out r
+expect a-file-in-the-way 1 'run.yaml: is a file' "${train[@]}" --out run.yaml
+expect nothing-to-resume 1 'nowhere: no such run to resume' "${train[@]}" --out nowhere --resume
+for change in seed=2 optimizer.lr=0.001 batch.sequences=8 dtype=bf16 memory.recompute=full model.init.hidden_size=24 \
+  schedule.warmup=3 data.sequence_length=8; do
+  expect "changed-${change%=*}" 2 "^  ${change%=*}: [^ ]+ in the run, now ${change#*=}$" "${train[@]}" --out r --resume --set steps=8 --set "$change"
+done
+expect may-change 0 'step 7 of 7' "${train[@]}" --out r --resume --set steps=7 --set threads=2 --set checkpoint.every=5 \
+  --set checkpoint.keep=9 --set evaluate.every=0 --set log_every=1
+expect fewer-steps-than-done 2 'r: the run has done 7 steps, more than the 3 asked for' "${train[@]}" --out r --resume --set steps=3
+cp -r run broken
+printf x | dd of=broken/checkpoints/step-00000012/optimizer.safetensors bs=1 seek=2000 conv=notrunc status=none
+expect falls-back 0 'step-00000012.*optimizer.safetensors does not match' "${train[@]}" --out broken --resume
+if grep -q 'resuming from .*step-00000011' broken/log.txt; then ok says-from-where; else fail says-from-where "$(tail -3 broken/log.txt)"; fi
+same as-if-it-had-not-broken "$(parameters run)" "$(parameters broken)"
+for checkpoint in broken/checkpoints/*; do truncate -s -1 "$checkpoint/model.safetensors"; done
+expect none-intact 1 'none of its [0-9]+ checkpoints is intact' "${train[@]}" --out broken --resume --set steps=9
+cp -r r other && make_text text2.jsonl 300 && "$STRAIT" data pack text2.jsonl --tokenizer tokenizer --out data2 >/dev/null 2>&1
+expect other-data 2 'data.train|training data' "${train[@]}" --out other --resume --set steps=9 --set data.train=data2_train
+for part in bin idx; do cp data_train.$part plain.$part; done
+expect plain-shard 0 'step 1 of 1' "${train[@]}" --out plain --set data.train=plain --set steps=1 --set schedule.warmup=0
+for part in bin idx; do cp data2_train.$part plain.$part; done
+expect exchanged-data 2 'the training data is not what this run was begun with' "${train[@]}" --out plain --resume \
+  --set data.train=plain --set steps=2 --set schedule.warmup=0
+
+# Two processes in one run.
+"${train[@]}" --out busy --set steps=1000000 --set checkpoint.every=0 >busy.log 2>&1 &
+process=$!
+for _ in $(seq 600); do
+  [ -s busy/metrics.jsonl ] && break
+  sleep 0.1
+done
+expect locked 1 "busy: in use by process $process" "${train[@]}" --out busy --resume --set steps=1000000 --set checkpoint.every=0
+kill -INT $process 2>/dev/null # a background job of a script ignores it
+kill -TERM $process
+wait $process
+same sigterm-ends-well 0 $?
+if [ -n "$(ls busy/checkpoints)" ]; then ok sigterm-leaves-a-checkpoint; else fail sigterm-leaves-a-checkpoint "$(tail -2 busy.log)"; fi
+
+# A length by time: the number of steps is measured once, stored, and kept.
+expect minutes 0 'minutes: step ([0-9,]+) of \1,' "${train[@]}" --out minutes --set steps=auto --set minutes=0.02 --set checkpoint.every=0
+steps=$(sed -n 's/^steps: //p' minutes/config.yaml)
+if [ -n "$steps" ] && [ "$steps" -ge 10 ] && ! grep -q '^minutes' minutes/config.yaml; then ok minutes-are-stored-as-steps
+else fail minutes-are-stored-as-steps "$(grep -E '^(steps|minutes)' minutes/config.yaml)"; fi
+expect minutes-kept 0 'minutes: step ([0-9,]+) of \1,' "${train[@]}" --out minutes --resume --set steps=auto --set minutes=0.02 \
+  --set checkpoint.every=0
+same minutes-kept-number "$steps" "$(sed -n 's/^steps: //p' minutes/config.yaml)"
+
+# ---- what cannot be trained ----
+
+# Weights that grow a thousandfold a step.
+expect diverges 1 'step [0-9]+: loss (-?nan|-?inf|[0-9.e+]+), gradient norm .*first tensor whose gradient is not finite is model[.a-z0-9_]*' \
+  "${train[@]}" --out d --set steps=40 --set optimizer.lr=10 --set optimizer.weight_decay=100 --set optimizer.clip=0 \
+  --set schedule.warmup=0 --set schedule.name=constant
+step=$(tail -n 1 d/metrics.jsonl | sed -E 's/^\{"step":([0-9]+),.*/\1/')
+if [ "$step" -ge 1 ] && "$STRAIT" info "d/checkpoints/step-$(printf %08d "$step")" --hash >log 2>&1; then ok diverged-last-checkpoint
+else fail diverged-last-checkpoint "$(ls d/checkpoints) $(tail -n 2 log)"; fi
+if grep -q "last good checkpoint is of step $step" d/log.txt; then ok diverged-says-which; else fail diverged-says-which "$(tail -n 1 d/log.txt)"; fi
+
+# A model with one number that is none: the last four bytes of the file.
+cp -r run/checkpoints/step-00000012 nan
+printf '\377\377\377\377' | dd of=nan/model.safetensors bs=1 seek=$(($(stat -c %s nan/model.safetensors) - 4)) conv=notrunc status=none
+expect nan-weight 1 'step 1: loss .*not finite is model.* No weight was changed; no checkpoint was written yet' \
+  "${train[@]}" --out nanrun --set model.init=null --set model.from=nan --set steps=2
+
+expect id-outside-the-vocabulary 1 'data_train.*(token )?id [0-9]+.*vocabulary' "${train[@]}" --out ids --set tokenizer=null \
+  --set model.init.vocab_size=120
+
+# Nothing of the following may leave a run directory.
+
+# Models that are damaged or foreign. damage NAME: a copy to be damaged
+damage() {
+  rm -rf "$1"
+  cp -r run/checkpoints/step-00000012 "$1"
+}
+train_from=("${train[@]}" --out x --set model.init=null --set steps=2 --set)
+damage lost && sed -i 's/model.norm.weight/model.norn.weight/' lost/model.safetensors
+expect missing-tensor 1 '^  model.norm.weight is missing' "${train_from[@]}" model.from=lost
+damage shape && sed -i 's/"intermediate_size": 24/"intermediate_size": 25/' shape/config.json
+expect wrong-shape 1 'mlp.up_proj.weight has shape \[24, 16\], config.json makes it \[25, 16\]' "${train_from[@]}" model.from=shape
+damage cut && truncate -s -3 cut/model.safetensors
+expect truncated-model 1 'cut/model.safetensors.*truncated' "${train_from[@]}" model.from=cut
+damage foreign && sed -i 's/Qwen3ForCausalLM/LlamaForCausalLM/' foreign/config.json
+expect unknown-architecture 1 'foreign/config.json.*LlamaForCausalLM.*supported: Qwen3ForCausalLM' "${train_from[@]}" model.from=foreign
+damage scaled && sed -i 's/"rope_scaling": null/"rope_scaling": {"rope_type": "yarn", "factor": 4.0}/' scaled/config.json
+expect rope-scaling 1 'scaled/config.json.*rope_scaling.*yarn' "${train_from[@]}" model.from=scaled
+mkdir empty
+expect empty-model 2 'model.from: .*empty/config.json' "${train_from[@]}" model.from=empty
+expect small-vocabulary 2 'the tokenizer has 257 tokens, the model.s vocab_size is 200' "${train[@]}" --out x --set model.init.vocab_size=200
+expect longer-than-the-data 1 'data_train.*sequence' "${train[@]}" --out x --set data.sequence_length=40000 \
+  --set model.init.max_position_embeddings=40000
+expect longer-than-the-model 2 'sequence_length .32. exceeds model.init.max_position_embeddings .16.' "${train[@]}" --out x \
+  --set data.sequence_length=32 --set model.init.max_position_embeddings=16
+cp data_train.idx t.idx && head -c 1000 data_train.bin >t.bin
+expect truncated-shard 1 't.idx: sequence [0-9]+ .*beyond the .bin, which has 1000 bytes: truncated' "${train[@]}" --out x --set data.train=t
+head -c 100 data_train.idx >t.idx && cp data_train.bin t.bin
+expect truncated-index 1 't.idx' "${train[@]}" --out x --set data.train=t
+expect missing-shard 2 'data.train: none.idx: No such file' "${train[@]}" --out x --set data.train=none
+expect micro-batch-too-large 2 'batch.micro_batch .5. exceeds batch.sequences .4.' "${train[@]}" --out x --set batch.micro_batch=5
+expect shards-too-many 2 'batch.shards .5. exceeds batch.sequences .4.' "${train[@]}" --out x --set batch.shards=5
+expect shards-none 2 'batch.shards' "${train[@]}" --out x --set batch.shards=0
+expect device-unknown 1 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
+expect device-null 1 'null' "${train[@]}" --out x --set device=null:0
+expect threads-negative 2 'threads' "${train[@]}" --out x --set threads=-1
+expect threads-too-many 1 'threads is 4000; it must be 0 .* to 1024' "${train[@]}" --out x --set threads=4000
+expect instruction-set-unknown 2 'STRAIT_CPU asks for instruction set .mmx., which is unknown; there is:' env STRAIT_CPU=mmx "${train[@]}" --out x
+expect lr-out-of-range 2 'run.yaml|--set optimizer.lr' "${train[@]}" --out x --set optimizer.lr=1e30
+expect config-missing 1 'none.yaml' "$STRAIT" train none.yaml
+expect no-config 2 'names no configuration' "$STRAIT" train
+if [ -e x ]; then fail refused-before-a-folder "$(ls x)"; else ok refused-before-a-folder; fi
+
+# ---- the first step ----
+
+# What a user waits for before anything happens: half a second on processors that are free. Where others work on them
+# too (the tests of test.sh do not, a developer's machine may) they get their share of the time. The best of three.
+best=
+for _ in 1 2 3; do
+  at=$("$STRAIT" bench step --model tiny --steps 1 --sequences 1 --json 2>/dev/null |
+    sed -nE 's/.*"first_step_at": *([0-9.e+-]+).*/\1/p')
+  best=$(awk -v a="${at:-99}" -v b="${best:-99}" 'BEGIN { print (a < b ? a : b) }')
+done
+share=$(awk -v cores="$(nproc)" '{ print ($1 > cores ? $1 / cores : 1) }' /proc/loadavg)
+if awk -v a="$best" -v s="$slow" -v share="$share" 'BEGIN { exit !(a <= 0.5 * s * share) }'; then ok first-step-within-half-a-second
+else fail first-step-within-half-a-second "$best s"; fi
+exit "$failed"

@@ -33,7 +33,7 @@ step() { say "
 step "1/5 The program"
 need_build_packages || die "strait cannot be built without these packages"
 say "  building $strait ..."
-cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_TESTS=OFF >build-quickstart.log 2>&1 &&
+cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo >build-quickstart.log 2>&1 &&
     cmake --build build --parallel "$(cores)" --target strait >>build-quickstart.log 2>&1 || {
     tail -n 30 build-quickstart.log >&2
     die "the build failed; all of its output is in build-quickstart.log"

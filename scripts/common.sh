@@ -12,11 +12,8 @@ die() {
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        say "error: this needs root, and there is no sudo here; as root run: $*"
-        return 1
+        sudo "$@"
     fi
 }
 
@@ -43,6 +40,10 @@ need_packages() {
     }
     for package in "$@"; do have_package "$package" || missing+=("$package"); done
     [ ${#missing[@]} = 0 ] && return 0
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        say "error: missing for $why, and neither root nor sudo here; as root run: apt-get install ${missing[*]}"
+        return 1
+    fi
     say "installing for $why: ${missing[*]}"
     for package in "${missing[@]}"; do
         known_package "$package" || {

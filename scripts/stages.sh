@@ -67,7 +67,7 @@ build_tree() {
     local name=$1 tree=$2
     shift 2
     step "$name" one 1200 bash -c 'tree=$1; jobs=$2; shift 2
-        cmake -S . -B "$tree" "$@" && cmake --build "$tree" --parallel "$jobs"' - "$tree" "$jobs" "$@"
+        cmake -S . -B "$tree" -DSTRAIT_TESTS=ON "$@" && cmake --build "$tree" --parallel "$jobs"' - "$tree" "$jobs" "$@"
 }
 
 unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: every cmocka program of a build tree

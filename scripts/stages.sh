@@ -71,13 +71,15 @@ build_tree() {
 }
 
 unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: every cmocka program of a build tree
-    local tree=$1 prefix=$2 limit=$3 program name
+    local tree=$1 prefix=$2 limit=$3 program name found=no
     shift 3
     for program in "$tree"/test_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
+        found=yes
         name=$(basename "$program")
         CMOCKA_MESSAGE_OUTPUT=TAP step "$prefix/$name" tap "$limit" "$@" "$program"
     done
+    [ $found = yes ] || step "$prefix" one 5 bash -c 'echo "no unit test was built in $0"; exit 1' "$tree"
 }
 
 stage_layers() {
@@ -100,7 +102,8 @@ stage_format() {
     step format one 120 bash -c 'git ls-files -z "*.c" "*.h" | xargs -0 "$0" --dry-run --Werror' "$tool"
 }
 
-stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo; }
+# The options that another build in the same directory may have set stand here, so that no cached one leaves tests out.
+stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_TESTS=ON; }
 
 stage_unit() { unit_tests build unit 120; }
 

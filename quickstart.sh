@@ -32,12 +32,25 @@ step() { say "
 
 step "1/5 The program"
 need_build_packages || die "strait cannot be built without these packages"
-say "  building $strait ..."
-cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo >build-quickstart.log 2>&1 &&
-    cmake --build build --parallel "$(cores)" --target strait >>build-quickstart.log 2>&1 || {
+say "  building $strait (about 70 seconds of processor time) ..."
+# The compiler's output goes into a file; a terminal shows how far Make is.
+show_progress() {
+    local line
+    while IFS= read -r line; do
+        [ -t 2 ] && [[ $line =~ ^\[\ *([0-9]+%)\] ]] && printf '\r  %s' "${BASH_REMATCH[1]}" >&2
+    done
+    [ -t 2 ] && printf '\r\033[K' >&2
+    return 0
+}
+build() {
+    cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo && cmake --build build --parallel "$(cores)" --target strait
+}
+set -o pipefail
+build 2>&1 | tee build-quickstart.log | show_progress || {
     tail -n 30 build-quickstart.log >&2
     die "the build failed; all of its output is in build-quickstart.log"
 }
+set +o pipefail
 mv build-quickstart.log build/quickstart-build.log
 say "  $strait: $("$strait" --version), $((SECONDS - begun)) s"
 

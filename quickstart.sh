@@ -83,28 +83,41 @@ fi
 
 step "4/5 Token shards, a twentieth of the documents held out"
 # It goes on where it was interrupted, and does nothing where nothing has changed.
+pieces=()
+if [ -n "$own" ]; then
+    # Documents small enough that some are held out of a short text as well.
+    bytes=$(find "$own" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum / 100 }')
+    pieces=(--split-documents "size:$((bytes < 1000 ? 1000 : bytes > 10000 ? 10000 : bytes))")
+fi
 "$strait" data pack "${corpus[@]}" --tokenizer "$folder/tokenizer" --out "$folder/data/text" --val-fraction 0.05 \
-    ${own:+--split-documents size:10000} || exit 1
+    "${pieces[@]+"${pieces[@]}"}" || exit 1
 
 step "5/5 Training: $config into $run"
 settings=()
+prompts=("To change the settings of" "The file system" "要修改文档的" "在文件系统中")
 if [ -n "$own" ]; then
-    settings+=(--out "$run" --set "tokenizer=$folder/tokenizer" --set "data.train=$folder/data/text_train")
-    [ -f "$folder/data/text_val.idx" ] && settings+=(--set "data.validation=$folder/data/text_val")
+    first=$(find "$own" -type f -exec head -q -n 20 {} + 2>/dev/null | grep -a -m 1 '[^[:space:]].....' | head -c 4000)
+    first=${first//[\"\\]/ }
+    prompts=("${first:0:12}")
+    settings+=(--set "tokenizer=$folder/tokenizer" --set "data.train=$folder/data/text_train")
+    settings+=(--set "sample.prompts=[\"${prompts[0]}\"]")
+    # A sample of the example is 257 tokens, of two bytes each.
+    held_out=$(stat -c %s "$folder/data/text_val.bin" 2>/dev/null) || held_out=0
+    if [ "$held_out" -ge 514 ]; then
+        settings+=(--set "data.validation=$folder/data/text_val")
+    else
+        say "  note: the text is too short to hold out a part of it: no validation loss"
+        settings+=(--set data.validation=null --set evaluate.every=0)
+    fi
 fi
-[ -d "$run" ] && settings+=(--resume)
-"$strait" train "$config" "${settings[@]+"${settings[@]}"}" || exit 1
+resume=()
+[ -d "$run" ] && resume=(--resume)
+"$strait" train "$config" --out "$run" "${settings[@]+"${settings[@]}"}" "${resume[@]+"${resume[@]}"}" || exit 1
 
 model=$(find "$run/checkpoints" -mindepth 1 -maxdepth 1 -type d -name 'step-*' | LC_ALL=C sort | tail -n 1)
 [ -n "$model" ] || die "$run has no checkpoint"
 say "
 == What it writes (a few million parameters after a few minutes: words and phrases, little sense)"
-if [ -n "$own" ]; then
-    first=$(find "$own" -type f -exec head -q -n 20 {} + 2>/dev/null | grep -a -m 1 '[^[:space:]].....' | head -c 4000)
-    prompts=("${first:0:12}")
-else
-    prompts=("To change the settings of" "The file system" "要修改文档的" "在文件系统中")
-fi
 for prompt in "${prompts[@]}"; do
     "$strait" generate "$model" --prompt "$prompt" --max-tokens 80 --temperature 0.7 --top-p 0.9 --seed 1 2>/dev/null ||
         die "sampling from $model failed: $strait generate $model --prompt \"$prompt\""
@@ -114,5 +127,5 @@ done
 say "
 $((SECONDS - begun)) s in all. To go on:
   $strait generate $model --prompt \"${prompts[0]}\"
-  $strait train $config --out runs/longer --set minutes=30$([ -n "$own" ] && printf ' %s' "${settings[@]:2:4}")
+  $strait train $config --out runs/longer --set minutes=30$([ -n "$own" ] && printf ' %q' "${settings[@]}")
   $strait info $run"

@@ -89,10 +89,11 @@ static void check_length(strait_config_reader *r)
                            : "steps is missing: add steps or tokens, the length of the run");
     } else if (steps && strait__config_good(r, "steps") && (c->steps == 0) != minutes) {
         RULE_ERROR(r, "steps",
-                   minutes ? "minutes is only read with steps: auto: remove one"
+                   minutes ? "minutes is only read with steps: auto: remove one (--set minutes=null)"
                            : "steps: auto wants minutes beside it, the length of the run");
     } else if (tokens && minutes) {
-        RULE_ERROR(r, "minutes", "minutes is only read with steps: auto, and tokens is given: remove one");
+        RULE_ERROR(r, "minutes",
+                   "minutes is only read with steps: auto, and tokens is given: remove one (--set minutes=null)");
     }
 }
 

@@ -54,7 +54,8 @@ static strait_status compare_with_old_config(strait_run *run)
         if (run->config.minutes > 0 && old.steps > 0) {
             run->config.steps = old.steps;
             run->config.minutes = 0;
-            run__log(run, STRAIT_LOG_INFO, "the run keeps its %lld steps; --set steps=N changes them",
+            run__log(run, STRAIT_LOG_INFO,
+                     "the run keeps its %lld steps; --set minutes=null --set steps=N changes them",
                      (long long)old.steps);
         }
         if (run->config.schedule.decay == 0) run->config.schedule.decay = old.schedule.decay;

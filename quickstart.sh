@@ -124,8 +124,13 @@ for prompt in "${prompts[@]}"; do
     echo
     echo
 done
+longer=
+for word in "${settings[@]+"${settings[@]}"}"; do
+    [[ $word =~ ^[A-Za-z0-9_./=-]+$ ]] || word=${word@Q}
+    longer+=" $word"
+done
 say "
 $((SECONDS - begun)) s in all. To go on:
   $strait generate $model --prompt \"${prompts[0]}\"
-  $strait train $config --out runs/longer --set minutes=30$([ -n "$own" ] && printf ' %q' "${settings[@]}")
+  $strait train $config --out runs/longer --set minutes=30$longer
   $strait info $run"

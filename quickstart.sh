@@ -110,6 +110,7 @@ if [ -n "$own" ]; then
         settings+=(--set data.validation=null --set evaluate.every=0)
     fi
 fi
+say "  Ctrl-C stops it with a checkpoint; the same command again goes on"
 resume=()
 [ -d "$run" ] && resume=(--resume)
 "$strait" train "$config" --out "$run" "${settings[@]+"${settings[@]}"}" "${resume[@]+"${resume[@]}"}" || exit 1

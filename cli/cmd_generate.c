@@ -98,6 +98,7 @@ static int run(strait_generate_options *o, bool quiet)
     if (status != STRAIT_OK) return cli_fail("generate", status);
     if (!quiet) {
         char text[80];
+        fflush(stdout); /* where both go into one file the figures stand after the text */
         fprintf(stderr, "%lld prompt tokens at %.0f tokens/s, %lld sampled at %.1f tokens/s, %s\n",
                 (long long)report.prompt_tokens,
                 report.prompt_seconds > 0 ? (double)report.prompt_tokens / report.prompt_seconds : 0,

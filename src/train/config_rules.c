@@ -210,8 +210,9 @@ static bool is_run(const char *path)
 static void check_directory_with(strait_config_reader *r, const char *key, const char *path, const char *part)
 {
     int error = unreadable(path);
+    const char *remedy = strcmp(key, "tokenizer") == 0 ? ": make it with `strait tokenizer train`" : "";
     if (error != 0)
-        RULE_ERROR(r, key, "%s: %s: %s", key, path, strerror(error));
+        RULE_ERROR(r, key, "%s: %s: %s%s", key, path, strerror(error), remedy);
     else if (strcmp(key, "model.from") == 0 && is_run(path))
         return; /* its newest intact checkpoint is meant */
     else if (strait_path_is_directory(path))

@@ -32,7 +32,7 @@ step() { say "
 
 step "1/5 The program"
 need_build_packages || die "strait cannot be built without these packages"
-say "  building $strait (about 70 seconds of processor time) ..."
+say "  building $strait$([ -x $strait ] || printf ' (about 70 seconds of processor time)') ..."
 # The compiler's output goes into a file; a terminal shows how far Make is.
 show_progress() {
     local line

@@ -118,6 +118,7 @@ stage_check() {
 # Runs every shell test of the command line with the program of one build tree.
 cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS
     local script name work
+    need_packages "compressed texts in the tests of the command line" xz-utils zstd || true
     for script in tests/cli/*.sh; do
         [ -f "$script" ] || continue
         name=$(basename "$script" .sh)

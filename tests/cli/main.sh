@@ -94,7 +94,7 @@ if [ $code = 0 ] && grep -q "^term: step .* of " resumed.txt; then ok the_comman
 else fail the_command_it_names_resumes "exit $code: $(tail -3 resumed.txt)"; fi
 
 # A terminal of 50 columns. Ctrl-C comes from the terminal, as the user's would.
-if command -v script >/dev/null; then
+if script -qec true script.log </dev/null >script.err 2>&1; then
   (wait_for terminal/metrics.jsonl; sleep 1.5; printf '\003'; wait_for ended) | TERM=xterm NO_COLOR=1 timeout 120 \
     script -qec "stty cols 50 -echo; $STRAIT train run.yaml --out terminal; echo \"exit \$?\" | tee ended" terminal.txt >/dev/null 2>&1
   widest=$(tr '\r' '\n' <terminal.txt | sed $'s/\033\\[K//g' | awk '/^training/ { if (length > n) n = length } END { print n + 0 }')
@@ -102,7 +102,7 @@ if command -v script >/dev/null; then
   if [ "$widest" -gt 49 ] || [ "$widest" = 0 ]; then fail progress_fits_the_terminal "$widest columns of 50"; else ok progress_fits_the_terminal; fi
   if grep -q $'\033\\[3' terminal.txt; then fail no_color "colours in spite of NO_COLOR"; else ok no_color; fi
 else
-  echo "skip terminal: there is no script(1)"
+  echo "skip terminal: script(1) opens no terminal here: $(tail -n 1 script.err)"
 fi
 
 exit $failed

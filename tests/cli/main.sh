@@ -93,7 +93,9 @@ code=$?
 if [ $code = 0 ] && grep -q "^term: step .* of " resumed.txt; then ok the_command_it_names_resumes
 else fail the_command_it_names_resumes "exit $code: $(tail -3 resumed.txt)"; fi
 
-# A terminal of 50 columns. Ctrl-C comes from the terminal, as the user's would.
+# A terminal of 50 columns. Ctrl-C comes from the terminal, as the user's would. The shell inside has to be bash: dash
+# ends with the signal even where the program handled it.
+export SHELL=/bin/bash
 if script -qec true script.log </dev/null >script.err 2>&1; then
   (wait_for terminal/metrics.jsonl; sleep 1.5; printf '\003'; wait_for ended) | TERM=xterm NO_COLOR=1 timeout 120 \
     script -qec "stty cols 50 -echo; $STRAIT train run.yaml --out terminal; echo \"exit \$?\" | tee ended" terminal.txt >/dev/null 2>&1

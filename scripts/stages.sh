@@ -102,8 +102,7 @@ stage_format() {
     step format one 120 bash -c 'git ls-files -z "*.c" "*.h" | xargs -0 "$0" --dry-run --Werror' "$tool"
 }
 
-# The options that another build in the same directory may have set stand here, so that no cached one leaves tests out.
-stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_TESTS=ON; }
+stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo; }
 
 stage_unit() { unit_tests build unit 120; }
 

@@ -1,12 +1,6 @@
-# Unit tests: each tests/unit/test_<noun>.c is one cmocka program linked with the library. Without cmocka they are left
-# out, so that plain `make` needs only what the program itself needs; test.sh installs it, and fails where no program is.
-pkg_check_modules(cmocka IMPORTED_TARGET cmocka)
-if(cmocka_FOUND)
-  file(GLOB STRAIT_UNIT_TESTS CONFIGURE_DEPENDS tests/unit/test_*.c)
-else()
-  message(STATUS "no cmocka here: the unit tests are not built")
-  set(STRAIT_UNIT_TESTS)
-endif()
+# Unit tests: each tests/unit/test_<noun>.c is one cmocka program linked with the library.
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+file(GLOB STRAIT_UNIT_TESTS CONFIGURE_DEPENDS tests/unit/test_*.c)
 foreach(source ${STRAIT_UNIT_TESTS})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
@@ -44,7 +38,7 @@ endif()
 
 # The vector form of kernels/formula, compiled with each instruction set's own flags.
 foreach(isa generic avx2 avx512 neon)
-  if(TARGET strait_kernels_${isa} AND TARGET test_formula_lanes)
+  if(TARGET strait_kernels_${isa})
     add_library(formula_lanes_${isa} OBJECT tests/unit/formula_lanes.c)
     target_link_libraries(formula_lanes_${isa} PRIVATE strait_flags)
     target_compile_options(formula_lanes_${isa} PRIVATE $<TARGET_PROPERTY:strait_kernels_${isa},COMPILE_OPTIONS>)

@@ -18,7 +18,7 @@ fault: all
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz
 tidy: all
-	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k)\.c$$' | \
+	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k|graph)\.c$$' | \
 	  xargs -P $(JOBS) -n 8 clang-tidy-14 --quiet -p $(BUILD)
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format-14 -i

@@ -23,9 +23,15 @@ kernels generic -O2
 kernels avx2 "-O2 -mavx2 -mfma"
 kernels avx512 "-O2 $fma -Itests/emulate"
 link_suite ""
+failed=0
 if $out/strait_check --isa avx512 "$@"; then
     echo "ok avx512_emulated"
 else
     echo "FAIL avx512_emulated the op suite found differences"
-    exit 1
+    failed=1
 fi
+
+# Twenty steps of the engine, to the committed hash.
+link_steps ""
+STRAIT_CPU=avx512 tests/exact/steps.sh avx512_emulated $out/strait_steps || failed=1
+exit $failed

@@ -26,9 +26,15 @@ base_objects ""
 kernels generic -O3
 kernels neon -O3
 link_suite -static
+failed=0
 if $run $out/strait_check "$@"; then
     echo "ok neon"
 else
     echo "FAIL neon the op suite found differences"
-    exit 1
+    failed=1
 fi
+
+# Twenty steps of the engine, to the committed hash.
+link_steps "-static"
+tests/exact/steps.sh neon $run $out/strait_steps || failed=1
+exit $failed

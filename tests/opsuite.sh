@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2016,SC2010
 # Sourced: builds the op suite alone (base, tensor, device, ops and the CPU backend, no other library) into $out with
 # $cc. compile SUFFIX FLAGS SOURCE... makes objects; base_objects and link_suite do the rest. $label names the failure.
+# link_steps then builds tests/exact/steps.c, the engine alone, from the same objects.
 
 suite_flags="-std=c11 -Iinclude -Isrc -I. -Wall -Wextra -Wno-format-truncation -Werror -ffp-contract=off -fno-math-errno"
 
@@ -36,4 +37,18 @@ kernels() {
 link_suite() { # flags
     # shellcheck disable=SC2086
     $cc ${1:-} "$out"/*.o -o "$out/strait_check" -lm -lpthread || { echo "FAIL $label does not link"; exit 1; }
+}
+
+# One header of the engine declares functions that take JSON; none of them is compiled, so jansson's headers are enough.
+link_steps() { # flags
+    local sources
+    mkdir -p "$out/include"
+    cp "$(pkg-config --variable=includedir jansson)"/jansson*.h "$out/include" || { echo "FAIL $label no jansson.h"; exit 1; }
+    sources=$(ls src/base/clock.c src/graph/*.c src/model/*.c src/optim/*.c src/train/engine*.c ops/*/*.graph.c ops/rules.c \
+        tests/exact/steps.c)
+    # shellcheck disable=SC2086
+    compile "" "-O2 -I$out/include" $sources
+    # shellcheck disable=SC2046,SC2086
+    $cc ${1:-} $(ls "$out"/*.o | grep -v -e tests_check -e '\.check\.o$') -o "$out/strait_steps" -lm -lpthread ||
+        { echo "FAIL $label the engine alone does not link"; exit 1; }
 }

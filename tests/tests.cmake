@@ -24,6 +24,10 @@ if(TARGET strait)
   add_test(NAME strait_golden COMMAND strait_golden --strait $<TARGET_FILE:strait> ${PROJECT_SOURCE_DIR}/tests/golden)
 endif()
 
+# Steps of the engine without any file, for tests/exact.
+add_executable(strait_steps tests/exact/steps.c)
+target_link_libraries(strait_steps PRIVATE strait_library)
+
 # Fuzz targets: tests/fuzz/fuzz_<noun>.c define LLVMFuzzerTestOneInput.
 if(STRAIT_FUZZ)
   file(GLOB STRAIT_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)

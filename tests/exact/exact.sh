@@ -10,6 +10,7 @@ set -u
 . "$(dirname "$0")/../common.sh"
 exact=$(cd "$(dirname "$0")" && pwd)
 mode=${1:-}
+steps=$(dirname "$STRAIT")/strait_steps
 in_temporary_folder
 make_data
 cp "$exact/run.yaml" .
@@ -43,7 +44,8 @@ if [ "$mode" = --update ]; then
         echo "$dtype $shards $(train r --set dtype=$dtype --set batch.shards=$shards)"
       done
     done
-  } >new && grep -vqE '^#|^[a-z0-9]+ [0-9] [0-9a-f]{64} [0-9a-f]{64}$' new && { cat new; exit 1; }
+    "$exact/steps.sh" --print "$steps"
+  } >new && grep -vqE '^#|^[a-z0-9]+ [0-9] [0-9a-f]{64} [0-9a-f]{64}$|^steps-[a-z0-9]+ [0-9] [0-9a-f]{64}$' new && { cat new; exit 1; }
   cp new "$exact/hashes.txt"
   exit 0
 fi
@@ -86,6 +88,13 @@ for isa in $sets; do
       STRAIT_CPU=$isa check "$isa-$dtype-shards-$shards" $dtype $shards --set threads=2
     done
   done
+done
+
+# The engine alone, which also runs where the whole program does not (tests/neon.sh, tests/avx512.sh).
+for isa in $sets; do
+  [ "$isa" = generic ] && [ "$mode" != --all ] && continue
+  STRAIT_CPU=$isa "$steps" f32 1 >/dev/null 2>&1 || continue # whether the processor has it was said above
+  FORMS=all STRAIT_CPU=$isa "$exact/steps.sh" "$isa" "$steps" || failed=1
 done
 
 for dtype in f32 bf16; do

@@ -1,0 +1,136 @@
+/*
+ * Twenty steps of the engine alone, on token ids of its own: no tokenizer, data, config or checkpoint, and so no other
+ * library. It can be cross-compiled with a compiler and a libc (tests/neon.sh), and brings an untied head and attention
+ * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
+ * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them.
+ * usage: strait_steps f32|bf16 SHARDS [THREADS [MICRO_BATCH [none|light|full]]]      (STRAIT_CPU as for strait)
+ */
+#include "train/engine.h"
+
+#include "base/rng.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS = 20, SEQUENCES = 4, LENGTH = 70, VOCABULARY = 530, SEED = 7, DOCUMENT = 23 };
+
+typedef struct batch {
+    int32_t tokens[SEQUENCES * LENGTH];
+    int32_t targets[SEQUENCES * LENGTH];
+    int32_t documents[SEQUENCES * LENGTH];
+} batch;
+
+/* Ids from a small range follow each other often, so that there is something to learn. */
+static void fill(batch *out, int step)
+{
+    for (int i = 0; i < SEQUENCES * LENGTH; i++) {
+        uint32_t word = strait_rng_u32(SEED, STRAIT_STREAM_ORDER, (uint64_t)i, (uint64_t)step);
+        out->tokens[i] = (int32_t)(word % (i % 3 == 0 ? 11 : VOCABULARY));
+        out->documents[i] = i % LENGTH / DOCUMENT;
+    }
+    for (int i = 0; i < SEQUENCES * LENGTH; i++) {
+        bool last = i % LENGTH == LENGTH - 1 || out->documents[i + 1] != out->documents[i];
+        out->targets[i] = last ? -1 : out->tokens[i + 1];
+    }
+}
+
+static strait_status initialise(strait_engine *engine, float *flat)
+{
+    const strait_params *params = strait_engine_params(engine);
+    memset(flat, 0, (size_t)params->padded * sizeof *flat);
+    for (int32_t p = 0; p < params->count; p++) {
+        strait_param_initialise(&params->items[p], p, SEED, 0.08, NULL, flat + params->items[p].offset);
+    }
+    return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, 0, params->padded, flat);
+}
+
+static strait_status run_steps(strait_engine *engine)
+{
+    batch data;
+    strait_step_result result = {0};
+    for (int step = 1; step <= STEPS; step++) {
+        fill(&data, step);
+        strait_engine_batch one = {
+            .sequences = SEQUENCES, .tokens = data.tokens, .targets = data.targets, .documents = data.documents};
+        STRAIT_TRY(strait_engine_step(engine, &one, step, 3e-3, &result));
+        if (!result.applied) return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "step %d is not finite", step);
+    }
+    fprintf(stderr, "loss %.9g, norm %.9g\n", result.loss, (double)result.grad_norm);
+    return STRAIT_OK;
+}
+
+static strait_status write_states(strait_engine *engine, float *flat)
+{
+    static const strait_engine_state states[] = {STRAIT_ENGINE_WEIGHTS, STRAIT_ENGINE_M, STRAIT_ENGINE_V};
+    const strait_params *params = strait_engine_params(engine);
+    for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {
+        STRAIT_TRY(strait_engine_read(engine, states[s], flat));
+        for (int32_t p = 0; p < params->count; p++) {
+            size_t count = (size_t)params->items[p].elements;
+            if (fwrite(flat + params->items[p].offset, sizeof *flat, count, stdout) == count) continue;
+            return STRAIT_FAIL(STRAIT_ERR_IO, "stdout cannot be written");
+        }
+    }
+    return STRAIT_OK;
+}
+
+static strait_status with_engine(strait_engine *engine)
+{
+    float *flat;
+    STRAIT_TRY(strait_engine_allocate(engine));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)strait_engine_params(engine)->padded, sizeof *flat, &flat));
+    strait_status status = initialise(engine, flat);
+    if (status == STRAIT_OK) status = run_steps(engine);
+    if (status == STRAIT_OK) status = write_states(engine, flat);
+    strait_free(flat);
+    return status;
+}
+
+static strait_recompute recompute_named(const char *name)
+{
+    if (strcmp(name, "light") == 0) return STRAIT_RECOMPUTE_LIGHT;
+    return strcmp(name, "full") == 0 ? STRAIT_RECOMPUTE_FULL : STRAIT_RECOMPUTE_NONE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fputs("usage: strait_steps f32|bf16 SHARDS [THREADS [MICRO_BATCH [none|light|full]]]\n", stderr);
+        return 2;
+    }
+    bool bf16 = strcmp(argv[1], "bf16") == 0;
+    strait_engine_options options = {
+        .model = {.family = STRAIT_FAMILY_QWEN3,
+                  .vocab_size = VOCABULARY,
+                  .hidden_size = 20,
+                  .intermediate_size = 37,
+                  .num_hidden_layers = 2,
+                  .num_attention_heads = 6,
+                  .num_key_value_heads = 2,
+                  .head_dim = 6,
+                  .max_position_embeddings = LENGTH,
+                  .rms_norm_eps = 1e-6,
+                  .rope_theta = 10000,
+                  .dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32},
+        .dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32,
+        .numerics = STRAIT_NUMERICS_EXACT,
+        .recompute = argc > 5 ? recompute_named(argv[5]) : STRAIT_RECOMPUTE_NONE,
+        .length = LENGTH,
+        .sequences = SEQUENCES,
+        .micro_batch = argc > 4 ? strtol(argv[4], NULL, 10) : 0,
+        .shards = strtol(argv[2], NULL, 10),
+        .documents = true,
+        .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1}};
+    strait_device_options device_options = {.struct_size = sizeof device_options,
+                                            .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};
+    strait_device *device = NULL;
+    strait_engine *engine = NULL;
+    strait_status status = strait_device_open("cpu", &device_options, &device);
+    if (status == STRAIT_OK) status = strait_engine_create(device, &options, &engine);
+    if (status == STRAIT_OK) status = with_engine(engine);
+    strait_engine_destroy(engine);
+    strait_device_close(device);
+    if (status != STRAIT_OK) fprintf(stderr, "strait_steps: %s\n", strait_error_message());
+    return status == STRAIT_OK ? 0 : 1;
+}

@@ -1,0 +1,32 @@
+#!/bin/bash
+# The hashes of tests/exact/steps.c, for whatever runs it: natively, cross-compiled under qemu-user (tests/neon.sh), or
+# with emulated instructions (tests/avx512.sh).
+# usage: tests/exact/steps.sh LABEL COMMAND...      e.g. steps.sh neon qemu-aarch64 build/neon/strait_steps
+#        FORMS=all: each hash with every choice of threads, micro-batch and recomputation, not with one of them
+#        tests/exact/steps.sh --print COMMAND...    prints the lines of tests/exact/hashes.txt
+set -u
+hashes=$(dirname "$0")/hashes.txt
+label=$1
+failed=0
+run=0
+shift
+for dtype in f32 bf16; do
+  for shards in 1 3; do
+    run=$((run + 1))
+    turn=0
+    for form in "1 0 none" "3 1 full" "2 2 light"; do
+      turn=$((turn + 1))
+      [ "${FORMS:-}" = all ] || [ $(((run + turn) % 3)) = 2 ] || continue
+      # shellcheck disable=SC2086
+      got=$("$@" $dtype $shards $form 2>/dev/null | sha256sum | cut -d' ' -f1)
+      [ "$label" = --print ] && echo "steps-$dtype $shards $got" && continue
+      want=$(awk -v dtype="steps-$dtype" -v shards="$shards" '$1 == dtype && $2 == shards {print $3}' "$hashes")
+      name=$label-steps-$dtype-shards-$shards-${form// /-}
+      if [ "$got" = "$want" ]; then echo "ok $name"; else
+        echo "FAIL $name '$got' is not '$want'"
+        failed=1
+      fi
+    done
+  done
+done
+exit $failed

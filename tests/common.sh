@@ -147,7 +147,7 @@ finish() {
   fi
   metrics run >run.metrics
   if [ "$wanted" != "$(states run)" ]; then
-    fail "$name" "other parameters after it was resumed"
+    fail "$name" "other parameters after it was resumed: $(tail -n 2 finish.log)"
   elif ! cmp -s run.metrics whole.metrics; then
     fail "$name" "other metrics after it was resumed: $(diff run.metrics whole.metrics | head -n 4)"
   elif find run -name '.tmp-*' -o -name '.old-*' -o -name '.del-*' -o -name '*.tmp' | grep -q .; then

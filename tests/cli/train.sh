@@ -137,6 +137,39 @@ wait $process
 same sigterm-ends-well 0 $?
 if [ -n "$(ls busy/checkpoints)" ]; then ok sigterm-leaves-a-checkpoint; else fail sigterm-leaves-a-checkpoint "$(tail -2 busy.log)"; fi
 
+# Ctrl-C twice, the second before the first was noticed between two micro-batches: the run ends without a checkpoint. A
+# shell's background jobs ignore Ctrl-C, unless env gives it back. Up to five tries, as the first may be noticed at once.
+twice() {
+  local process code
+  rm -rf twice
+  env --default-signal=INT "${train[@]}" --out twice --set model.init.hidden_size=128 --set model.init.intermediate_size=512 \
+    --set data.sequence_length=128 --set batch.sequences=2048 --set batch.micro_batch=32 --set evaluate.every=0 \
+    --set checkpoint.every=0 >twice.log 2>&1 &
+  process=$!
+  for _ in $(seq 600); do
+    [ -s twice/environment.json ] && break
+    sleep 0.1
+  done
+  sleep 0.3
+  kill -INT $process
+  # Two pending signals would be one: not before the first was delivered.
+  while grep -qE '^(Sig|Shd)Pnd:.*[1-9a-f]' /proc/$process/status 2>/dev/null; do :; done
+  kill -INT $process 2>/dev/null
+  wait $process
+}
+if ! env --default-signal=INT true 2>/dev/null; then
+  echo "skip twice-is-now env cannot give Ctrl-C back to a background job here"
+else
+  for _ in 1 2 3 4 5; do
+    twice
+    code=$?
+    [ $code = 0 ] || break
+  done
+  if [ $code = 1 ] && grep -q '^strait train: stopped at step 0 without a checkpoint' twice.log && [ -z "$(ls -A twice/checkpoints)" ]
+  then ok twice-is-now
+  else fail twice-is-now "exit status $code: $(tail -n 2 twice.log)"; fi
+fi
+
 # A length by time: the number of steps is measured once, stored, and kept.
 expect minutes 0 'minutes: step ([0-9,]+) of \1,' "${train[@]}" --out minutes --set steps=auto --set minutes=0.02 --set checkpoint.every=0
 steps=$(sed -n 's/^steps: //p' minutes/config.yaml)

@@ -4,7 +4,9 @@
  * usage: strait_golden [-v] [--strait PROGRAM] DIR [NAME...]     DIR holds NAME/{config.json,...,golden.safetensors}
  * Prints "ok" or "FAIL" for each model, dtype and kind of tensor, with the worst figure and its limit; -v prints each
  * tensor's. f32: 1e-5 relative L2 (losses 1e-6), or 4 times the distance of transformers' own float32 where that is
- * larger. bf16: at most twice the distance of transformers' own bfloat16.
+ * larger. bf16: each tensor at most twice the distance of transformers' own bfloat16, the ten losses twice that of its
+ * bfloat16 with float32 master weights. The error of a single loss is near zero by chance in some models, so its root
+ * mean square over the models is compared (docs/decisions/0003-bound-of-a-single-loss.md), and that of the weights too.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -28,12 +30,24 @@ typedef struct kind {
     const char *prefix;
     bool exact_name;
     double limit; /* f32 */
+    /* bf16: the bound of 2 is on the root mean square over all models; on each tensor there is none, or one as well. */
+    bool pooled;
+    bool each;
 } kind;
 
-static const kind kinds[] = {
-    {"logits", "logits", true, 1e-5},     {"loss", "loss", true, 1e-6},       {"gradients", "grad.", false, 1e-5},
-    {"ten losses", "losses", true, 1e-6}, {"weights", "param.", false, 1e-5},
+enum { KINDS = 5 };
+static const kind kinds[KINDS] = {
+    {"logits", "logits", true, 1e-5, false, true},    {"loss", "loss", true, 1e-6, true, false},
+    {"gradients", "grad.", false, 1e-5, false, true}, {"ten losses", "losses", true, 1e-6, false, true},
+    {"weights", "param.", false, 1e-5, true, true},
 };
+
+/* Sums of squared distances over models, of one kind in bf16. */
+typedef struct pool {
+    double ours;
+    double theirs;
+    int count;
+} pool;
 
 typedef struct options {
     const char *strait;
@@ -64,24 +78,55 @@ static double distance(const strait_tensor_view *ours, const strait_tensor_view 
     return sqrt(difference) / (scale > 0 ? sqrt(scale) : 1);
 }
 
-/* The distance of transformers' own result in that dtype, as stored; negative where the file has none. */
-static double stored_distance(const strait_safetensors *golden, const char *name, bool bf16)
+/* What transformers computed in: the places of the stored distances. Only what ten steps made has the third. */
+enum { IN_FLOAT32, IN_BFLOAT16, WITH_MASTERS, DISTANCES };
+
+/* The distance of transformers' own result, as stored; negative where the file has none. */
+static double stored_distance(const strait_safetensors *golden, const char *name, int place)
 {
     char key[600];
     snprintf(key, sizeof key, "distance.%s", name);
     const strait_tensor_view *view = strait_safetensors_find(golden, key);
-    if (view == NULL || view->dtype != STRAIT_DTYPE_F32 || view->count != 2) return -1;
-    return element(view, bf16 ? 1 : 0);
+    if (view == NULL || view->dtype != STRAIT_DTYPE_F32 || view->count <= place || view->count > DISTANCES) return -1;
+    return element(view, place);
 }
 
 static double limit_of(const strait_safetensors *golden, const kind *k, const char *name, bool bf16)
 {
-    double own = stored_distance(golden, name, bf16);
+    if (bf16 && !k->each) return INFINITY;
+    double own = stored_distance(golden, name,
+                                 !bf16                    ? IN_FLOAT32
+                                 : strcmp(name, "losses") ? IN_BFLOAT16
+                                                          : WITH_MASTERS);
     if (own < 0) return -1;
-    if (!bf16) return fmax(k->limit, 4 * own);
-    /* One loss can be right by luck, so that it is measured by how far the ten are off. */
-    if (strcmp(name, "loss") == 0) own = fmax(own, stored_distance(golden, "losses", bf16));
-    return 2 * own;
+    return bf16 ? 2 * own : fmax(k->limit, 4 * own);
+}
+
+/* Adds one bf16 distance to its pool; false where the golden file has nothing to compare it with. */
+static bool pool_add(pool *p, const strait_safetensors *golden, const kind *k, const char *name, double far)
+{
+    double own = stored_distance(golden, name, strncmp(k->prefix, "param", 5) == 0 ? WITH_MASTERS : IN_BFLOAT16);
+    if (own < 0) return false;
+    p->ours += far * far;
+    p->theirs += own * own;
+    p->count++;
+    return true;
+}
+
+/* Prints one line for each pool; returns how many failed. */
+static int compare_pools(const pool *pools)
+{
+    int failed = 0;
+    for (int i = 0; i < KINDS; i++) {
+        const pool *p = &pools[i];
+        if (p->count == 0) continue; /* not pooled, or nothing came, which its models have said */
+        double ours = sqrt(p->ours / p->count), theirs = sqrt(p->theirs / p->count);
+        bool good = ours <= 2 * theirs; /* false for NaN */
+        printf("%s all bf16 %s: root mean square of %d is %.2e (limit %.2e)\n", good ? "ok" : "FAIL", kinds[i].title,
+               p->count, ours, 2 * theirs);
+        if (!good) failed++;
+    }
+    return failed;
 }
 
 static bool of_kind(const kind *k, const char *name)
@@ -91,7 +136,7 @@ static bool of_kind(const kind *k, const char *name)
 
 /* Compares all tensors of one kind and prints the line of the test. */
 static bool compare_kind(const options *o, const char *title, bool bf16, const kind *k,
-                         const strait_safetensors *golden, const strait_safetensors *ours)
+                         const strait_safetensors *golden, const strait_safetensors *ours, pool *pooled)
 {
     double worst = 0, at = 0, figure = 0;
     char worst_name[600] = "", why[700] = "";
@@ -114,6 +159,7 @@ static bool compare_kind(const options *o, const char *title, bool bf16, const k
         double limit = limit_of(golden, k, want->name, bf16);
         double far = distance(got, want, strncmp(k->prefix, "loss", 4) == 0 && !bf16);
         if (o->verbose) printf("  %s %s %s: %.2e, limit %.2e\n", title, k->title, want->name, far, limit);
+        if (bf16 && k->pooled && !pool_add(pooled, golden, k, want->name, far)) limit = -1;
         /* Written so that a limit that is not a number fails. */
         if (!(limit > 0 && far <= limit)) {
             snprintf(why, sizeof why, "%s is off by %.2e, limit %.2e", want->name, far, limit);
@@ -137,6 +183,11 @@ static bool compare_kind(const options *o, const char *title, bool bf16, const k
     if (why[0] != 0) {
         printf("FAIL %s %s: %s\n", title, k->title, why);
         return false;
+    }
+    if (bf16 && !k->each) {
+        printf("ok %s %s: %d compared, worst %s %.2e (judged over all models)\n", title, k->title, count, worst_name,
+               figure);
+        return true;
     }
     printf("ok %s %s: %d compared, worst %s %.2e (limit %.2e)\n", title, k->title, count, worst_name, figure, at);
     return true;
@@ -170,7 +221,7 @@ static void print_log(const char *path)
 }
 
 /* All tests of one model in one dtype; returns how many failed. */
-static int test_model(const options *o, const char *name, bool bf16)
+static int test_model(const options *o, const char *name, bool bf16, pool *pools)
 {
     char model[PATH_SIZE], ids[PATH_SIZE + 32], golden_path[PATH_SIZE + 32], title[300];
     char out[PATH_SIZE], log[PATH_SIZE];
@@ -201,8 +252,8 @@ static int test_model(const options *o, const char *name, bool bf16)
         printf("FAIL %s: %s\n", title, strait_error_message());
         failed = 1;
     } else {
-        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-            if (!compare_kind(o, title, bf16, &kinds[i], golden, ours)) failed++;
+        for (int i = 0; i < KINDS; i++) {
+            if (!compare_kind(o, title, bf16, &kinds[i], golden, ours, &pools[i])) failed++;
         }
     }
     strait_safetensors_close(golden);
@@ -237,6 +288,7 @@ int main(int argc, char **argv)
     char work[] = "/tmp/strait-golden.XXXXXX", path[PATH_SIZE];
     char *names[MAX_MODELS];
     int count = 0, failed = 0;
+    pool pools[KINDS] = {{0}};
     options o = {.strait = "build/strait", .work = work};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-v") == 0) {
@@ -259,11 +311,12 @@ int main(int argc, char **argv)
         return 1;
     }
     for (int i = 0; i < count; i++) {
-        failed += test_model(&o, names[i], false);
-        failed += test_model(&o, names[i], true);
+        failed += test_model(&o, names[i], false, pools);
+        failed += test_model(&o, names[i], true, pools);
         fflush(stdout);
         free(names[i]);
     }
+    failed += compare_pools(pools);
     snprintf(path, sizeof path, "%s/out.safetensors", work);
     (void)unlink(path);
     snprintf(path, sizeof path, "%s/log", work);

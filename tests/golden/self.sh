@@ -27,7 +27,22 @@ stand_in 'cp "$model/golden.safetensors" "$out"'
 expect equal-passes 0 0
 # The last byte belongs to a float of some tensor: its sign and exponent.
 stand_in 'head -c -1 "$model/golden.safetensors" >"$out"; printf "\x7e" >>"$out"'
-expect one-byte-is-seen 1 2
+expect one-byte-is-seen 1 3
+# One percent more, in the third byte of the first float of a tensor: the loss alone, and one of the ten losses by four.
+raise() { # raise TENSOR BY: a stand-in's body
+    cat <<END
+cp "\$model/golden.safetensors" "\$out"
+head=\$(od -An -tu8 -N8 "\$out")
+at=\$(head -c "\$((head + 8))" "\$out" | grep -ao '"$1":{[^}]*' | sed 's/.*data_offsets":\[\([0-9]*\).*/\1/')
+at=\$((head + 8 + at + 2))
+byte=\$(od -An -tu1 -j"\$at" -N1 "\$out")
+printf "\\\\x\$(printf %02x \$((byte + $2)))" | dd of="\$out" bs=1 seek="\$at" conv=notrunc status=none
+END
+}
+stand_in "$(raise loss 2)"
+expect loss-is-seen 1 2
+stand_in "$(raise losses 8)"
+expect ten-losses-are-seen 1 2
 stand_in 'sed "s/\"logits\"/\"logitz\"/" "$model/golden.safetensors" >"$out"'
 expect missing-tensor-is-seen 1 2
 stand_in 'cp "$model/model.safetensors" "$out"'

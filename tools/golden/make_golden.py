@@ -6,7 +6,8 @@ usage: make_golden.py OUT [NAME...]        run by tools/golden/make.sh, which ma
 For each configuration OUT/NAME/ holds what a user would have (config.json, model.safetensors in float32), ids.json, and
 golden.safetensors: `logits`, `loss`, `grad.<parameter>`, and after ten AdamW steps on that batch `losses` and
 `param.<parameter>`, all computed in float64 from the float32 parameters and stored as float32. `distance.<tensor>` holds
-two numbers: the relative L2 distance from float64 of the same library's own float32 and bfloat16 results.
+the relative L2 distance from float64 of the same library's own float32 and bfloat16 results, and for `losses` and
+`param.*` a third: of its bfloat16 with float32 master weights, which is how Strait trains.
 """
 import json
 import os
@@ -135,6 +136,29 @@ def run(model, ids):
     return out
 
 
+def run_with_masters(folder, ids):
+    """`losses` and `param.*` of the bfloat16 model whose weights are narrowed at each step from float32 ones: those AdamW
+    updates. Where the weights themselves are bfloat16, what is measured is how many updates are lost in them."""
+    masters, model = load(folder, torch.float32), load(folder, torch.bfloat16)
+    optimizer = torch.optim.AdamW(masters.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
+    losses = []
+    for _ in range(STEPS):
+        with torch.no_grad():
+            for narrow, master in zip(model.parameters(), masters.parameters()):
+                narrow.copy_(master)
+                narrow.grad = None
+        loss = loss_of(model(input_ids=ids, use_cache=False).logits, ids)
+        loss.backward()
+        losses.append(loss.detach().double())
+        for narrow, master in zip(model.parameters(), masters.parameters()):
+            master.grad = narrow.grad.float()
+        torch.nn.utils.clip_grad_norm_(masters.parameters(), 1.0)
+        optimizer.step()
+    out = {"param." + key: parameter.detach().double() for key, parameter in masters.named_parameters()}
+    out["losses"] = torch.stack(losses)
+    return out
+
+
 def distance(a, b):
     """Relative L2 distance of a from b; where b is zero, the norm of a."""
     scale = b.norm().item()
@@ -154,9 +178,11 @@ def main():
             golden = run(model, ids)
         f32 = run(load(folder, torch.float32), ids)
         bf16 = run(load(folder, torch.bfloat16), ids)
+        masters = run_with_masters(folder, ids)
         stored = {key: value.float().contiguous() for key, value in golden.items()}
         for key, value in golden.items():
-            stored["distance." + key] = torch.tensor([distance(f32[key], value), distance(bf16[key], value)])
+            far = [distance(one[key], value) for one in (f32, bf16, masters) if key in one]
+            stored["distance." + key] = torch.tensor(far)
         save_file(stored, os.path.join(folder, "golden.safetensors"),
                   {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}"})
         count = sum(t.numel() for t in load_file(os.path.join(folder, "model.safetensors")).values())

@@ -103,10 +103,20 @@ static strait_status probe_addition(strait_device *device, strait_queue *queue)
 static const uint32_t fmas[][4] = {
     {0xBF800000, 0x3F800800, 0x3F800800, 0x3A000400}, /* rounds twice where the product is rounded first */
     {0x3FADE47D, 0x3980002D, 0x397FFFA6, 0x3FADE47D}, /* rounds twice where binary64 stands in between */
-    {0x3F81ADB9, 0x3980002F, 0x397FFFA2, 0x3F81ADB9}, {0x3FE608E9, 0x39800005, 0x397FFFF6, 0x3FE608E9},
-    {0x00000000, 0x1A400000, 0x1A800000, 0x00000002}, {0x00000000, 0x1C800000, 0x1C800000, 0x00000200},
-    {0x00000000, 0x1A000000, 0x1A400000, 0x00000001}, {0x00000000, 0x3F7FFFFF, 0x00800000, 0x00800000},
-    {0x00000000, 0x00000003, 0x3F800000, 0x00000003}, {0x00000000, 0x80000000, 0x3F800000, 0x00000000},
+    {0x3F81ADB9, 0x3980002F, 0x397FFFA2, 0x3F81ADB9},
+    {0x3FE608E9, 0x39800005, 0x397FFFF6, 0x3FE608E9},
+    {0x00000000, 0x1A400000, 0x1A800000, 0x00000002},
+    {0x00000000, 0x1C800000, 0x1C800000, 0x00000200},
+    {0x00000000, 0x1A000000, 0x1A400000, 0x00000001},
+    {0x00000000, 0x3F7FFFFF, 0x00800000, 0x00800000},
+    {0x00000000, 0x00000003, 0x3F800000, 0x00000003},
+    {0x00000000, 0x80000000, 0x3F800000, 0x00000000},
+    /* a subnormal addend: 5 - 2, 2^23 - 1, 3 + 1/2 to even, 3 - 3, and what is left of the smallest normal numbers */
+    {0x00000005, 0x80000002, 0x3F800000, 0x00000003},
+    {0x00800000, 0x80000001, 0x3F800000, 0x007FFFFF},
+    {0x00000003, 0x3F000000, 0x00000001, 0x00000004},
+    {0x80000003, 0x00000003, 0x3F800000, 0x00000000},
+    {0x00000001, 0x1A400000, 0x1A800000, 0x00000002},
 };
 
 static strait_status probe_fma(strait_device *device, strait_queue *queue)
@@ -165,7 +175,7 @@ static strait_status probe_contraction(strait_device *device, strait_queue *queu
     return STRAIT_OK;
 }
 
-/* ---- AdamW as a calculator: w = -0 + m / (sqrt(v) B + eps), and the bf16 copy of w ---- */
+/* ---- AdamW as a calculator: w = -A (m / (sqrt(v) B + eps)) + w W, and the bf16 copy of w ---- */
 
 typedef struct calculator {
     uint32_t w[MAX_CASES * REPEAT];
@@ -175,16 +185,24 @@ typedef struct calculator {
     uint16_t compute[MAX_CASES * REPEAT];
 } calculator;
 
-/* `rate` is -A; with eps = 0 the divisor is sqrt(v), with b = 0 it is eps. */
+/* The constants of a step; with eps = 0 the divisor is sqrt(v), with b = 0 it is eps. A rate of +0 leaves w W as it is.
+ */
+typedef struct factors {
+    float rate; /* A */
+    float b;
+    float eps;
+    float weight; /* W */
+} factors;
+
 static strait_status calculate(strait_device *device, strait_queue *queue, calculator *c, int64_t n, strait_dtype dtype,
-                               float rate, float b, float eps)
+                               factors f)
 {
-    const int64_t table[3] = {0, n, 0};
+    const int64_t table[3] = {0, n, 1};
     float step[STRAIT_STEP_WORDS] = {0};
-    step[STRAIT_STEP_A] = -rate;
-    step[STRAIT_STEP_B] = b;
-    step[STRAIT_STEP_EPS] = eps;
-    step[STRAIT_STEP_W] = 1.0F;
+    step[STRAIT_STEP_A] = f.rate;
+    step[STRAIT_STEP_B] = f.b;
+    step[STRAIT_STEP_EPS] = f.eps;
+    step[STRAIT_STEP_W] = f.weight;
     step[STRAIT_STEP_BETA1] = 1.0F;
     step[STRAIT_STEP_BETA2] = 1.0F;
     step[STRAIT_STEP_CLIP_FACTOR] = 1.0F;
@@ -215,11 +233,21 @@ static void fill(calculator *c, uint32_t w, uint32_t m, uint32_t v)
     }
 }
 
-/* x, y, x / y: nearest to a tie; then with subnormal results */
+/* x, y, x y: rounding, then into and out of subnormals, ties there, signs of zero, overflow */
+static const uint32_t products[][3] = {
+    {0x3F800800, 0x3F800800, 0x3F801000}, {0x3FFFFFFF, 0x3FFFFFFF, 0x407FFFFE}, {0x00000005, 0x4B000000, 0x01A00000},
+    {0x007FFFFF, 0x7E800001, 0x3F800000}, {0x00400000, 0x40000000, 0x00800000}, {0x00000003, 0x3F000000, 0x00000002},
+    {0x00000001, 0x3F000000, 0x00000000}, {0x007FFFFF, 0x3F800001, 0x00800000}, {0x00800001, 0x3F000000, 0x00400000},
+    {0x1A400000, 0x1A800000, 0x00000002}, {0x80800000, 0x3EC00000, 0x80300000}, {0x80000001, 0x3F000000, 0x80000000},
+    {0x80000000, 0x3F800000, 0x80000000}, {0x00000000, 0xBF800000, 0x80000000}, {0x7F000000, 0x40000000, 0x7F800000},
+};
+
+/* x, y, x / y: nearest to a tie; then with subnormal results, and subnormal divisors */
 static const uint32_t divisions[][3] = {
     {0x3FCF0D04, 0x3FBB43D3, 0x3F8D862D}, {0x3FE41640, 0x3FCE7DD7, 0x3F8D62F3}, {0x3FFC4EC4, 0x3FAFC8AF, 0x3FB7B8D9},
     {0x3FBA7BD5, 0x3FA23175, 0x3F932B6E}, {0x3FB118FB, 0x3F91BBA9, 0x3F9B8C4C}, {0x3FBEDC13, 0x3F97D399, 0x3FA0E854},
     {0x21994F6B, 0x67E3A3C2, 0x00000159}, {0x21B6319F, 0x67954D6E, 0x00000271}, {0x219EF86D, 0x678E1A5B, 0x0000023D},
+    {0x3F800000, 0x00400000, 0x7F000000}, {0x21800000, 0x00000003, 0x6B2AAAAB}, {0x3F800003, 0x007FFFFF, 0x7E800004},
 };
 
 /* v, sqrt(v) */
@@ -237,12 +265,28 @@ static const uint32_t narrowings[][2] = {
     {0x80000000, 0x8000}, {0x7FC12345, 0x7FC0}, {0xFF800000, 0xFF80}, {0x00400000, 0x0040},
 };
 
+/* A weight W and a rate of +0: w is the product plus -0. */
+static strait_status probe_product(strait_device *device, strait_queue *queue, calculator *c)
+{
+    for (size_t i = 0; i < sizeof products / sizeof products[0]; i++) {
+        const uint32_t *one = products[i];
+        fill(c, one[0], 0x3F800000, 0x3F800000);
+        factors f = {.rate = 0.0F, .b = 1.0F, .eps = 0.0F, .weight = real(one[1])};
+        STRAIT_TRY(calculate(device, queue, c, REPEAT, STRAIT_DTYPE_F32, f));
+        for (int k = 0; k < REPEAT; k++) {
+            if (c->w[k] != one[2]) return wrong(device, "the product", one[0], one[1], c->w[k], one[2]);
+        }
+    }
+    return STRAIT_OK;
+}
+
 static strait_status probe_division(strait_device *device, strait_queue *queue, calculator *c)
 {
     for (size_t i = 0; i < sizeof divisions / sizeof divisions[0]; i++) {
         const uint32_t *one = divisions[i];
         fill(c, 0x80000000, one[0], 0x3F800000);
-        STRAIT_TRY(calculate(device, queue, c, REPEAT, STRAIT_DTYPE_F32, 1.0F, 0.0F, real(one[1])));
+        factors f = {.rate = -1.0F, .b = 0.0F, .eps = real(one[1]), .weight = 1.0F};
+        STRAIT_TRY(calculate(device, queue, c, REPEAT, STRAIT_DTYPE_F32, f));
         for (int k = 0; k < REPEAT; k++) {
             if (c->w[k] != one[2]) return wrong(device, "the quotient", one[0], one[1], c->w[k], one[2]);
         }
@@ -259,7 +303,8 @@ static strait_status probe_root(strait_device *device, strait_queue *queue, calc
         c->v[i] = roots[i % CASES][0];
         c->m[i] = roots[i % CASES][1];
     }
-    STRAIT_TRY(calculate(device, queue, c, CASES * REPEAT, STRAIT_DTYPE_F32, 1.0F, 1.0F, 0.0F));
+    factors f = {.rate = -1.0F, .b = 1.0F, .eps = 0.0F, .weight = 1.0F};
+    STRAIT_TRY(calculate(device, queue, c, CASES * REPEAT, STRAIT_DTYPE_F32, f));
     for (int i = 0; i < CASES * REPEAT; i++) {
         const uint32_t *one = roots[i % CASES];
         if (c->w[i] != 0x3F800000)
@@ -273,8 +318,8 @@ static strait_status probe_narrowing(strait_device *device, strait_queue *queue,
     enum { CASES = sizeof narrowings / sizeof narrowings[0] };
     fill(c, 0, 0x3F800000, 0x3F800000);
     for (int i = 0; i < CASES * REPEAT; i++) c->w[i] = narrowings[i % CASES][0];
-    /* A rate of -0 leaves w as it is, its sign of zero too. */
-    STRAIT_TRY(calculate(device, queue, c, CASES * REPEAT, STRAIT_DTYPE_BF16, -0.0F, 1.0F, 0.0F));
+    factors f = {.rate = 0.0F, .b = 1.0F, .eps = 0.0F, .weight = 1.0F};
+    STRAIT_TRY(calculate(device, queue, c, CASES * REPEAT, STRAIT_DTYPE_BF16, f));
     for (int i = 0; i < CASES * REPEAT; i++) {
         const uint32_t *one = narrowings[i % CASES];
         if (c->compute[i] != one[1]) return wrong(device, "bf16 narrowing", one[0], 0, c->compute[i], one[1]);
@@ -282,7 +327,74 @@ static strait_status probe_narrowing(strait_device *device, strait_queue *queue,
     return STRAIT_OK;
 }
 
-/* ---- 1 / sqrt of a mean of squares that is subnormal ---- */
+/* ---- narrowing at the end of a matrix product: x[0] + x[1] / 2, everything in bf16 ---- */
+
+static const uint16_t narrow_sums[][3] = {
+    {0x3F80, 0x3C00, 0x3F80}, {0x3F81, 0x3C00, 0x3F82}, {0x3F80, 0x3C01, 0x3F81}, {0xBF81, 0xBC00, 0xBF82},
+    {0x0001, 0x0000, 0x0001}, {0x0002, 0x0001, 0x0002}, {0x0003, 0x0001, 0x0004}, {0x7F7F, 0x7B80, 0x7F80},
+    {0x7FFF, 0x0000, 0x7FC0}, {0xFF80, 0x3F80, 0xFF80},
+};
+
+static strait_status probe_narrow_sum(strait_device *device, strait_queue *queue)
+{
+    enum { CASES = sizeof narrow_sums / sizeof narrow_sums[0] };
+    uint16_t x[CASES * 2];
+    uint16_t w[COLUMNS * 2];
+    uint16_t y[CASES * COLUMNS];
+    for (int i = 0; i < CASES * 2; i++) x[i] = narrow_sums[i / 2][i % 2];
+    for (int n = 0; n < COLUMNS * 2; n++) w[n] = n % 2 == 0 ? 0x3F80 : 0x3F00;
+    probe_call call = {
+        .desc = {.op = STRAIT_OP_LINEAR, .dtype = STRAIT_DTYPE_BF16},
+        .from = {x, w},
+        .to = {[LINEAR_Y] = y},
+    };
+    call.desc.dims[LINEAR_DIM_M] = CASES;
+    call.desc.dims[LINEAR_DIM_K] = 2;
+    call.desc.dims[LINEAR_DIM_SEGMENTS] = 1;
+    call.desc.dims[LINEAR_DIM_N] = COLUMNS;
+    STRAIT_TRY(run(device, queue, &call));
+    for (int i = 0; i < CASES * COLUMNS; i++) {
+        const uint16_t *one = narrow_sums[i / COLUMNS];
+        if (y[i] != one[2]) return wrong(device, "bf16 narrowing of a matrix product", one[0], one[1], y[i], one[2]);
+    }
+    return STRAIT_OK;
+}
+
+/* ---- the mean of the norm's gradient: a third of a subnormal; dx[1] is its opposite ---- */
+
+static const uint32_t thirds[][2] = {
+    {0x00000200, 0x000000AB}, {0x00000005, 0x00000002}, {0x00000007, 0x00000002},
+    {0x007FFFFF, 0x002AAAAA}, {0x00800001, 0x002AAAAB},
+};
+
+static strait_status probe_third(strait_device *device, strait_queue *queue)
+{
+    enum { CASES = sizeof thirds / sizeof thirds[0], WIDTH = 3 };
+    uint32_t dy[CASES * WIDTH] = {0};
+    uint32_t x[CASES * WIDTH] = {0};
+    uint32_t dx[CASES * WIDTH];
+    uint32_t r[CASES];
+    const uint32_t w[WIDTH] = {0x3F800000, 0x3F800000, 0x3F800000};
+    uint32_t dw[WIDTH];
+    for (int i = 0; i < CASES; i++) {
+        dy[WIDTH * i] = thirds[i][0];
+        x[WIDTH * i] = x[WIDTH * i + 1] = r[i] = 0x3F800000;
+    }
+    probe_call call = {
+        .desc = {.op = STRAIT_OP_RMSNORM_BWD, .dims = {CASES, WIDTH, CASES, 0}},
+        .from = {dy, NULL, x, w, r},
+        .to = {[RMSNORM_BWD_DX] = dx, [RMSNORM_BWD_DW] = dw},
+    };
+    STRAIT_TRY(run(device, queue, &call));
+    for (int i = 0; i < CASES; i++) {
+        uint32_t want = thirds[i][1] | 0x80000000;
+        uint32_t got = dx[WIDTH * i + 1];
+        if (got != want) return wrong(device, "the opposite of the quotient", thirds[i][0], 0x40400000, got, want);
+    }
+    return STRAIT_OK;
+}
+
+/* ---- 1 / sqrt of a subnormal: of a mean of squares, and of eps where all squares are zero ---- */
 
 static strait_status probe_subnormal_square(strait_device *device, strait_queue *queue)
 {
@@ -304,16 +416,48 @@ static strait_status probe_subnormal_square(strait_device *device, strait_queue 
     return STRAIT_OK;
 }
 
+/* eps, 1 / sqrt(eps), both rounded */
+static const uint32_t inverse_roots[][2] = {
+    {0x00000001, 0x64B504F3}, {0x00000200, 0x62800000}, {0x00000007, 0x6408D677},
+    {0x00123456, 0x5FA9B4A6}, {0x00400000, 0x5F3504F3}, {0x007FFFFF, 0x5F000001},
+};
+
+static strait_status probe_subnormal_root(strait_device *device, strait_queue *queue)
+{
+    enum { ROWS = 3 };
+    const uint32_t x[ROWS] = {0};
+    const uint32_t w = 0x3F800000;
+    uint32_t y[ROWS];
+    uint32_t r[ROWS];
+    for (size_t i = 0; i < sizeof inverse_roots / sizeof inverse_roots[0]; i++) {
+        const uint32_t *one = inverse_roots[i];
+        probe_call call = {
+            .desc = {.op = STRAIT_OP_RMSNORM, .dims = {ROWS, 1}, .scalars = {real(one[0])}},
+            .from = {[RMSNORM_X] = x, [RMSNORM_W] = &w},
+            .to = {[RMSNORM_Y] = y, [RMSNORM_R] = r},
+        };
+        STRAIT_TRY(run(device, queue, &call));
+        for (int k = 0; k < ROWS; k++) {
+            if (r[k] != one[1]) return wrong(device, "1 / the root of the sum", 0, one[0], r[k], one[1]);
+        }
+    }
+    return STRAIT_OK;
+}
+
 strait_status strait_numerics_probe(strait_device *device, strait_queue *queue)
 {
     STRAIT_TRY(probe_addition(device, queue));
     STRAIT_TRY(probe_fma(device, queue));
-    STRAIT_TRY(probe_contraction(device, queue));
-    STRAIT_TRY(probe_subnormal_square(device, queue));
+    STRAIT_TRY(probe_narrow_sum(device, queue));
     calculator *c;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *c, &c));
-    strait_status status = probe_division(device, queue, c);
+    strait_status status = probe_product(device, queue, c);
+    if (status == STRAIT_OK) status = probe_contraction(device, queue);
+    if (status == STRAIT_OK) status = probe_division(device, queue, c);
+    if (status == STRAIT_OK) status = probe_third(device, queue);
     if (status == STRAIT_OK) status = probe_root(device, queue, c);
+    if (status == STRAIT_OK) status = probe_subnormal_root(device, queue);
+    if (status == STRAIT_OK) status = probe_subnormal_square(device, queue);
     if (status == STRAIT_OK) status = probe_narrowing(device, queue, c);
     strait_free(c);
     return status;

@@ -1,7 +1,7 @@
 /*
  * Does a device compute as the exact contract supposes? A few tiny calls of ordinary ops, with inputs chosen so that
  * each fault gives other bits: contraction of a product into an add, an fma that rounds twice, subnormals flushed on
- * the way in or out, division and square root by estimates, lost signs of zero, and bf16 narrowing.
+ * the way into or out of any operation, division and square root by estimates, lost signs of zero, and bf16 narrowing.
  */
 #ifndef STRAIT_OPS_PROBE_H
 #define STRAIT_OPS_PROBE_H

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The peer: PyTorch trains the same Qwen3 shapes by transformers; eager mode, sdpa, fused AdamW, clipping.
+"""The peer: PyTorch trains the same Qwen3 shapes by transformers; sdpa attention, fused AdamW, clipping.
 
-usage: train_torch.py tiny|small [--steps N] [--warmup N] [--threads N] [--dtype f32|bf16|autocast]
+usage: train_torch.py MODEL [--variant f32|autocast|bf16][-compiled] [--steps N] [--warmup N] [--threads N]
+f32 and autocast keep float32 weights and states; bf16 keeps both in bfloat16. `-compiled` goes through torch.compile.
 Prints one line of JSON: tokens per second (median of the steps after the warm-up), peak memory in bytes, versions.
 """
 import argparse
@@ -10,20 +11,34 @@ import resource
 import statistics
 import time
 
-SHAPES = {
-    # vocabulary, hidden, ffn, layers, heads, kv heads, head_dim, batch, length (the same as in run.sh)
-    "tiny": (8192, 256, 768, 6, 4, 2, 64, 8, 256),
-    "small": (16384, 512, 1536, 8, 8, 4, 64, 4, 512),
-}
+from shapes import SHAPES
+
+VARIANTS = [dtype + mode for dtype in ("f32", "autocast", "bf16") for mode in ("", "-compiled")]
+
+
+def make_model(shape, variant):
+    import torch
+    import transformers
+    config = transformers.Qwen3Config(
+        vocab_size=shape["vocab"], hidden_size=shape["hidden"], intermediate_size=shape["ffn"],
+        num_hidden_layers=shape["layers"], num_attention_heads=shape["heads"], num_key_value_heads=shape["kv"],
+        head_dim=shape["head_dim"], tie_word_embeddings=True, max_position_embeddings=shape["length"],
+        attn_implementation="sdpa", use_cache=False)
+    torch.manual_seed(1)
+    model = transformers.Qwen3ForCausalLM(config)
+    if variant.startswith("bf16"):
+        model = model.to(torch.bfloat16)
+    model.train()
+    return model
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=sorted(SHAPES))
+    parser.add_argument("--variant", choices=VARIANTS, default="f32")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--dtype", choices=["f32", "bf16", "autocast"], default="f32")
     options = parser.parse_args()
 
     begun = time.perf_counter()
@@ -31,29 +46,26 @@ def main():
     import transformers
     if options.threads:
         torch.set_num_threads(options.threads)
-    vocab, hidden, ffn, layers, heads, kv, head_dim, batch, length = SHAPES[options.model]
-    config = transformers.Qwen3Config(
-        vocab_size=vocab, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers, num_attention_heads=heads,
-        num_key_value_heads=kv, head_dim=head_dim, tie_word_embeddings=True, max_position_embeddings=length,
-        attn_implementation="sdpa", use_cache=False)
-    torch.manual_seed(1)
-    model = transformers.Qwen3ForCausalLM(config)
-    if options.dtype == "bf16":
-        model = model.to(torch.bfloat16)
-    model.train()
+    shape = SHAPES[options.model]
+    model = make_model(shape, options.variant)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    tokens = torch.randint(0, vocab, (batch, length + 1))
+    tokens = torch.randint(0, shape["vocab"], (shape["batch"], shape["length"] + 1))
     inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].reshape(-1)
 
+    def loss_of():
+        logits = model(input_ids=inputs).logits
+        return torch.nn.functional.cross_entropy(logits.float().view(-1, shape["vocab"]), targets)
+
+    if options.variant.endswith("-compiled"):
+        loss_of = torch.compile(loss_of)
     times = []
     for step in range(options.warmup + options.steps):
         start = time.perf_counter()
         if step == 0:
             before_first = start - begun
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.dtype == "autocast"):
-            logits = model(input_ids=inputs).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().view(-1, vocab), targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.variant.startswith("autocast")):
+            loss = loss_of()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -61,9 +73,9 @@ def main():
         if step >= options.warmup:
             times.append(time.perf_counter() - start)
     print(json.dumps({
-        "peer": "torch", "model": options.model, "dtype": options.dtype, "threads": torch.get_num_threads(),
+        "peer": "torch", "model": options.model, "variant": options.variant, "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "tokens_per_second": batch * length / statistics.median(times),
+        "tokens_per_second": shape["batch"] * shape["length"] / statistics.median(times),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "seconds_before_first_step": before_first,
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",

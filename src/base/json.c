@@ -15,44 +15,102 @@
 #define JSON_DEPTH_MAX 2048
 
 /*
- * jansson 2.14 takes a failed allocation for a syntax error or, where a string has to grow, drops a character and goes
- * on. So its allocations pass through here and a failure is remembered for the thread. The two are set once per
- * process.
+ * jansson 2.14 takes a failed allocation for a syntax error, except where the text of a token has to grow: then it
+ * drops a character and goes on, to a wrong value or to an assertion of its own. So its allocations pass through here.
+ * The first that fails is remembered and answered from a reserve, which is large enough for any token, and the input
+ * ends there: jansson meets the end of the text within a few bytes, fewer than a token's text could grow by once more.
  */
+enum { FEED_BYTES = 8 }; /* at a time; the text of a token grows by 16 or more */
+
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static json_malloc_t watched_malloc;
+static json_free_t watched_free;
 static _Thread_local bool allocation_failed;
+static _Thread_local void *reserve; /* NULL outside a parse, and when it is used up */
+static _Thread_local size_t reserve_bytes;
 
 static void *watch_allocate(size_t size)
 {
     void *block = watched_malloc(size);
-    if (!block) allocation_failed = true;
+    if (block) return block;
+    allocation_failed = true;
+    if (size > reserve_bytes) return NULL;
+    block = reserve;
+    reserve = NULL;
     return block;
 }
 
 static void watch_install(void)
 {
-    json_free_t release;
-    json_get_alloc_funcs(&watched_malloc, &release);
-    json_set_alloc_funcs(watch_allocate, release);
+    json_get_alloc_funcs(&watched_malloc, &watched_free);
+    json_set_alloc_funcs(watch_allocate, watched_free);
+}
+
+/* What is still to be read. */
+typedef struct input {
+    const char *bytes;
+    size_t length;
+} input;
+
+static size_t feed(void *buffer, size_t size, void *context)
+{
+    input *rest = context;
+    size_t count = size < FEED_BYTES ? size : FEED_BYTES;
+    if (count > rest->length) count = rest->length;
+    if (count == 0 || allocation_failed) return 0;
+    memcpy(buffer, rest->bytes, count);
+    rest->bytes += count;
+    rest->length -= count;
+    return count;
+}
+
+/* NULL where memory ran out (allocation_failed), and, with *out_error, where the bytes are no JSON. */
+static json_t *load(const char *bytes, size_t length, json_error_t *out_error)
+{
+    pthread_once(&watch_once, watch_install);
+    /* A token's text doubles from 16 bytes on. */
+    reserve_bytes = length < SIZE_MAX / 4 ? 2 * length + 32 : SIZE_MAX;
+    reserve = watched_malloc(reserve_bytes);
+    allocation_failed = !reserve;
+    if (allocation_failed) return NULL;
+    input rest = {.bytes = bytes, .length = length};
+    json_t *value = json_load_callback(feed, &rest, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, out_error);
+    if (reserve) watched_free(reserve);
+    reserve = NULL;
+    if (!allocation_failed) return value;
+    json_decref(value);
+    return NULL;
 }
 
 strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out)
 {
     json_error_t error;
-    pthread_once(&watch_once, watch_install);
-    allocation_failed = false;
-    json_t *value = json_loadb(bytes ? bytes : "", length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *value = load(bytes, length, &error);
     if (allocation_failed) {
-        json_decref(value);
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory while reading %zu bytes of JSON", name, length);
     }
-    if (value) {
-        *out = value;
-        return STRAIT_OK;
+    if (!value) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: line %d, column %d: not JSON: %s", name, error.line, error.column,
+                           error.text);
     }
-    return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: line %d, column %d: not JSON: %s", name, error.line, error.column,
-                       error.text);
+    *out = value;
+    return STRAIT_OK;
+}
+
+strait_status strait_json_parse_line(const char *name, int64_t line, const char *bytes, size_t length, json_t **out)
+{
+    json_error_t error;
+    json_t *value = load(bytes, length, &error);
+    if (allocation_failed) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s:%lld: out of memory while reading a line of %zu bytes", name,
+                           (long long)line, length);
+    }
+    if (!value) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s:%lld: not a line of JSON: column %d: %s", name, (long long)line,
+                           error.column, error.text);
+    }
+    *out = value;
+    return STRAIT_OK;
 }
 
 strait_status strait_json_read(const char *path, json_t **out)

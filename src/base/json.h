@@ -15,6 +15,9 @@
  * matters, take lengths from json_string_length.
  */
 strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out) STRAIT_MUST_USE;
+/* The same for one line of a file of JSON lines: errors say "name:line:" and the column. */
+strait_status strait_json_parse_line(const char *name, int64_t line, const char *bytes, size_t length,
+                                     json_t **out) STRAIT_MUST_USE;
 /* Reads and parses a file of at most 1 GiB. */
 strait_status strait_json_read(const char *path, json_t **out) STRAIT_MUST_USE;
 /* Appends `value` as text; `indent` spaces per level, 0 = one line without spaces. Key order is kept, text stays UTF-8.

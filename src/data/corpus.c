@@ -255,17 +255,10 @@ static strait_status fail_field(const strait_corpus *corpus, const json_t *objec
 /* Parses the line in `document` and points it at its text. */
 static strait_status parse_json_line(strait_corpus *corpus, strait_document *document)
 {
-    json_error_t error;
     json_decref(corpus->json);
-    corpus->json = json_loadb(document->text, document->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (!corpus->json && json_error_code(&error) == json_error_out_of_memory) {
-        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s:%lld: no memory to parse the line", current_path(corpus),
-                           (long long)corpus->line);
-    }
-    if (!corpus->json) {
-        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s:%lld: not a line of JSON: column %d: %s", current_path(corpus),
-                           (long long)corpus->line, error.column, error.text);
-    }
+    corpus->json = NULL;
+    STRAIT_TRY(
+        strait_json_parse_line(current_path(corpus), corpus->line, document->text, document->length, &corpus->json));
     if (!json_is_object(corpus->json)) {
         return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s:%lld: not a JSON object: each line must be {\"%s\": \"...\"}",
                            current_path(corpus), (long long)corpus->line, corpus->field);

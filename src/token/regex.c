@@ -38,7 +38,7 @@ static strait_status compile(const char *pattern, size_t length, bool literal, s
     regex->code = pcre2_compile((PCRE2_SPTR)pattern, length, options, &error, &place, context);
     pcre2_compile_context_free(context);
     if (!regex->code) {
-        if (error == PCRE2_ERROR_NOMEMORY) {
+        if (error == PCRE2_ERROR_HEAP_FAILED) {
             return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for a regular expression");
         }
         char reason[160];

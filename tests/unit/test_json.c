@@ -120,14 +120,84 @@ static void reals_read_back_to_the_same_bits(void **state)
     }
 }
 
+/* jansson's allocator for the whole program: the nth call from now fails. */
+static long fail_at;
+
+static void *sometimes(size_t size)
+{
+    if (fail_at > 0 && --fail_at == 0) return NULL;
+    return malloc(size);
+}
+
+/* Fails each allocation of a line's parse in turn: the line is refused with its place until none is left to fail. */
+static json_t *parsed_without_memory(const char *line, int *out_refused)
+{
+    for (long at = 1;; at++) {
+        json_t *value = NULL;
+        fail_at = at;
+        strait_status status = strait_json_parse_line("t.jsonl", 7, line, strlen(line), &value);
+        bool reached = fail_at == 0;
+        fail_at = 0;
+        if (!reached) {
+            assert_int_equal(status, STRAIT_OK);
+            return value;
+        }
+        assert_int_equal(status, STRAIT_ERR_NO_MEMORY);
+        assert_null(value);
+        assert_non_null(strstr(strait_error_message(), "t.jsonl:7: out of memory"));
+        ++*out_refused;
+    }
+}
+
+/* jansson would go on with a token that lacks a character, or stop at an assertion of its own. */
+static void lines_are_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    int refused_lines = 0;
+    json_t *value =
+        parsed_without_memory("{\"text\": \"twenty-four letters, \\u8239 and \\\"some\\\" more\"}", &refused_lines);
+    assert_string_equal(json_string_value(json_object_get(value, "text")),
+                        "twenty-four letters, \xe8\x88\xb9 and \"some\" more");
+    json_decref(value);
+    assert_true(refused_lines >= 5);
+
+    /* Every place in a token may be the one where its text grows: after 15 bytes, and after 31. */
+    static const char *const tokens[] = {"\\u8239", "\\n", "\\\\", "\xe8\x88\xb9", "\xf0\x9f\x98\x80", "a"};
+    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
+        for (int before = 0; before < 32; before++) {
+            char line[128];
+            snprintf(line, sizeof line, "[\"%.*s%s\", 1]", before, "0123456789abcdef0123456789abcdef", tokens[i]);
+            json_decref(parsed_without_memory(line, &refused_lines));
+        }
+    }
+    static const char *const numbers[] = {
+        "[12345678901234]",     "[123456789012345]",   "[1234567890123456, 2]",
+        "[1234567890123.5e3]",  "[12345678901.5e-3]",  "[1234567890123e15, true]",
+        "[-12345678901234, 1]", "[12345678901234e+1]", "{\"a\":0.12345678901234567890123456789}"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        json_decref(parsed_without_memory(numbers[i], &refused_lines));
+    }
+}
+
+static void lines_name_their_place(void **state)
+{
+    (void)state;
+    json_t *value = NULL;
+    assert_int_equal(strait_json_parse_line("t.jsonl", 7, "{\"a\" 1}", 7, &value), STRAIT_ERR_FORMAT);
+    assert_non_null(strstr(strait_error_message(), "t.jsonl:7: not a line of JSON: column "));
+}
+
 int main(void)
 {
+    json_set_alloc_funcs(sometimes, free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_name_the_place),
         cmocka_unit_test(missing_file_is_named),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(reals_are_shortest),
         cmocka_unit_test(reals_read_back_to_the_same_bits),
+        cmocka_unit_test(lines_are_read_whole_or_not_at_all),
+        cmocka_unit_test(lines_name_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

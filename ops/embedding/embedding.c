@@ -45,6 +45,7 @@ static strait_status embedding_bwd_reference(const strait_op_desc *desc, void *c
     double *grad = buffers[EMBEDDING_BWD_GRAD];   // [R, H]
     int64_t h = desc->dims[EMBEDDING_BWD_DIM_H];
     for (int64_t m = 0; m < desc->dims[EMBEDDING_BWD_DIM_M]; m++) {
+        if (slots[m] < 0) continue;
         for (int64_t i = 0; i < h; i++) grad[slots[m] * h + i] += dy[m * h + i];
     }
     return STRAIT_OK;

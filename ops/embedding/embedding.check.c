@@ -75,17 +75,22 @@ static strait_status embedding_bwd_exact(const strait_op_desc *desc, void *const
     float *grad = buffers[EMBEDDING_BWD_GRAD];
     int64_t h = desc->dims[EMBEDDING_BWD_DIM_H];
     for (int64_t i = 0; i < desc->dims[EMBEDDING_BWD_DIM_M] * h; i++) {
+        if (slots[i / h] < 0) continue;
         float *g = &grad[slots[i / h] * h + i % h];
         *g = *g + dy[i];
     }
     return STRAIT_OK;
 }
 
+/* As fill_ids; variant 2: every third token has no slot. */
 static strait_status embedding_bwd_prepare(const strait_op_desc *desc, const strait_check_case *shape,
                                            strait_check_random *random, void *const *buffers)
 {
-    return fill_ids(buffers[EMBEDDING_BWD_SLOTS], desc->dims[EMBEDDING_BWD_DIM_M], desc->dims[EMBEDDING_BWD_DIM_R],
-                    shape->variant, random);
+    int32_t *slots = buffers[EMBEDDING_BWD_SLOTS];
+    STRAIT_TRY(
+        fill_ids(slots, desc->dims[EMBEDDING_BWD_DIM_M], desc->dims[EMBEDDING_BWD_DIM_R], shape->variant, random));
+    for (int64_t m = 0; shape->variant == 2 && m < desc->dims[EMBEDDING_BWD_DIM_M]; m += 3) slots[m] = -1;
+    return STRAIT_OK;
 }
 
 /* A row is one chain of at most M + 1 terms: errors of a random walk, with 4 standard deviations. */
@@ -103,6 +108,7 @@ const strait_op_check strait_op_check_embedding_bwd = {
             {.dims = {7, 5, 3}},
             {.dims = {67, 9, 70}},
             {.dims = {130, 33, 17}, .variant = 1},
+            {.dims = {61, 9, 37}, .variant = 2},
             {.dims = {4096, 3000, 1024}, .bench = true},
             STRAIT_CHECK_END,
         },

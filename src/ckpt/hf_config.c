@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "ckpt/hf_reader.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,12 @@ strait_status strait_model_config_parse(const char *name, const json_t *json, st
         config.family = row->family;
         strait__hf_read_common(&reader, &config);
         row->read(&reader, &config);
+        if (config.pad_token_id >= config.vocab_size) {
+            strait__hf_error(&reader, STRAIT_ERR_RANGE,
+                             "pad_token_id: is %" PRId64 ", must be less than vocab_size = %" PRId64
+                             " (or null: no padding token)",
+                             config.pad_token_id, config.vocab_size);
+        }
     }
     strait_status status = reader.status;
     if (status != STRAIT_OK && reader.errors.length > 0) status = STRAIT_FAIL(status, "%s", reader.errors.bytes);

@@ -34,7 +34,7 @@ typedef struct strait_model_config {
     bool tie_word_embeddings;
     strait_dtype dtype;   /* of the saved parameters: F32 or BF16 */
     int64_t bos_token_id; /* -1 where there is none; so for the others */
-    int64_t pad_token_id;
+    int64_t pad_token_id; /* gets no gradient as an input */
     int64_t eos_token_ids[STRAIT_EOS_MAX];
     int eos_token_count;
 } strait_model_config;

@@ -124,7 +124,7 @@ static void read_eos(strait__hf_reader *reader, strait_model_config *config)
 void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *config)
 {
     config->bos_token_id = strait__hf_int(reader, "bos_token_id", -1, 0, TOKEN_ID_MAX);
-    config->pad_token_id = strait__hf_int(reader, "pad_token_id", -1, 0, TOKEN_ID_MAX);
+    config->pad_token_id = strait__hf_int(reader, "pad_token_id", -1, -1, TOKEN_ID_MAX);
     read_eos(reader, config);
     read_dtype(reader, config);
     if (strait__hf_value(reader, "quantization_config")) {

@@ -58,7 +58,7 @@ enum { STRAIT_OP_MAX_BUFFERS = 12, STRAIT_OP_MAX_DIMS = 12, STRAIT_OP_MAX_SCALAR
 enum { EMBEDDING_IDS /* i32 [M] */, EMBEDDING_TABLE /* S [V, H] */, EMBEDDING_Y /* S [M, H] out */ };
 enum { EMBEDDING_DIM_M, EMBEDDING_DIM_V, EMBEDDING_DIM_H };
 
-/* EMBEDDING_BWD: grad[slots[m]] += dy[m] for m ascending; the caller zeroed grad when the shard began. */
+/* EMBEDDING_BWD: grad[slots[m]] += dy[m] for m ascending where slots[m] >= 0; grad was zeroed when the shard began. */
 enum { EMBEDDING_BWD_SLOTS /* i32 [M] */, EMBEDDING_BWD_DY /* S [M, H] */, EMBEDDING_BWD_GRAD /* f32 [R, H] in out */ };
 enum { EMBEDDING_BWD_DIM_M, EMBEDDING_BWD_DIM_R, EMBEDDING_BWD_DIM_H };
 

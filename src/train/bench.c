@@ -50,6 +50,7 @@ static strait_status choose_model(bench *b)
         if (strcmp(s->name, o->model) != 0) continue;
         *model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
                                        .vocab_size = s->vocab,
+                                       .pad_token_id = -1,
                                        .hidden_size = s->hidden,
                                        .intermediate_size = s->ffn,
                                        .num_hidden_layers = s->layers,

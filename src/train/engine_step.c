@@ -62,11 +62,18 @@ static strait_slice state_slice(const strait_engine *engine, const strait_progra
     return (strait_slice){0};
 }
 
-/* Where each token's embedding gradient is collected: a row per distinct id, in order of first occurrence. */
+/*
+ * Where each token's embedding gradient is collected: a row per distinct id, in order of first occurrence. The padding
+ * token has none: its gradient is dropped, as torch.nn.Embedding does with padding_idx.
+ */
 static void assign_slots(strait_engine *engine, const int32_t *ids, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         int32_t *slot = &engine->slot_of[ids[i]];
+        if (ids[i] == engine->options.model.pad_token_id) {
+            engine->staging[i] = -1;
+            continue;
+        }
         if (*slot < 0) {
             *slot = (int32_t)engine->slots_used;
             engine->slot_ids[engine->slots_used++] = ids[i];
@@ -99,8 +106,13 @@ static strait_status put_batch(strait_engine *engine, const strait_program *prog
 
 static strait_status put_slots(strait_engine *engine, const strait_program *program, const int32_t *ids, int64_t count)
 {
-    if (engine->embedding_rows == 0) return put_input(engine, program, "embedding.slots", ids, count);
-    assign_slots(engine, ids, count);
+    int64_t pad = engine->options.model.pad_token_id;
+    if (engine->embedding_rows > 0) {
+        assign_slots(engine, ids, count);
+    } else {
+        /* Untied, a slot is the row of the table. */
+        for (int64_t i = 0; i < count; i++) engine->staging[i] = ids[i] == pad ? -1 : ids[i];
+    }
     return put_input(engine, program, "embedding.slots", engine->staging, count);
 }
 

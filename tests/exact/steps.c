@@ -103,6 +103,7 @@ int main(int argc, char **argv)
     strait_engine_options options = {
         .model = {.family = STRAIT_FAMILY_QWEN3,
                   .vocab_size = VOCABULARY,
+                  .pad_token_id = -1,
                   .hidden_size = 20,
                   .intermediate_size = 37,
                   .num_hidden_layers = 2,

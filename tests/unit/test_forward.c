@@ -13,6 +13,7 @@ static bool probes(strait_numerics numerics, bool borrow)
 {
     const strait_model_config config = {.family = STRAIT_FAMILY_QWEN3,
                                         .vocab_size = 32,
+                                        .pad_token_id = -1,
                                         .hidden_size = 16,
                                         .intermediate_size = 32,
                                         .num_hidden_layers = 1,

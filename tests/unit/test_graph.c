@@ -16,6 +16,7 @@ static strait_model_config small_config(void)
 {
     return (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
                                  .vocab_size = 67,
+                                 .pad_token_id = -1,
                                  .hidden_size = 24,
                                  .intermediate_size = 40,
                                  .num_hidden_layers = 3,

@@ -102,6 +102,10 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"dtype\":3", STRAIT_ERR_FORMAT, "dtype: must be a string"},
         {"\"eos_token_id\":-4", STRAIT_ERR_RANGE, "eos_token_id"},
         {"\"eos_token_id\":[1,\"a\"]", STRAIT_ERR_FORMAT, "element 1"},
+        {"\"pad_token_id\":151936", STRAIT_ERR_RANGE, "pad_token_id: is 151936"},
+        {"\"vocab_size\":9,\"pad_token_id\":9", STRAIT_ERR_RANGE, "pad_token_id: is 9"},
+        {"\"pad_token_id\":-2", STRAIT_ERR_RANGE, "pad_token_id"},
+        {"\"pad_token_id\":\"a\"", STRAIT_ERR_FORMAT, "pad_token_id"},
         {"\"quantization_config\":{}", STRAIT_ERR_UNSUPPORTED, "quantization_config"},
         {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED, "supported: Qwen3ForCausalLM"},
     };
@@ -121,6 +125,24 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
     assert_non_null(strstr(strait_error_message(), "supported: qwen3"));
     assert_int_equal(parse("{}", &config), STRAIT_ERR_UNSUPPORTED);
     assert_int_equal(parse("[]", &config), STRAIT_ERR_FORMAT);
+}
+
+static void a_padding_token_is_an_id_or_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t id;
+    } cases[] = {{"{\"model_type\":\"qwen3\"}", -1},
+                 {"{\"model_type\":\"qwen3\",\"pad_token_id\":null}", -1},
+                 {"{\"model_type\":\"qwen3\",\"pad_token_id\":-1}", -1},
+                 {"{\"model_type\":\"qwen3\",\"pad_token_id\":0}", 0},
+                 {"{\"model_type\":\"qwen3\",\"vocab_size\":9,\"pad_token_id\":8}", 8}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        strait_model_config config;
+        assert_int_equal(parse(cases[i].text, &config), STRAIT_OK);
+        assert_int_equal(config.pad_token_id, cases[i].id);
+    }
 }
 
 static void all_errors_come_at_once(void **state)
@@ -187,6 +209,7 @@ int main(void)
         cmocka_unit_test(missing_keys_take_the_defaults_of_transformers),
         cmocka_unit_test(both_spellings_are_read),
         cmocka_unit_test(what_cannot_be_honoured_is_refused_by_name),
+        cmocka_unit_test(a_padding_token_is_an_id_or_none),
         cmocka_unit_test(all_errors_come_at_once),
         cmocka_unit_test(what_is_written_reads_back),
     };

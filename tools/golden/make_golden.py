@@ -41,6 +41,9 @@ CONFIGS = {
     "qwen3-09": (83, 17, 29, 2, 1, 1, 4, 10000.0, True, 3, 9, {}),
     # Large norm weights of q and k: scores so far apart that most probabilities vanish.
     "qwen3-10": (73, 24, 32, 2, 2, 1, 16, 10000.0, False, 2, 29, {"peaked": True}),
+    # A padding token that occurs: the gradient of its row of the input embedding is dropped.
+    "qwen3-11": (53, 16, 24, 1, 2, 1, 8, 10000.0, False, 3, 11, {"pad": 5}),
+    "qwen3-12": (47, 16, 20, 1, 2, 2, 8, 10000.0, True, 3, 13, {"pad": 46}),
 }
 
 
@@ -70,7 +73,7 @@ def make_model(name, folder):
         vocab_size=vocab, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, tie_word_embeddings=tied,
         max_position_embeddings=256, rms_norm_eps=extra.get("rms_norm_eps", 1e-6), bos_token_id=None, eos_token_id=0,
-        **({"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+        pad_token_id=extra.get("pad"), **({"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
            if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": theta}))
     model = Qwen3ForCausalLM(config)
     with torch.no_grad():
@@ -88,6 +91,8 @@ def make_model(name, folder):
     if os.path.exists(generation):
         os.remove(generation)
     ids = torch.randint(0, vocab, (batch, length))
+    if "pad" in extra:
+        ids[0, 1] = ids[0, 2] = ids[-1, 0] = ids[-1, -1] = extra["pad"]
     with open(os.path.join(folder, "ids.json"), "w", encoding="ascii") as handle:
         json.dump(ids.tolist(), handle)
     return ids

@@ -49,6 +49,7 @@ static void add_columns(void *context, int64_t task, int worker)
     int64_t begin = task * BWD_COLUMNS;
     int64_t end = min_i64(e->h, begin + BWD_COLUMNS);
     for (int64_t i = 0; i < e->m; ++i) {
+        if (e->slots[i] < 0) continue;
         const void *dy = s_at(e->dy, i * e->h, e->dtype);
         float *grad = e->grad + e->slots[i] * e->h;
         for (int64_t c = begin; c < end; c += VW) {

@@ -51,6 +51,8 @@ int cli_usage(const char *verb, const char *format, ...) STRAIT_PRINTF(2, 3);
 /* Events that log to stderr, draw one progress line on a terminal (plain lines in a pipe) and turn Ctrl-C and SIGTERM
  * into stop_requested (first: finish in order; second: stop now). Installs the signal handlers. */
 const strait_events *cli_events(void);
+/* For verbs that have nothing to save: the second Ctrl-C ends the process, whatever it is doing. */
+void cli_end_at_second_interrupt(void);
 /* Ends a progress line, so that what follows begins on a line of its own. */
 void cli_progress_end(void);
 

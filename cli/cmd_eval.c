@@ -61,6 +61,7 @@ int cmd_eval(int argc, char **argv)
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("eval", "no MODEL given: a model directory, a checkpoint or a run");
     o.mask_documents = mask_documents;
+    cli_end_at_second_interrupt();
     o.events = cli_events();
     strait_eval_report report;
     strait_status status = strait_eval(&o, &report);

@@ -165,6 +165,7 @@ int cmd_generate(int argc, char **argv)
     o.text = show_text;
     o.end = show_end;
     o.user = &v;
+    cli_end_at_second_interrupt();
     o.events = cli_events();
     code = o.prompt_count == 0 ? cli_usage("generate", "no prompt given: --prompt TEXT or --prompts FILE")
                                : run(&o, quiet);

@@ -54,6 +54,7 @@ int cmd_trace(int argc, char **argv)
     }
     o.activations = activations;
     o.grads = grads;
+    cli_end_at_second_interrupt();
     o.events = cli_events();
     strait_status status = strait_trace(&o);
     cli_progress_end();

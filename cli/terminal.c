@@ -33,7 +33,8 @@ static struct {
     char line[LINE_MAX_BYTES];
 } state;
 
-static volatile sig_atomic_t stop_level; /* 0, 1, 2: written by the handler */
+static volatile sig_atomic_t stop_level;    /* 0, 1, 2: written by the handler */
+static volatile sig_atomic_t end_at_second; /* set before the handlers are installed */
 static int stop_told;
 
 static double now(void)
@@ -243,7 +244,9 @@ static void on_signal(int number)
     }
     stop_level = stop_level == 0 ? 1 : 2;
     /* Whoever presses a third time wants out even if nothing asks any more. */
-    if (stop_level == 2) signal(number, SIG_DFL);
+    if (stop_level != 2) return;
+    signal(number, SIG_DFL);
+    if (end_at_second) raise(number);
 }
 
 static void catch_signal(int number)
@@ -278,6 +281,11 @@ const strait_events *cli_events(void)
     catch_signal(SIGINT);
     catch_signal(SIGTERM);
     return &events;
+}
+
+void cli_end_at_second_interrupt(void)
+{
+    end_at_second = 1;
 }
 
 /* ---- Figures ---- */

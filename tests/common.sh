@@ -30,6 +30,17 @@ expect() {
   else ok "$name"; fi
 }
 
+# ends_within SECONDS PROCESS: its exit status; one that goes on is killed, which gives 137
+ends_within() {
+  local _
+  for _ in $(seq $(($1 * 10 * ${STRAIT_SLOWDOWN:-1}))); do
+    kill -0 "$2" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "$2" 2>/dev/null
+  wait "$2" 2>/dev/null
+}
+
 # same NAME A B: two texts that must be equal and not empty
 same() {
   if [ -n "$2" ] && [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$2' is not '$3'"; fi

@@ -2,6 +2,7 @@
 #include "train/forward.h"
 
 #include "ops/probe.h"
+#include "train/events.h"
 #include "train/weights.h"
 
 #include <string.h>
@@ -185,7 +186,12 @@ strait_status strait_forward_run(strait_forward *forward, int program)
 {
     strait_bindings bindings = bind(forward);
     const strait_program *p = &forward->programs[program];
-    return strait_program_run(p, forward->queue, &bindings, 0, p->graph.node_count, false);
+    if (!forward->events) return strait_program_run(p, forward->queue, &bindings, 0, p->graph.node_count, false);
+    for (int32_t node = 0; node < p->graph.node_count; node++) {
+        if (strait_events_stop(forward->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
+        STRAIT_TRY(strait_program_run(p, forward->queue, &bindings, node, node + 1, false));
+    }
+    return STRAIT_OK;
 }
 
 strait_status strait_forward_read(strait_forward *forward, int program, const char *tensor, int64_t offset,

@@ -9,6 +9,8 @@
 #include "graph/program.h"
 #include "model/model.h"
 
+#include <strait/events.h>
+
 enum { STRAIT_FORWARD_PROGRAMS = 4 };
 
 typedef struct strait_forward {
@@ -21,7 +23,8 @@ typedef struct strait_forward {
     strait_layout state;
     strait_program programs[STRAIT_FORWARD_PROGRAMS];
     int program_count;
-    strait_memory *weights; /* set before allocate: borrowed, and NULL again before fini */
+    const strait_events *events; /* borrowed; asked between ops whether to stop. NULL after init: never */
+    strait_memory *weights;      /* set before allocate: borrowed, and NULL again before fini */
     strait_memory *arena;
     strait_memory *inputs;
     strait_memory *state_memory;

@@ -107,8 +107,10 @@ static strait_status open_session(session *s)
     STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &s->device));
     int64_t room = config->max_position_embeddings - longest;
-    strait_generator_options generator = {
-        .config = config, .dtype = config->dtype, .capacity = longest + (o->max_tokens < room ? o->max_tokens : room)};
+    strait_generator_options generator = {.config = config,
+                                          .dtype = config->dtype,
+                                          .events = o->events,
+                                          .capacity = longest + (o->max_tokens < room ? o->max_tokens : room)};
     s->report.context = config->max_position_embeddings;
     if (o->dtype) STRAIT_TRY(strait_parse_dtype(o->dtype, &generator.dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &generator.numerics));
@@ -156,14 +158,15 @@ static strait_status answer(session *s, size_t prompt)
     strait_generator_reset(s->generator);
     strait_sampler_forget(s->sampler);
     for (int64_t i = 0; i < count; i++) strait_sampler_saw(s->sampler, ids[i]);
-    STRAIT_TRY(strait_generator_read(s->generator, ids, count));
+    strait_status status = strait_generator_read(s->generator, ids, count);
+    if (status == STRAIT_ERR_CANCELLED) s->report.end = STRAIT_END_CALLER;
+    STRAIT_TRY(status);
     double read = strait_clock();
 
     int64_t sampled = 0;
     if (o->begin) o->begin(o->user, prompt);
-    strait_status status =
-        strait_generator_answer(s->generator, s->sampler, s->tokenizer, o->max_tokens, s->stops, s->stop_count,
-                                pass_text, (void *)(uintptr_t)o, &sampled, &s->report.end);
+    status = strait_generator_answer(s->generator, s->sampler, s->tokenizer, o->max_tokens, s->stops, s->stop_count,
+                                     pass_text, (void *)(uintptr_t)o, &sampled, &s->report.end);
     if (o->end) o->end(o->user, prompt);
     s->report.prompt_tokens += count;
     s->report.prompt_seconds += read - begin;
@@ -183,6 +186,8 @@ strait_status strait_generate(const strait_generate_options *options, strait_gen
         if (strait_events_stop(options->events)) break;
         status = answer(&s, i);
     }
+    /* Stopped within a prompt: as within an answer, what was said until then stands. */
+    if (status == STRAIT_ERR_CANCELLED) status = STRAIT_OK;
     close_session(&s);
     if (status == STRAIT_OK && out_report) *out_report = s.report;
     return status;

@@ -1,10 +1,13 @@
 /* Text generation through a KV cache. */
 #include "train/generator.h"
 
+#include "train/events.h"
+
 enum { CHUNK = 256 }; /* prompt tokens read at once */
 
 struct strait_generator {
     strait_forward forward;
+    const strait_events *events; /* borrowed, or NULL */
     bool borrowed_weights;
     int64_t capacity;
     int64_t position;
@@ -36,6 +39,7 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *g, &g));
     const strait_model_config *config = options->config;
     g->capacity = options->capacity;
+    g->events = options->events;
     if (g->capacity <= 0 || g->capacity > config->max_position_embeddings)
         g->capacity = config->max_position_embeddings;
     strait_status status = strait_forward_init(&g->forward, device, config, options->dtype, options->numerics);
@@ -119,6 +123,8 @@ strait_status strait_generator_read(strait_generator *g, const int32_t *ids, int
                            (long long)i, ids[i], (long long)g->forward.config.vocab_size);
     }
     while (count > 0) {
+        /* A single token is the caller's own loop, which asks by itself. */
+        if (count > 1 && strait_events_stop(g->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
         int64_t piece = count < CHUNK ? count : CHUNK;
         if (piece == 1) {
             STRAIT_TRY(run_piece(g, g->token_program, 1, ids, 1));

@@ -16,7 +16,8 @@ typedef struct strait_generator_options {
     const strait_model_config *config;
     strait_dtype dtype;
     strait_numerics numerics;
-    int64_t capacity;       /* tokens of prompt and answer together; at most max_position_embeddings is used */
+    int64_t capacity;            /* tokens of prompt and answer together; at most max_position_embeddings is used */
+    const strait_events *events; /* borrowed, or NULL: asked whether to stop while tokens are read */
     strait_memory *weights; /* borrowed: an engine's compute weights; NULL = load them with strait_generator_load */
 } strait_generator_options;
 
@@ -28,7 +29,7 @@ strait_status strait_generator_load(strait_generator *generator, const strait_mo
 int64_t strait_generator_capacity(const strait_generator *generator);
 
 /* Begins a new text, and reads tokens of it; each call goes on where the last ended. At least one token is needed to
- * sample. */
+ * sample. STRAIT_ERR_CANCELLED: a stop was asked for between two chunks. */
 void strait_generator_reset(strait_generator *generator);
 strait_status strait_generator_read(strait_generator *generator, const int32_t *ids, int64_t count) STRAIT_MUST_USE;
 /* Tokens read so far. */

@@ -238,6 +238,7 @@ static strait_status create_generator(strait_run *run)
                                         .dtype = run->model.dtype,
                                         .numerics = (strait_numerics)run->config.numerics,
                                         .capacity = longest + run->config.sample.length,
+                                        .events = run->options->events,
                                         .weights = strait_engine_compute_weights(run->engine)};
     STRAIT_TRY_CTX(strait_generator_create(run->device, &options, &run->generator),
                    "caches for sample.prompts (sample.every: 0 does without)");

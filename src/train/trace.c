@@ -1,9 +1,11 @@
 /* Traces of a model on given ids. Knows no text and no run. */
 #include <strait/trace.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "ckpt/checkpoint.h"
 #include "train/engine.h"
+#include "train/events.h"
 #include "train/forward.h"
 #include "train/names.h"
 #include "train/weights.h"
@@ -67,7 +69,30 @@ typedef struct trace {
     float *losses;  /* [steps] */
     float *grads;   /* flat */
     float *weights; /* flat: before, then after the steps */
+    double begun;
 } trace;
+
+static int stop_requested(void *user)
+{
+    return strait_events_stop(user);
+}
+
+/* Passes over the batch: one for the logits, one for the loss and the gradients, then one a step. */
+static strait_status report_pass(const trace *t, int64_t done)
+{
+    const strait_trace_options *o = t->options;
+    int64_t total = 2 + o->steps;
+    double seconds = strait_clock() - t->begun;
+    strait_progress progress = {.what = "tracing",
+                                .done = done,
+                                .total = total,
+                                .unit = "passes",
+                                .seconds = seconds,
+                                .seconds_left = seconds * (double)(total - done) / (double)done};
+    strait_events_progress(o->events, &progress);
+    if (strait_events_stop(o->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped, nothing was written");
+    return STRAIT_OK;
+}
 
 static void layer_output_name(const strait_model_config *config, int layer, char *name, size_t size)
 {
@@ -127,6 +152,7 @@ static strait_status trace_forward(trace *t)
     }
     strait_forward forward;
     status = strait_forward_init(&forward, t->device, config, t->dtype, t->numerics);
+    forward.events = t->options->events;
     if (status == STRAIT_OK) status = run_forward(t, &forward, outputs, layers);
     strait_forward_fini(&forward);
     strait_free(names);
@@ -147,11 +173,13 @@ static strait_status run_engine(trace *t, strait_engine *engine)
         double sum = 0;
         int64_t targets = 0;
         STRAIT_TRY(strait_engine_evaluate(engine, &batch, &sum, &targets, NULL));
+        STRAIT_TRY(report_pass(t, 2));
         t->loss[0] = (float)(targets > 0 ? sum / (double)targets : 0);
         return STRAIT_OK;
     }
     strait_step_result result;
     STRAIT_TRY(strait_engine_gradients(engine, &batch, 1, o->lr, &result));
+    STRAIT_TRY(report_pass(t, 2));
     t->loss[0] = (float)result.loss;
     if (o->grads) {
         STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->grads, &t->grads));
@@ -161,6 +189,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     for (int64_t step = 1; step <= o->steps; step++) {
         STRAIT_TRY(strait_engine_step(engine, &batch, step, o->lr, &result));
         t->losses[step - 1] = (float)result.loss;
+        STRAIT_TRY(report_pass(t, 2 + step));
         if (result.applied) continue;
         const char *name;
         STRAIT_TRY(strait_engine_first_bad(engine, &name));
@@ -234,6 +263,7 @@ static strait_status trace_engine(trace *t)
             .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = o->weight_decay, .clip = o->clip}};
     strait_engine *engine;
     STRAIT_TRY(strait_engine_create(t->device, &options, &engine));
+    strait_engine_set_stop(engine, stop_requested, (void *)(uintptr_t)o->events);
     strait_status status = run_engine(t, engine);
     if (status == STRAIT_OK) status = write_trace(t, strait_engine_params(engine));
     strait_engine_destroy(engine);
@@ -310,7 +340,9 @@ strait_status strait_trace(const strait_trace_options *options)
     STRAIT_TRY(check(options));
     trace t = {.options = options};
     strait_status status = open_all(&t);
+    t.begun = strait_clock();
     if (status == STRAIT_OK) status = trace_forward(&t);
+    if (status == STRAIT_OK) status = report_pass(&t, 1);
     if (status == STRAIT_OK) status = trace_engine(&t);
     strait_free(t.ids.ids);
     strait_free(t.ids.targets);

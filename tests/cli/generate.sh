@@ -76,6 +76,27 @@ expect prompt-too-long 1 'a prompt has [0-9]+ tokens, the model takes 4' "$STRAI
 "${generate[@]}" --prompt x >/dev/full 2>log
 same full-stdout 1 $?
 
+# A long prompt can be stopped while it is read; a second Ctrl-C ends it at once.
+cp -r "$model" wide && sed -i 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 1000000/' wide/config.json
+head -c 500000 /dev/zero | tr '\0' a >long
+reading() { # reading SIGNAL...: the exit status of a command that gets these
+  local process signal
+  env --default-signal=INT "$STRAIT" generate wide --prompts long --threads 1 --max-tokens 1 >log 2>&1 &
+  process=$!
+  sleep 2
+  for signal; do
+    kill -"$signal" $process 2>/dev/null
+    sleep 0.1
+  done
+  ends_within 20 $process
+}
+reading TERM
+same stops-in-a-prompt "0 0 prompt tokens" "$? $(grep -o '^0 prompt tokens' log)"
+if env --default-signal=INT true 2>/dev/null; then
+  reading INT
+  same stops-in-a-prompt-by-ctrl-c 0 $?
+fi
+
 # ---- what ends an answer is said, and no count is too large ----
 
 rm -rf short && cp -r "$model" short

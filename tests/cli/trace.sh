@@ -70,6 +70,23 @@ expect out-in-no-folder 1 'none/x' "${trace[@]}" none/x
 # A gradient that is not finite: the steps stop and name the tensor.
 expect diverges 1 'first tensor whose gradient is not finite is model' "${trace[@]}" x --steps 60 --lr 1e30
 if [ -e x ]; then fail nothing-half-written "x exists"; else ok nothing-half-written; fi
+# A trace that was told to stop ends soon, without a file; how far it is can be seen.
+expect progress 0 'tracing 5 of 5 passes' "${trace[@]}" x --steps 3
+rm -f x
+stopped() { # stopped NAME SIGNAL OPTION...
+  local name=$1 signal=$2 process code
+  shift 2
+  env --default-signal=INT "${trace[@]}" x --steps 100000000 "$@" >log 2>&1 &
+  process=$!
+  sleep 1
+  kill -"$signal" $process
+  ends_within 20 $process
+  code=$?
+  if [ $code = 1 ] && grep -q '^strait trace: stopped' log && [ ! -e x ]; then ok "$name"
+  else fail "$name" "exit status $code: $(tail -n 2 log)"; fi
+}
+if env --default-signal=INT true 2>/dev/null; then stopped stops-by-ctrl-c INT; fi
+stopped stops-by-sigterm TERM --grads
 
 # ---- numbers are taken as they are given, zero too, and refused outside their ranges ----
 

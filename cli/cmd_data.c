@@ -132,6 +132,7 @@ static int cmd_pack(int argc, char **argv)
     double fraction = 0.01;
     int64_t threads = 0;
     bool plain_text = false;
+    bool allow_invalid = false;
     bool json = false;
     const cli_option table[] = {
         {"--tokenizer", CLI_STRING, &tokenizer, "PATH", "tokenizer.json, or a directory with one"},
@@ -140,6 +141,7 @@ static int cmd_pack(int argc, char **argv)
         {"--field", CLI_STRING, &field, "NAME", "the member of JSON lines that holds the text (text)"},
         {"--split-documents", CLI_STRING, &split, "HOW",
          "text files into documents: whole, blank, size:BYTES, line:TEXT"},
+        {"--allow-invalid", CLI_FLAG, &allow_invalid, NULL, "also files of which over 1% is not UTF-8: as U+FFFD"},
         {"--plain-text", CLI_FLAG, &plain_text, NULL, "read <|endoftext|> and its like in the text as text"},
         {"--threads", CLI_INT, &threads, "N", "for encoding; 0 = one per processor. The output is the same"},
         {"--json", CLI_FLAG, &json, NULL, "print the result as JSON"},
@@ -172,6 +174,7 @@ static int cmd_pack(int argc, char **argv)
         options.corpus.field = field;
         options.prefix = prefix;
         options.validation_fraction = fraction;
+        options.corpus.allow_invalid = allow_invalid;
         options.plain_text = plain_text;
         options.threads = (int)threads;
         code = run_pack(&options, tokenizer, json);

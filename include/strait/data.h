@@ -38,6 +38,7 @@ typedef struct strait_corpus_options {
     int64_t split_bytes;    /* for STRAIT_SPLIT_SIZE, > 0 */
     int64_t document_limit; /* bytes a document (or JSON line) may have; 0 = 1 GiB. Larger ones are errors by name */
     int hash_files;         /* non-zero: the SHA-256 of each file's bytes is taken while it is read */
+    int allow_invalid;      /* non-zero: files that are largely not UTF-8 are read all the same */
 } strait_corpus_options;
 
 /* One source file. Strings are borrowed from the corpus. The counts are complete once the file was read to its end. */
@@ -67,8 +68,9 @@ typedef struct strait_corpus strait_corpus;
 /*
  * Finds the files of a corpus: each path is a file or a folder; folders are walked in bytewise order of names, entries
  * that begin with a dot are skipped. Whether a file is JSON lines is told by its name (.jsonl, .ndjson, .json, before
- * .gz, .xz or .zst); whether it is compressed by its first bytes. Parquet files, llm.c token files and token shards are
- * refused by name, as are paths that do not exist and folders without a file: all before anything is read.
+ * .gz, .xz or .zst); whether it is compressed by its first bytes. Parquet and Arrow files, archives, llm.c token files,
+ * token shards and other well-known formats are refused by name, as are paths that do not exist and folders without a
+ * file: all before anything is read, but what is inside a compressed file when it is opened.
  * The caller owns *out_corpus. Not thread-safe: one thread at a time per corpus.
  */
 strait_status strait_corpus_open(const char *const *paths, int path_count, const strait_corpus_options *options,
@@ -78,7 +80,8 @@ void strait_corpus_close(strait_corpus *corpus);
 /*
  * The next document, in order of files; *out_found is 0 at the end. Memory is bounded by the largest document. Errors
  * name file and line: invalid JSON, a member that is missing or not a string, a truncated or damaged archive, data
- * after the end of a .gz. A corpus that ends without a single document is an error.
+ * after the end of a .gz, and a file whose text is not UTF-8 in more than 100 places and more than one in 100 bytes
+ * (unless allow_invalid). A corpus that ends without a single document is an error.
  */
 strait_status strait_corpus_next(strait_corpus *corpus, strait_document *out_document, int *out_found) STRAIT_MUST_USE;
 

@@ -1,5 +1,6 @@
 /* `info`: which kind of thing a path is, by the entries of a directory or the first bytes of a file. */
 #include "base/file.h"
+#include "base/foreign.h"
 #include "base/json.h"
 #include "ckpt/checkpoint.h"
 #include "ckpt/info_kinds.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEAD_BYTES 64
+#define HEAD_BYTES STRAIT_FOREIGN_HEAD
 
 /* The beginning of a file. */
 typedef struct head {
@@ -92,28 +93,6 @@ static bool looks_like_safetensors(const head *file)
     return length > 0 && length <= file->file_length - 8;
 }
 
-/* What is not ours but has a name that helps. NULL where nothing is known. */
-static const char *foreign_name(const head *file)
-{
-    if (begins(file, "PAR1", 4)) return "Parquet; convert it to JSONL, then strait data pack reads it";
-    if (begins(file, "PK\3\4", 4)) return "a zip file, as PyTorch's .bin and .pt are; save the model as safetensors";
-    if (begins(file, "GGUF", 4)) return "a GGUF model; use the safetensors it was made from";
-    if (begins(file, "\x1f\x8b", 2)) return "gzip; as a corpus strait data pack reads it";
-    if (begins(file,
-               "\xfd"
-               "7zXZ",
-               5))
-        return "xz; as a corpus strait data pack reads it";
-    if (begins(file, "\x28\xb5\x2f\xfd", 4)) return "zstd; as a corpus strait data pack reads it";
-    if (begins(file, "\x28\x51\x34\x01", 4) || begins(file, "\xa8\x52\x34\x01", 4)) return "a token file of llm.c";
-    if (begins(file,
-               "\x7f"
-               "ELF",
-               4))
-        return "a program or library";
-    return NULL;
-}
-
 static strait_status json_kind(const char *path, const char **out)
 {
     static const struct {
@@ -170,7 +149,7 @@ static strait_status file_kind(const char *path, const char **out)
     bool indexed = false;
     STRAIT_TRY(read_head(path, &file));
     STRAIT_TRY(has_index(path, &indexed));
-    const char *foreign = foreign_name(&file);
+    const char *foreign = strait_foreign_kind(file.bytes, file.length);
     if (begins(&file, "MMIDIDX\0\0", 9) || ends(path, ".idx") || indexed) {
         *out = "tokens";
     } else if (foreign) {

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define CHUNK_BYTES ((size_t)256 * 1024)
+/* Text is refused where more than one in so many bytes is not UTF-8, at least so many in all. */
+enum { INVALID_SHARE = 100, INVALID_LEAST = 100 };
 #define DOCUMENT_LIMIT_DEFAULT ((int64_t)1 << 30)
 
 struct strait_corpus {
@@ -21,6 +23,7 @@ struct strait_corpus {
     size_t split_bytes;
     size_t limit;
     bool hash;
+    bool allow_invalid;
     strait__archive_library library;
 
     int64_t current; /* the file being read, or next to be opened */
@@ -28,6 +31,7 @@ struct strait_corpus {
     char *chunk; /* owned: bytes read and not yet used are chunk[chunk_at .. chunk_end) */
     size_t chunk_at;
     size_t chunk_end;
+    bool begun;             /* its first bytes were read */
     int64_t line;           /* number of the line last read */
     strait_buffer text;     /* the line or document being built */
     strait_buffer repaired; /* the same with U+FFFD */
@@ -68,6 +72,7 @@ strait_status strait_corpus_open(const char *const *paths, int path_count, const
     corpus->split_bytes = (size_t)options->split_bytes;
     corpus->limit = (size_t)(options->document_limit ? options->document_limit : DOCUMENT_LIMIT_DEFAULT);
     corpus->hash = options->hash_files != 0;
+    corpus->allow_invalid = options->allow_invalid != 0;
     strait_status status = strait_strdup(STRAIT_TAG_DATA, options->field ? options->field : "text", &corpus->field);
     if (status == STRAIT_OK && options->separator) {
         status = strait_strdup(STRAIT_TAG_DATA, options->separator, &corpus->separator);
@@ -87,6 +92,7 @@ static void leave_file(strait_corpus *corpus)
 {
     strait__stream_close(corpus->stream);
     corpus->stream = NULL;
+    corpus->begun = false;
     corpus->chunk_at = 0;
     corpus->chunk_end = 0;
     corpus->line = 0;
@@ -107,6 +113,11 @@ void strait_corpus_close(strait_corpus *corpus)
     strait_free(corpus);
 }
 
+static const char *current_path(const strait_corpus *corpus)
+{
+    return corpus->files.entries[corpus->current].file.path;
+}
+
 /* Fills the chunk if it is used up; *out_end where the file is at its end. */
 static strait_status refill(strait_corpus *corpus, bool *out_end)
 {
@@ -114,15 +125,13 @@ static strait_status refill(strait_corpus *corpus, bool *out_end)
     if (corpus->chunk_at < corpus->chunk_end) return STRAIT_OK;
     size_t got;
     STRAIT_TRY(strait__stream_read(corpus->stream, corpus->chunk, CHUNK_BYTES, &got));
+    /* Again, for what is inside a compressed file: web.tar.gz. */
+    if (!corpus->begun) STRAIT_TRY(strait__corpus_refuse_foreign(current_path(corpus), corpus->chunk, got));
+    corpus->begun = true;
     corpus->chunk_at = 0;
     corpus->chunk_end = got;
     *out_end = got == 0;
     return STRAIT_OK;
-}
-
-static const char *current_path(const strait_corpus *corpus)
-{
-    return corpus->files.entries[corpus->current].file.path;
 }
 
 /* Appends the next line, its line feed included, to corpus->text; *out_end where there is none left. */
@@ -299,13 +308,26 @@ static strait_status open_file(strait_corpus *corpus)
     return STRAIT_OK;
 }
 
-static void finish_file(strait_corpus *corpus)
+/* Another encoding, or no text at all: what would be trained on are replacement characters. */
+static strait_status check_encoding(const strait_corpus *corpus, const strait_corpus_file *file)
+{
+    if (corpus->allow_invalid || file->invalid_utf8 < INVALID_LEAST) return STRAIT_OK;
+    if (file->invalid_utf8 <= file->text_bytes / INVALID_SHARE) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_FORMAT,
+                       "%s: is not UTF-8 in %lld places of %lld bytes of text, more than one in %d: convert it (iconv "
+                       "-t UTF-8), leave it out, or take it as it is (--allow-invalid)",
+                       file->path, (long long)file->invalid_utf8, (long long)file->text_bytes, INVALID_SHARE);
+}
+
+static strait_status finish_file(strait_corpus *corpus)
 {
     strait_corpus_file *file = &corpus->files.entries[corpus->current].file;
+    STRAIT_TRY(check_encoding(corpus, file));
     if (corpus->hash) strait__stream_hash(corpus->stream, file->sha256);
     leave_file(corpus);
     corpus->bytes_before += file->bytes;
     corpus->current++;
+    return STRAIT_OK;
 }
 
 strait_status strait_corpus_next(strait_corpus *corpus, strait_document *out_document, int *out_found)
@@ -331,7 +353,7 @@ strait_status strait_corpus_next(strait_corpus *corpus, strait_document *out_doc
             if (!end) STRAIT_TRY(repair(corpus, &document));
         }
         if (end) {
-            finish_file(corpus);
+            STRAIT_TRY(finish_file(corpus));
             continue;
         }
         if (document.length == 0) {

@@ -3,6 +3,7 @@
 #include "data/corpus_files.h"
 
 #include "base/file.h"
+#include "base/foreign.h"
 #include "base/status.h"
 #include "data/stream.h"
 
@@ -22,33 +23,30 @@ static bool ends_with(const char *name, size_t length, const char *ending)
     return length > n && strncasecmp(name + length - n, ending, n) == 0;
 }
 
-static uint32_t le32(const unsigned char *bytes)
+/* A .bin whose .idx stands beside it is half of a pair of token shards. */
+static strait_status has_index(const char *path, bool *out)
 {
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    size_t length = strlen(path);
+    *out = false;
+    if (!ends_with(path, length, ".bin")) return STRAIT_OK;
+    strait_buffer index = {0};
+    strait_status status = strait_buffer_printf(&index, "%.*s.idx", (int)(length - 4), path);
+    if (status == STRAIT_OK) *out = strait_path_exists(index.bytes);
+    strait_buffer_fini(&index);
+    return status;
 }
 
-/* Refuses by name what is no text but looks like something a user may mean to train on. */
-static strait_status refuse_foreign(const char *path, const unsigned char *magic, size_t length)
+strait_status strait__corpus_refuse_foreign(const char *path, const void *head, size_t length)
 {
-    if (length >= 4 && memcmp(magic, "PAR1", 4) == 0) {
-        return STRAIT_FAIL(
-            STRAIT_ERR_UNSUPPORTED,
-            "%s: a Parquet file, which is not read here: export it as JSON lines first (for example with "
-            "duckdb: COPY (SELECT text FROM '%s') TO 'out.jsonl')",
-            path, path);
-    }
-    if (length >= 4 && (le32(magic) == 20240520U || le32(magic) == 20240801U)) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
-                           "%s: a token file of llm.c, which is not read here: pack the text it was made from", path);
-    }
-    if (length >= 9 && memcmp(magic, "MMIDIDX\0\0", 9) == 0) {
-        return STRAIT_FAIL(
-            STRAIT_ERR_USAGE,
-            "%s: the index of token shards, not text: token shards are used as they are, in the config's "
-            "data section",
-            path);
-    }
-    return STRAIT_OK;
+    const char *kind = strait_foreign_kind(head, length);
+    if (kind) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s", path, kind);
+    bool indexed = length >= 9 && memcmp(head, "MMIDIDX\0\0", 9) == 0;
+    if (!indexed) STRAIT_TRY(has_index(path, &indexed));
+    if (!indexed) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                       "%s: one of a pair of token shards, not text: token shards are used as they are, named without "
+                       ".bin and .idx (data.train of a config, strait eval --data)",
+                       path);
 }
 
 static strait_status recognise(strait__corpus_entry *entry)
@@ -59,14 +57,14 @@ static strait_status recognise(strait__corpus_entry *entry)
         int error = errno;
         return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot open: %s", path, strerror(error));
     }
-    unsigned char magic[16];
+    unsigned char magic[STRAIT_FOREIGN_HEAD];
     ssize_t got = read(fd, magic, sizeof magic);
     int error = errno;
     close(fd);
     if (got < 0) {
         return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot read: %s", path, strerror(error));
     }
-    STRAIT_TRY(refuse_foreign(path, magic, (size_t)got));
+    STRAIT_TRY(strait__corpus_refuse_foreign(path, magic, (size_t)got));
     static const struct {
         const char *ending;
         strait__compression compression;

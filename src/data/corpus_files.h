@@ -18,6 +18,8 @@ typedef struct strait__corpus_files {
 /* Zero-initialise; fini frees what was found, also after a failure. */
 strait_status strait__corpus_files_find(strait__corpus_files *files, const char *const *paths,
                                         int path_count) STRAIT_MUST_USE;
+/* Refuses by name what is no text but looks like something a user may mean to train on, by its first bytes. */
+strait_status strait__corpus_refuse_foreign(const char *path, const void *head, size_t length) STRAIT_MUST_USE;
 void strait__corpus_files_fini(strait__corpus_files *files);
 
 #endif

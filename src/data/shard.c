@@ -6,6 +6,7 @@
 #include "data/shard.h"
 
 #include "base/file.h"
+#include "base/foreign.h"
 #include "base/status.h"
 #include "data/record.h"
 #include "data/token_index.h"
@@ -41,9 +42,16 @@ static strait_status check_pair(const char *base, const char *idx, const char *b
     bool has_idx = strait_path_exists(idx);
     bool has_bin = strait_path_exists(bin);
     if (has_idx && has_bin) return STRAIT_OK;
+    const char *foreign = has_idx ? NULL : strait_foreign_file(bin);
+    if (foreign) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s", bin, foreign);
     if (has_idx || has_bin) {
         return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s is missing; token shards are a pair, and %s is there",
                            has_idx ? bin : idx, has_idx ? idx : bin);
+    }
+    if (strait_path_exists(base) && !strait_path_is_directory(base)) {
+        foreign = strait_foreign_file(base);
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s", base,
+                           foreign ? foreign : "no token shard, make one of it with strait data pack");
     }
     strait_buffer train = {0};
     strait_status status = strait_buffer_printf(&train, "%s_train.idx", base);

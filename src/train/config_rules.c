@@ -6,6 +6,7 @@
 #include "train/config_reader.h"
 
 #include "base/file.h"
+#include "base/foreign.h"
 
 #include <errno.h>
 #include <string.h>
@@ -235,11 +236,40 @@ static bool names_run(strait_config_reader *r, const char *path)
     return is_run;
 }
 
+/* What a source is that has no .idx, where its first bytes tell. */
+static const char *foreign_source(strait_config_reader *r, const char *path, const char **out_ending)
+{
+    *out_ending = "";
+    strait_buffer index = {0};
+    strait_buffer ids = {0};
+    const char *kind = NULL;
+    strait_status status = strait_buffer_printf(&index, "%s.idx", path);
+    if (status == STRAIT_OK) status = strait_buffer_printf(&ids, "%s.bin", path);
+    if (status != STRAIT_OK) {
+        r->failure = status;
+    } else if (!strait_path_exists(index.bytes)) {
+        kind = strait_foreign_file(path);
+        if (!kind) {
+            kind = strait_foreign_file(ids.bytes);
+            *out_ending = ".bin";
+        }
+    }
+    strait_buffer_fini(&index);
+    strait_buffer_fini(&ids);
+    return kind;
+}
+
 static void check_sources(strait_config_reader *r, const char *key, const strait_config_sources *sources)
 {
     if (!strait__config_good(r, key)) return;
     for (int64_t i = 0; i < sources->count; i++) {
         const char *path = sources->items[i].path;
+        const char *ending;
+        const char *foreign = foreign_source(r, path, &ending);
+        if (foreign != NULL) {
+            RULE_ERROR(r, key, "%s: %s%s: %s", key, path, ending, foreign);
+            continue;
+        }
         struct stat about;
         bool file = stat(path, &about) == 0 && S_ISREG(about.st_mode);
         const char *remedy = file ? ": this file is no token shard, make one with `strait data pack`"

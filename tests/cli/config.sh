@@ -65,6 +65,12 @@ expect duplicate_key 2 '^wrong.yaml:5:3: data.train is given twice, first in lin
 expect missing_key 2 '^wrong.yaml:1:1: optimizer.lr is missing' wrong.yaml
 
 sed 's|shards/train|shards/none|' run.yaml >file.yaml
+printf 'PAR1rest' >table.parquet
+printf '\210\330\064\001rest' >llmc.bin
+for name in table.parquet llmc.bin; do
+  sed "s#shards/none#$name#" file.yaml >foreign.yaml
+  expect "foreign_$name" 2 "data.train: $name: a (Parquet|token file of llm.c)" foreign.yaml
+done
 expect missing_file 2 '^strait train: file.yaml:9:3: data.train: shards/none.idx: No such file' file.yaml
 printf '\377\376s\0' >utf16.yaml
 expect not_utf8 2 'utf16.yaml:1:1: not UTF-8' utf16.yaml

@@ -97,6 +97,37 @@ expect info_half 1 'alone.bin is missing' "$STRAIT" data info out/alone
 
 printf 'PAR1rest' >x.parquet
 expect parquet 1 'x.parquet: a Parquet file.*JSON lines' "${pack[@]}" x.parquet "${tok[@]}" --out p
+mkdir foreign
+mkdir inside && cp corpus/c.txt inside
+tar -cf foreign/a.tar inside
+tar -czf foreign/a.tar.gz inside
+tar -cf - inside | gzip -c >foreign/hidden.txt.gz
+printf 'BZh91AY&SYrest' >foreign/a.txt.bz2
+printf 'PK\3\4rest' >foreign/a.zip
+printf 'ARROW1\0\0rest' >foreign/a.arrow
+printf '\377\377\377\377rest' >foreign/stream.arrow
+for case in 'a.tar a tar archive' 'a.tar.gz a tar archive' 'hidden.txt.gz a tar archive' 'a.txt.bz2 a bzip2 file' \
+  'a.zip a zip archive .PyTorch.s .bin and .pt are such.' 'a.arrow an Arrow file' 'stream.arrow an Arrow stream'; do
+  expect "foreign_${case%% *}" 1 "foreign/${case%% *}: ${case#* }, which is not read here" \
+    "${pack[@]}" "foreign/${case%% *}" "${tok[@]}" --out p
+done
+mkdir shards && cp out/p_train.* shards
+expect token_shard 2 'shards/p_train.bin: one of a pair of token shards' "${pack[@]}" shards/p_train.bin "${tok[@]}" --out p
+expect token_shards 2 'shards/p_train.bin: one of a pair of token shards' "${pack[@]}" shards "${tok[@]}" --out p
+expect parquet_info 1 'x.parquet: a Parquet file' "$STRAIT" data info x.parquet
+printf '\xa1\xd9\x34\x01rest' >gpt3.bin
+for name in gpt3 gpt3.bin; do expect "llmc_info_$name" 1 'gpt3.bin: a token file of llm.c' "$STRAIT" data info $name; done
+expect text_info 1 'a.jsonl: no token shard, make one of it with strait data pack' "$STRAIT" data info corpus/a.jsonl
+
+# Another encoding: 200 characters of two bytes each. A few broken bytes in much text are no reason to stop.
+for _ in $(seq 100); do printf '\xb2\xe2\xca\xd4\n'; done >gbk.txt
+expect other_encoding 1 'gbk.txt: is not UTF-8 in [0-9]+ places of [0-9]+ bytes.*--allow-invalid' \
+  "${pack[@]}" corpus gbk.txt "${tok[@]}" --out gbk
+expect other_encoding_allowed 0 'invalid +[0-9]+ sequences' "${pack[@]}" corpus gbk.txt "${tok[@]}" --out gbk --allow-invalid
+{ for _ in $(seq 150); do printf 'broken \xb2\n'; done; seq 10000; } >mostly.txt
+expect mostly_utf8 0 'invalid +150 sequences' "${pack[@]}" mostly.txt "${tok[@]}" --out mostly
+expect other_encoding_tokenizer 1 'gbk.txt: is not UTF-8' "$STRAIT" tokenizer train gbk.txt --vocab-size 300 --out t
+expect other_encoding_tokenizer_allowed 0 't: ' "$STRAIT" tokenizer train gbk.txt --vocab-size 300 --out t --allow-invalid
 printf '\x88\xd8\x34\x01rest' >gpt2.bin
 expect llmc 1 'gpt2.bin: a token file of llm.c' "${pack[@]}" gpt2.bin "${tok[@]}" --out p
 : >empty.txt

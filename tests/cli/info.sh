@@ -87,6 +87,9 @@ echo '{' >bad.json
 expect malformed-json 1 'bad.json: line' bad.json
 printf 'PAR1....' >table.bin
 expect parquet 1 'Parquet' table.bin
+printf '\210\330\064\001rest' >gpt2.bin
+printf '\241\331\064\001rest' >gpt3.bin
+for name in gpt2 gpt3; do expect llmc-$name 1 "$name.bin: a token file of llm.c" $name.bin; done
 printf 'MMIDIDX\0\0short' >foreign.idx
 : >foreign.bin
 expect damaged-index 1 'foreign' foreign.idx

@@ -148,7 +148,7 @@ static void foreign_files_are_refused_by_name(void **state)
     write_file(at(folder, "gpt3.bin"), "\xA1\xD9\x34\x01", 4); /* 20240801 */
     expect_error(at(folder, "gpt3.bin"), NULL, STRAIT_ERR_UNSUPPORTED, "gpt3.bin: a token file of llm.c");
     write_file(at(folder, "a.idx"), "MMIDIDX\0\0", 9);
-    expect_error(at(folder, "a.idx"), NULL, STRAIT_ERR_USAGE, "a.idx: the index of token shards");
+    expect_error(at(folder, "a.idx"), NULL, STRAIT_ERR_USAGE, "a.idx: one of a pair of token shards");
     write_text(at(folder, "no.gz"), "plain");
     expect_error(at(folder, "no.gz"), NULL, STRAIT_ERR_FORMAT, "no.gz: named .gz");
 }

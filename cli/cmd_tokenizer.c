@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATHS_MAX = 4096 };
+enum { PATHS_MAX = 4096, SPECIALS_DEFAULT = 3, VOCAB_MAX = 1 << 24 };
 
 static const char verb[] = "tokenizer";
 
@@ -55,6 +55,24 @@ static int read_input(const char *path, input *out)
     return CLI_OK;
 }
 
+/* ---- JSON out ---- */
+
+static void print_json_string(const char *text, size_t length)
+{
+    putchar('"');
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\') {
+            printf("\\%c", c);
+        } else if (c < 0x20) {
+            printf("\\u%04x", c);
+        } else {
+            putchar(c);
+        }
+    }
+    putchar('"');
+}
+
 /* ---- train ---- */
 
 /* The corpus as the training call wants it. */
@@ -87,7 +105,29 @@ static int64_t corpus_invalid(const strait_corpus *corpus)
     return sum;
 }
 
-static strait_status train_and_save(strait_tokenizer_training *training, strait_corpus *corpus, const char *out)
+/* On stdout what came out; a warning where it is no tokenizer to train with. */
+static void print_trained(const strait_tokenizer *tokenizer, const strait_tokenizer_training_report *report,
+                          const char *out, int64_t invalid, bool json)
+{
+    if (strait_tokenizer_end_of_text(tokenizer) < 0) {
+        fprintf(stderr, "warning: none of its special tokens is known to end a text, so that strait data pack refuses "
+                        "this tokenizer: give --special '<|endoftext|>' too\n");
+    }
+    if (!json) {
+        printf("%s: %s\n", out, strait_tokenizer_summary(tokenizer));
+        return;
+    }
+    printf("{\"out\": ");
+    print_json_string(out, strlen(out));
+    printf(", \"vocab_size\": %d, \"merges\": %d, \"documents\": %lld, \"bytes\": %lld, \"invalid_utf8\": %lld, "
+           "\"words\": %lld, \"distinct_words\": %lld, \"seconds\": %.3f}\n",
+           strait_tokenizer_vocab_size(tokenizer), strait_tokenizer_merge_count(tokenizer),
+           (long long)report->documents, (long long)report->bytes, (long long)invalid, (long long)report->words,
+           (long long)report->distinct_words, report->seconds);
+}
+
+static strait_status train_and_save(strait_tokenizer_training *training, strait_corpus *corpus, const char *out,
+                                    bool json)
 {
     strait_tokenizer *tokenizer;
     strait_tokenizer_training_report report;
@@ -103,7 +143,7 @@ static strait_status train_and_save(strait_tokenizer_training *training, strait_
         fprintf(stderr, "%s documents, %s, %s words (%s different) in %.1f s\n", cli_count(report.documents),
                 cli_bytes((double)report.bytes), cli_count(report.words), cli_count(report.distinct_words),
                 report.seconds);
-        printf("%s: %s\n", out, strait_tokenizer_summary(tokenizer));
+        print_trained(tokenizer, &report, out, invalid, json);
     }
     strait_tokenizer_destroy(tokenizer);
     return status;
@@ -119,6 +159,8 @@ static int run_train(int argc, char **argv)
     int64_t threads = 0;
     const char *out = NULL;
     const char *field = NULL;
+    bool allow_invalid = false;
+    bool json = false;
     cli_list specials = {0};
     const cli_option options[] = {
         {"--vocab-size", CLI_INT, &vocab_size, "N", "tokens in all, 256 bytes and special ones included"},
@@ -126,7 +168,9 @@ static int run_train(int argc, char **argv)
         {"--special", CLI_LIST, &specials, "TOKEN", "special tokens, ids from 0 (default: those of Qwen)"},
         {"--min-count", CLI_INT, &min_count, "N", "merge only pairs seen so often (default 1)"},
         {"--field", CLI_STRING, &field, "NAME", "member of JSON lines with the text (default text)"},
+        {"--allow-invalid", CLI_FLAG, &allow_invalid, NULL, "also files of which over 1% is not UTF-8: as U+FFFD"},
         {"--threads", CLI_INT, &threads, "N", "default: one per processor"},
+        {"--json", CLI_FLAG, &json, NULL, "print the result as JSON"},
         {0},
     };
     const char *paths[PATHS_MAX];
@@ -135,12 +179,18 @@ static int run_train(int argc, char **argv)
     if (code >= 0) return code;
     if (path_count == 0) return cli_usage(verb, "train: name a file or folder of text");
     if (!out) return cli_usage(verb, "train: --out DIR is missing");
-    if (vocab_size <= 0 || vocab_size > INT32_MAX) return cli_usage(verb, "train: --vocab-size N is missing or wrong");
+    int least = 256 + (specials.count ? specials.count : SPECIALS_DEFAULT);
+    if (vocab_size == 0) return cli_usage(verb, "train: --vocab-size N is missing");
+    if (vocab_size < least || vocab_size > VOCAB_MAX) {
+        return cli_usage(verb, "train: --vocab-size is %d (the bytes and the special tokens) to %d, not %lld", least,
+                         VOCAB_MAX, (long long)vocab_size);
+    }
     if (threads < 0 || threads > 1024) return cli_usage(verb, "train: --threads must be 0 to 1024");
     if (min_count < 0) return cli_usage(verb, "train: --min-count must not be negative");
 
     strait_corpus *corpus;
-    const strait_corpus_options reading = {.struct_size = sizeof reading, .field = field};
+    const strait_corpus_options reading = {
+        .struct_size = sizeof reading, .field = field, .allow_invalid = allow_invalid};
     strait_status status = strait_corpus_open(paths, path_count, &reading, &corpus);
     if (status != STRAIT_OK) return cli_fail(verb, status);
     strait_tokenizer_training training = {.next = next_document,
@@ -150,7 +200,7 @@ static int run_train(int argc, char **argv)
                                           .min_count = min_count,
                                           .threads = (int)threads,
                                           .events = cli_events()};
-    status = train_and_save(&training, corpus, out);
+    status = train_and_save(&training, corpus, out, json);
     strait_corpus_close(corpus);
     return status == STRAIT_OK ? CLI_OK : cli_fail(verb, status);
 }
@@ -245,7 +295,8 @@ static bool next_id(const input *in, size_t *at, int32_t *out_id, bool *out_end)
     return *at > begin && value <= INT32_MAX;
 }
 
-static int decode_all(const strait_tokenizer *tokenizer, const input *in, const strait_decode_options *options)
+static int decode_all(const strait_tokenizer *tokenizer, const input *in, const strait_decode_options *options,
+                      bool json)
 {
     size_t count = 0;
     int32_t *ids = malloc((in->length / 2 + 1) * sizeof *ids); /* an id and what parts it take two bytes at least */
@@ -266,7 +317,12 @@ static int decode_all(const strait_tokenizer *tokenizer, const input *in, const 
     strait_status status = strait_tokenizer_decode(tokenizer, ids, count, options, &text, &length);
     free(ids);
     if (status != STRAIT_OK) return cli_fail(verb, status);
-    fwrite(text, 1, length, stdout);
+    if (json) {
+        print_json_string(text, length);
+        putchar('\n');
+    } else {
+        fwrite(text, 1, length, stdout);
+    }
     strait_text_free(text);
     return CLI_OK;
 }
@@ -277,8 +333,10 @@ static int run_decode(int argc, char **argv)
                                 "Prints the text of token ids: numbers parted by spaces, commas or lines, or a JSON\n"
                                 "array; from FILE or standard input.\n";
     bool skip = false;
+    bool json = false;
     const cli_option options[] = {
         {"--skip-special", CLI_FLAG, &skip, NULL, "leave out special tokens"},
+        {"--json", CLI_FLAG, &json, NULL, "print a JSON string; what is not UTF-8 as U+FFFD"},
         {0},
     };
     const char *names[2];
@@ -291,30 +349,14 @@ static int run_decode(int argc, char **argv)
     if (status != STRAIT_OK) return cli_fail(verb, status);
     input in = {0};
     code = read_input(count == 2 ? names[1] : NULL, &in);
-    const strait_decode_options how = {.skip_special = skip};
-    if (code == CLI_OK) code = decode_all(tokenizer, &in, &how);
+    const strait_decode_options how = {.skip_special = skip, .replace_invalid = json};
+    if (code == CLI_OK) code = decode_all(tokenizer, &in, &how, json);
     free(in.bytes);
     strait_tokenizer_destroy(tokenizer);
     return code;
 }
 
 /* ---- info ---- */
-
-static void print_json_string(const char *text, size_t length)
-{
-    putchar('"');
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            printf("\\%c", c);
-        } else if (c < 0x20) {
-            printf("\\u%04x", c);
-        } else {
-            putchar(c);
-        }
-    }
-    putchar('"');
-}
 
 static void print_token_line(const strait_tokenizer *tokenizer, const char *name, int32_t id, bool json)
 {

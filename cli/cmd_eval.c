@@ -17,7 +17,7 @@ static void print_json(const strait_eval_options *o, const strait_eval_report *r
     if (r->bits_per_byte >= 0) {
         printf("%.9g", r->bits_per_byte);
     } else {
-        printf("null");
+        printf("null, \"bits_per_byte_unknown\": \"%s\"", r->no_bits ? r->no_bits : "");
     }
     printf(", \"invalid_utf8\": %lld, \"seconds\": %.3f}\n", (long long)r->invalid_utf8, r->seconds);
 }
@@ -32,6 +32,7 @@ static void print_text(const strait_eval_options *o, const strait_eval_report *r
     printf("tokens         %s\nloss           %.5f nats per token\nperplexity     %.3f\n", cli_count(r->tokens),
            r->loss, r->perplexity);
     if (r->bits_per_byte >= 0) printf("bits per byte  %.4f\n", r->bits_per_byte);
+    if (r->no_bits) printf("bits per byte  not known: %s\n", r->no_bits);
     if (r->invalid_utf8 > 0) printf("not UTF-8      %s bytes, read as U+FFFD\n", cli_count(r->invalid_utf8));
 }
 
@@ -40,9 +41,12 @@ int cmd_eval(int argc, char **argv)
     strait_eval_options o = {0};
     bool json = false;
     bool mask_documents = false;
+    bool allow_invalid = false;
     const cli_option options[] = {
         {"--data", CLI_STRING, &o.data, "PATH", "token shards, text or JSONL (plain or compressed), or a folder"},
         {"--choices", CLI_STRING, &o.choices, "FILE", "JSONL with question, choices, answer: accuracy"},
+        {"--field", CLI_STRING, &o.field, "NAME", "the member of JSON lines that holds the text (text)"},
+        {"--allow-invalid", CLI_FLAG, &allow_invalid, NULL, "also files of which over 1% is not UTF-8: as U+FFFD"},
         {"--length", CLI_INT, &o.length, "T", "tokens of a sample (the model's, at most 1024)"},
         {"--mask-documents", CLI_FLAG, &mask_documents, NULL, "as data.mask_documents: for models trained with it"},
         {"--limit", CLI_INT, &o.limit, "N", "at most N samples or questions"},
@@ -61,6 +65,7 @@ int cmd_eval(int argc, char **argv)
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("eval", "no MODEL given: a model directory, a checkpoint or a run");
     o.mask_documents = mask_documents;
+    o.allow_invalid = allow_invalid;
     cli_end_at_second_interrupt();
     o.events = cli_events();
     strait_eval_report report;

@@ -16,6 +16,8 @@ typedef struct strait_eval_options {
     const char *model;    /* required: a model directory, a checkpoint or a run */
     const char *data;     /* token shards (PREFIX, .bin, .idx), text or JSONL, plain or compressed, or a folder */
     const char *choices;  /* or: JSONL with "question", "choices" (array of texts) and "answer" (index, or letter) */
+    const char *field;    /* data only: the member of JSON lines with the text; NULL = "text" */
+    int allow_invalid;    /* data only: text that is largely not UTF-8 is read all the same */
     int64_t length;       /* T of a sample; 0 = the model's max_position_embeddings, at most 1024 */
     int mask_documents;   /* data only: attention stays inside documents, targets that cross into another are ignored; a
                            * model trained with data.mask_documents should be evaluated so */
@@ -32,6 +34,7 @@ typedef struct strait_eval_report {
     double loss;    /* mean, in nats per token */
     double perplexity;
     double bits_per_byte; /* negative where the bytes of text are not known */
+    const char *no_bits;  /* why they are not, else NULL; static */
     int64_t invalid_utf8; /* bytes of text that were not UTF-8 */
     int64_t questions;    /* multiple choice */
     int64_t correct;      /* by log-likelihood divided by the choice's bytes */

@@ -44,6 +44,10 @@ static strait_status open_evaluation(strait_evaluation *e)
 
     int64_t most = strait_model_dir_config(e->model)->max_position_embeddings;
     e->length = o->length > 0 ? o->length : most < DEFAULT_LENGTH ? most : DEFAULT_LENGTH;
+    if (e->length > most) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length %lld is more than the model's max_position_embeddings, %lld",
+                           (long long)e->length, (long long)most);
+    }
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &e->device);
@@ -77,6 +81,11 @@ static strait_status run_samples(strait_evaluation *e, const strait_dataset *dat
     e->report.perplexity = strait_math_exp(e->report.loss);
     int64_t bytes = strait_dataset_text_bytes(data);
     bool all = sequences == strait_dataset_samples(data);
+    if (!all) {
+        e->report.no_bits = "--limit leaves out a part, and its bytes were not counted";
+    } else if (bytes <= 0) {
+        e->report.no_bits = "the token shards have no sidecar that counts the bytes of their text";
+    }
     e->report.bits_per_byte = bytes > 0 && all ? sum / strait_math_log(2.0) / (double)bytes : -1;
     return STRAIT_OK;
 }
@@ -92,8 +101,11 @@ static strait_status eval_data(strait_evaluation *e)
         STRAIT_TRY(strait_tokenizer_hash(e->tokenizer, hash));
         params.tokenizer_sha256 = hash;
     }
+    const strait_corpus_options corpus = {
+        .struct_size = sizeof corpus, .field = e->options->field, .allow_invalid = e->options->allow_invalid};
     strait_dataset *data;
-    STRAIT_TRY(strait_dataset_open_any(e->options->data, e->tokenizer, NULL, &params, &data, &e->report.invalid_utf8));
+    STRAIT_TRY(
+        strait_dataset_open_any(e->options->data, e->tokenizer, &corpus, &params, &data, &e->report.invalid_utf8));
     int64_t sequences = strait_dataset_samples(data);
     if (e->options->limit > 0 && e->options->limit < sequences) sequences = e->options->limit;
     int64_t batch = e->length >= BATCH_TOKENS ? 1 : BATCH_TOKENS / e->length;
@@ -115,6 +127,9 @@ strait_status strait_eval(const strait_eval_options *options, strait_eval_report
     if (!options->data == !options->choices) return STRAIT_FAIL(STRAIT_ERR_USAGE, "give either --data or --choices");
     if (options->mask_documents && !options->data) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--mask-documents goes with --data: a question is one document");
+    }
+    if (options->field && !options->data) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--field goes with --data: questions have members of their own");
     }
     if (options->length < 0 || options->limit < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--length and --limit must not be negative");

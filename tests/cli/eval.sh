@@ -49,6 +49,20 @@ cp data_val.bin data_val.idx anonymous
 same no_end_of_text "$loss" "$(value loss "$STRAIT" eval bare --data anonymous/data_val --length 16)"
 expect text_without_an_end 2 'no end-of-text token' "$STRAIT" eval bare --data text.jsonl
 
+# Why there are no bits per byte, and which member of JSON lines is the text.
+expect no_bits_in_a_part 0 'bits per byte +not known: --limit' "$STRAIT" eval run --data data_val --length 16 --limit 2
+expect no_bits_in_a_part_json 0 '"bits_per_byte": null, "bits_per_byte_unknown": "--limit' "$STRAIT" eval run --data data_val --length 16 --limit 2 --json
+expect no_bits_without_a_sidecar 0 'bits per byte +not known: .*no sidecar' "$STRAIT" eval run --data anonymous/data_val --length 16
+expect bits 0 'bits per byte +[0-9.]+$' "$STRAIT" eval run --data data_val --length 16
+sed 's/"text"/"body"/' text.jsonl >body.jsonl
+expect no_field 1 'body.jsonl:1: no member "text"; the line has "body": choose one with --field' "$STRAIT" eval run --data body.jsonl --length 16
+same field "$(value loss "$STRAIT" eval run --data text.jsonl --length 16)" "$(value loss "$STRAIT" eval run --data body.jsonl --field body --length 16)"
+expect field_needs_data 2 '--field goes with --data' "$STRAIT" eval run --choices body.jsonl --field body
+for _ in $(seq 100); do printf '\xb2\xe2\xca\xd4\n'; done >gbk.txt
+expect other_encoding 1 'gbk.txt: is not UTF-8' "$STRAIT" eval run --data gbk.txt --length 16
+expect other_encoding_allowed 0 'not UTF-8 +[0-9]+ bytes' "$STRAIT" eval run --data gbk.txt --length 16 --allow-invalid
+expect shards_in_a_folder 2 'anonymous/data_val.bin: one of a pair of token shards' "$STRAIT" eval run --data anonymous
+
 # With --mask-documents the targets that begin a document are left out, and a document's loss does not depend on what
 # stands before it: two documents in one sample cost what they cost one by one.
 printf '{"text": "the ship sails"}\n' >a.jsonl

@@ -48,9 +48,9 @@ expect no-data 2 'data' "${eval[@]}"
 expect both 2 'either --data or --choices' "${eval[@]}" --data data_val --choices choices.jsonl
 expect data-missing 1 'nowhere' "${eval[@]}" --data nowhere
 expect model-missing 1 'nowhere: does not exist' "$STRAIT" eval nowhere --data data_val
-expect longer-than-the-model 1 'max_position_embeddings' "${eval[@]}" --data data_train --length 33000
+expect longer-than-the-model 2 'max_position_embeddings' "${eval[@]}" --data data_train --length 33000
 expect length-negative 2 'length' "${eval[@]}" --data data_val --length -1
-expect device-unknown 1 'tpu.*cpu' "${eval[@]}" --data data_val --device tpu
+expect device-unknown 2 'tpu.*cpu' "${eval[@]}" --data data_val --device tpu
 expect dtype-unknown 2 'fp8' "${eval[@]}" --data data_val --dtype fp8
 expect threads-too-many 2 'threads' "${eval[@]}" --data data_val --threads 4294967297
 echo '{"question": "x", "choices": ["a"], "answer": 3}' >bad.jsonl

@@ -4,6 +4,7 @@
 #include <strait/generate.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,34 @@ static void show_end(void *user, size_t prompt)
     putchar('\n');
 }
 
-/* A file with a prompt on each line; the text is kept in *out_text. */
-static int read_prompts(const char *path, char **out_text, const char ***out_prompts, size_t *out_count)
+/* Ends the lines of `text` by zeros, and points at those that are not blank. Returns how many these are. */
+static size_t split_lines(char *text, size_t length, const char **lines, size_t *out_blank)
 {
-    FILE *file = fopen(path, "rb");
+    size_t count = 0;
+    size_t at = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    *out_blank = 0;
+    while (at < length) {
+        char *line = text + at;
+        char *newline = memchr(line, '\n', length - at);
+        size_t bytes = newline ? (size_t)(newline - line) : length - at;
+        at += bytes + 1;
+        if (bytes > 0 && line[bytes - 1] == '\r') bytes--;
+        line[bytes] = '\0';
+        if (bytes > 0) {
+            lines[count++] = line;
+        } else {
+            ++*out_blank;
+        }
+    }
+    return count;
+}
+
+/* A file with a prompt on each line, or standard input by the name "-"; the text is kept in *out_text. */
+static int read_prompts(const char *path, char **out_text, const char ***out_prompts, size_t *out_count,
+                        size_t *out_blank)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "rb");
     if (!file) return cli_usage("generate", "--prompts %s: %s", path, strerror(errno));
     size_t length = 0;
     size_t capacity = 65536;
@@ -57,7 +82,7 @@ static int read_prompts(const char *path, char **out_text, const char ***out_pro
         text = larger;
     }
     bool failed = ferror(file) != 0;
-    fclose(file);
+    if (!standard) fclose(file);
     if (!text || failed) {
         free(text);
         return cli_usage("generate", "--prompts %s: cannot be read", path);
@@ -70,8 +95,7 @@ static int read_prompts(const char *path, char **out_text, const char ***out_pro
         free(text);
         return cli_usage("generate", "--prompts %s: out of memory", path);
     }
-    size_t count = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) prompts[count++] = line;
+    size_t count = split_lines(text, length, prompts, out_blank);
     *out_text = text;
     *out_prompts = prompts;
     *out_count = count;
@@ -115,16 +139,17 @@ int cmd_generate(int argc, char **argv)
     cli_list prompts = {0};
     cli_list stops = {0};
     const char *prompts_file = NULL;
+    double temperature = NAN; /* not given */
     bool greedy = false;
     bool no_echo = false;
     bool quiet = false;
     bool ignore_eos = false;
     const cli_option options[] = {
         {"--prompt", CLI_LIST, &prompts, "TEXT", "a text to go on with; may be given several times"},
-        {"--prompts", CLI_STRING, &prompts_file, "FILE", "a file with a prompt on each line"},
+        {"--prompts", CLI_STRING, &prompts_file, "FILE", "a file with a prompt on each line; - is standard input"},
         {"--max-tokens", CLI_INT, &o.max_tokens, "N", "tokens of each answer (200)"},
         {"--greedy", CLI_FLAG, &greedy, NULL, "always the likeliest token; as --temperature 0"},
-        {"--temperature", CLI_DOUBLE, &o.temperature, "T", "higher is bolder (0.8)"},
+        {"--temperature", CLI_DOUBLE, &temperature, "T", "higher is bolder (0.8)"},
         {"--top-k", CLI_INT, &o.top_k, "K", "among the K likeliest; 0 = all (50)"},
         {"--top-p", CLI_DOUBLE, &o.top_p, "P", "among those that make up P of the probability (0.95)"},
         {"--min-p", CLI_DOUBLE, &o.min_p, "P", "at least P of the likeliest one's probability (0)"},
@@ -145,6 +170,7 @@ int cmd_generate(int argc, char **argv)
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("generate", "no MODEL given: a model directory, a checkpoint or a run");
+    if (greedy && temperature > 0) return cli_usage("generate", "--greedy is --temperature 0: give one of them");
     if (prompts_file && prompts.count > 0) return cli_usage("generate", "give either --prompt or --prompts");
 
     char *text = NULL;
@@ -152,11 +178,14 @@ int cmd_generate(int argc, char **argv)
     o.prompts = prompts.items;
     o.prompt_count = (size_t)prompts.count;
     if (prompts_file) {
-        code = read_prompts(prompts_file, &text, &lines, &o.prompt_count);
+        size_t blank = 0;
+        code = read_prompts(prompts_file, &text, &lines, &o.prompt_count, &blank);
         if (code >= 0) return code;
+        if (blank > 0 && !quiet) fprintf(stderr, "%s: %zu blank lines were left out\n", prompts_file, blank);
         o.prompts = lines;
     }
     view v = {.prompts = o.prompts, .echo = !no_echo, .count = o.prompt_count};
+    if (!isnan(temperature)) o.temperature = temperature;
     if (greedy) o.temperature = 0;
     o.ignore_eos = ignore_eos;
     o.stops = stops.items;

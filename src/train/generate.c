@@ -45,8 +45,8 @@ static strait_status check(const strait_generate_options *o)
     if (o->top_k < 0) return STRAIT_FAIL(STRAIT_ERR_USAGE, "--top-k %lld: 0 (all) or more", (long long)o->top_k);
     if (!(o->top_p > 0 && o->top_p <= 1))
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--top-p %g: more than 0, 1 (all) at most", o->top_p);
-    if (!(o->min_p >= 0 && o->min_p < 1))
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--min-p %g: 0 (all) or more, less than 1", o->min_p);
+    if (!(o->min_p >= 0 && o->min_p <= 1))
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--min-p %g: 0 (all) to 1 (the likeliest)", o->min_p);
     if (!(o->repetition_penalty > 0))
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--repetition-penalty %g: more than 0", o->repetition_penalty);
     return STRAIT_OK;

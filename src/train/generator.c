@@ -172,6 +172,7 @@ strait_status strait_generator_answer(strait_generator *g, strait_sampler *sampl
     const char *piece;
     size_t length;
     int64_t count = 0;
+    int64_t unnamed = 0;
     while (count < max_tokens) {
         const float *logits;
         int32_t id;
@@ -192,6 +193,8 @@ strait_status strait_generator_answer(strait_generator *g, strait_sampler *sampl
                 end = STRAIT_END_CALLER;
                 break;
             }
+        } else {
+            unnamed++;
         }
         if (count < max_tokens && g->position >= g->capacity) {
             end = STRAIT_END_CAPACITY;
@@ -203,6 +206,12 @@ strait_status strait_generator_answer(strait_generator *g, strait_sampler *sampl
     if (status == STRAIT_OK) status = strait_text_stream_finish(stream, &piece, &length);
     if (status == STRAIT_OK && length > 0) (void)text(user, piece, length);
     strait_text_stream_destroy(stream);
+    if (unnamed > 0) {
+        strait_events_log(g->events, STRAIT_LOG_WARN,
+                          "%lld of %lld sampled ids have no token: the model knows %lld ids, its tokenizer %d",
+                          (long long)unnamed, (long long)count, (long long)g->forward.config.vocab_size,
+                          strait_tokenizer_vocab_size(tokenizer));
+    }
     *out_count = count;
     *out_end = end;
     return status;

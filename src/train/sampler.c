@@ -23,10 +23,10 @@ struct strait_sampler {
 strait_status strait_sampler_create(const strait_sampling *sampling, int64_t vocabulary, strait_sampler **out)
 {
     if (!(sampling->temperature >= 0) || sampling->top_k < 0 || !(sampling->top_p > 0 && sampling->top_p <= 1) ||
-        !(sampling->min_p >= 0 && sampling->min_p < 1) || !(sampling->repetition_penalty > 0)) {
+        !(sampling->min_p >= 0 && sampling->min_p <= 1) || !(sampling->repetition_penalty > 0)) {
         return STRAIT_FAIL(
             STRAIT_ERR_RANGE,
-            "sampling: temperature %g and top_k %lld must be 0 or more, top_p %g in (0, 1], min_p %g in [0, 1), "
+            "sampling: temperature %g and top_k %lld must be 0 or more, top_p %g in (0, 1], min_p %g in [0, 1], "
             "repetition_penalty %g above 0",
             sampling->temperature, (long long)sampling->top_k, sampling->top_p, sampling->min_p,
             sampling->repetition_penalty);

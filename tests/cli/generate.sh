@@ -21,6 +21,7 @@ same greedy-is-temperature-0 "$(say --prompt sails --greedy)" "$(say --prompt sa
 same greedy-is-top-k-1 "$(say --prompt sails --greedy)" "$(say --prompt sails --top-k 1)"
 same greedy-is-tiny-top-p "$(say --prompt sails --greedy)" "$(say --prompt sails --top-p 1e-9)"
 same greedy-is-large-min-p "$(say --prompt sails --greedy)" "$(say --prompt sails --min-p 0.999)"
+same greedy-is-min-p-1 "$(say --prompt sails --greedy)" "$(say --prompt sails --min-p 1)"
 same seed-repeats "$(say --prompt sails --seed 3)" "$(say --prompt sails --seed 3)"
 if [ "$(say --prompt sails --seed 3)" != "$(say --prompt sails --seed 4)" ]; then ok seeds-differ; else fail seeds-differ equal; fi
 if [ "$(say --prompt sails --greedy)" != "$(say --prompt sails --greedy --repetition-penalty 5)" ]; then ok repetition-penalty
@@ -44,6 +45,14 @@ expect empty-prompt 0 '' "${generate[@]}" --prompt ""
 expect bf16 0 '^The ship' "${generate[@]}" --prompt "The ship" --dtype bf16
 expect stop-token 0 '' "${generate[@]}" --prompt "The" --stop "<|endoftext|>"
 
+printf '\357\273\277The ship\r\n\r\n\nthe strait\r\n' >crlf
+same prompts-crlf "$("${generate[@]}" --prompts prompts 2>/dev/null)" "$("${generate[@]}" --prompts crlf 2>/dev/null)"
+expect prompts-blank 0 'crlf: 2 blank lines were left out' "$STRAIT" generate "$model" --max-tokens 1 --prompts crlf
+same prompts-stdin "$("${generate[@]}" --prompts prompts 2>/dev/null)" "$("${generate[@]}" --prompts - 2>/dev/null <prompts)"
+expect greedy-and-temperature 2 '--greedy is --temperature 0: give one of them' "${generate[@]}" --prompt x --greedy --temperature 1
+# A tokenizer of which the model knows more ids than it has: drawing one of those is told.
+cp -r "$model" few && make_tokenizer few && sed -i 's/,"[^"]*":\(2[0-5][0-9]\|1[0-9][0-9]\)//g; s/"id":256/"id":100/' few/tokenizer.json
+expect ids-without-a-token 0 'of 40 sampled ids have no token' "$STRAIT" generate few --max-tokens 40 --prompt $'\t' --ignore-eos --temperature 5 --top-k 0 --top-p 1
 expect no-model 2 'MODEL|model' "$STRAIT" generate
 expect no-prompt 2 'prompt' "$STRAIT" generate "$model"
 expect prompts-missing 2 'nowhere: No such file' "${generate[@]}" --prompts nowhere
@@ -59,7 +68,7 @@ expect penalty-zero 2 'strait generate: --repetition-penalty [^ ]+: ' "${generat
 expect max-tokens-negative 2 'strait generate: --max-tokens [^ ]+: ' "$STRAIT" generate "$model" --prompt x --max-tokens -1
 expect seed-negative 2 'seed' "${generate[@]}" --prompt x --seed -1
 expect stop-unknown 2 'is not a single token' "${generate[@]}" --prompt x --stop "two words"
-expect device-unknown 1 'tpu.*cpu' "${generate[@]}" --prompt x --device tpu
+expect device-unknown 2 'tpu.*cpu' "${generate[@]}" --prompt x --device tpu
 expect dtype-unknown 2 'fp8' "${generate[@]}" --prompt x --dtype fp8
 expect threads-negative 2 'threads' "${generate[@]}" --prompt x --threads -1
 expect threads-too-many 2 'threads' "${generate[@]}" --prompt x --threads 4294967297

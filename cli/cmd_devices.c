@@ -9,6 +9,7 @@
 typedef struct listing {
     bool json;
     int count;
+    int usable;
 } listing;
 
 /* Text as a JSON string; device names come from drivers and may hold anything. */
@@ -40,6 +41,7 @@ static void print_member(const char *key, const char *text)
 static void device_row(void *user, const strait_device_row *row)
 {
     listing *l = user;
+    l->usable += row->problem == NULL;
     if (l->json) {
         printf("%s\n  {\"id\": ", l->count++ ? "," : "");
         print_string(row->id);
@@ -92,7 +94,7 @@ int cmd_devices(int argc, char **argv)
         {0},
     };
     int positional = 0;
-    const char *usage = "strait devices [DEVICE] [--why]\n"
+    const char *usage = "strait devices [--why [DEVICE]]\n"
                         "Lists the chips that a run can use, as --device names them.";
     int code = cli_parse(argc, argv, usage, options, &id, 1, &positional);
     if (code >= 0) return code;
@@ -100,5 +102,6 @@ int cmd_devices(int argc, char **argv)
     if (l.json) printf("[");
     strait_status status = why ? strait_device_ops(id ? id : "cpu", op_row, &l) : strait_devices(device_row, &l);
     if (l.json) printf("\n]\n");
-    return status == STRAIT_OK ? CLI_OK : cli_fail("devices", status);
+    if (status != STRAIT_OK) return cli_fail("devices", status);
+    return why || l.usable > 0 ? CLI_OK : CLI_FAILURE; /* each problem stands in its row */
 }

@@ -3,6 +3,7 @@
 
 #include <strait/trace.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 /* "0.9,0.999" */
@@ -23,17 +24,25 @@ int cmd_trace(int argc, char **argv)
     bool activations = false;
     bool grads = false;
     const char *betas = NULL;
+    struct {
+        const char *name;
+        double given; /* NaN: not given */
+        double *value;
+    } adamw[] = {{"--lr", NAN, &o.lr},
+                 {"--eps", NAN, &o.eps},
+                 {"--weight-decay", NAN, &o.weight_decay},
+                 {"--clip", NAN, &o.clip}};
     const cli_option options[] = {
         {"--tokens", CLI_STRING, &o.tokens, "IDS.json", "equally long arrays of token ids (required)"},
         {"--out", CLI_STRING, &o.out, "FILE", "safetensors file to write (required)"},
         {"--activations", CLI_FLAG, &activations, NULL, "also the residual stream after each layer"},
         {"--grads", CLI_FLAG, &grads, NULL, "also the gradient of every parameter"},
         {"--steps", CLI_INT, &o.steps, "N", "also N AdamW steps on this batch: losses and parameters"},
-        {"--lr", CLI_DOUBLE, &o.lr, "X", "constant learning rate (1e-3)"},
+        {"--lr", CLI_DOUBLE, &adamw[0].given, "X", "constant learning rate (1e-3)"},
         {"--betas", CLI_STRING, &betas, "A,B", "AdamW's betas (0.9,0.999)"},
-        {"--eps", CLI_DOUBLE, &o.eps, "E", "AdamW's epsilon (1e-8)"},
-        {"--weight-decay", CLI_DOUBLE, &o.weight_decay, "W", "decay of matrices (0)"},
-        {"--clip", CLI_DOUBLE, &o.clip, "C", "global gradient norm (none)"},
+        {"--eps", CLI_DOUBLE, &adamw[1].given, "E", "AdamW's epsilon (1e-8)"},
+        {"--weight-decay", CLI_DOUBLE, &adamw[2].given, "W", "decay of matrices (0)"},
+        {"--clip", CLI_DOUBLE, &adamw[3].given, "C", "global gradient norm (none)"},
         {"--numerics", CLI_STRING, &o.numerics, "NAME", "exact (default) or fast"},
         {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 (default) or bf16 storage"},
         {"--device", CLI_STRING, &o.device, "NAME", "cpu (default)"},
@@ -52,6 +61,13 @@ int cmd_trace(int argc, char **argv)
     if (betas && !parse_betas(betas, &o.beta1, &o.beta2)) {
         return cli_usage("trace", "--betas %s: two numbers with a comma between them", betas);
     }
+    const char *ignored = betas ? "--betas" : NULL;
+    for (size_t i = 0; i < sizeof adamw / sizeof adamw[0]; i++) {
+        if (isnan(adamw[i].given)) continue;
+        *adamw[i].value = adamw[i].given;
+        ignored = adamw[i].name;
+    }
+    if (ignored && o.steps == 0) return cli_usage("trace", "%s is AdamW's: give --steps too", ignored);
     o.activations = activations;
     o.grads = grads;
     cli_end_at_second_interrupt();

@@ -42,7 +42,8 @@ void strait_trace_defaults(strait_trace_options *options);
 
 /*
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
- * for. A number outside its range, or not finite, is STRAIT_ERR_RANGE. One thread; the file is whole or absent.
+ * for. Rows have two ids at least. A number outside its range, or not finite, is
+ * STRAIT_ERR_USAGE. STRAIT_ERR_CANCELLED: events asked to stop. One thread; the file is whole or absent.
  */
 strait_status strait_trace(const strait_trace_options *options) STRAIT_MUST_USE;
 

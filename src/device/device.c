@@ -49,7 +49,7 @@ static strait_status find_driver(const char *name, size_t length, const strait_d
         if (i > 0) strncat(known, ", ", sizeof known - strlen(known) - 1);
         strncat(known, driver->name, sizeof known - strlen(known) - 1);
     }
-    return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": no such backend; there are: %s", name, known);
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "device \"%s\": no such backend; there are: %s", name, known);
 }
 
 static strait_status parse_index(const char *name, const char *colon, int32_t count, int32_t *out)

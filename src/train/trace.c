@@ -291,6 +291,15 @@ static strait_status open_all(trace *t)
                            (long long)t->ids.length,
                            (long long)strait_model_dir_config(t->model)->max_position_embeddings);
     }
+    if (t->ids.length < 2) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT,
+                           "%s: rows of one id, and a loss needs two: the second is predicted from the first",
+                           o->tokens);
+    }
+    if (o->shards > t->ids.rows) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "shards is %lld: 1 to %lld, the rows of %s, are possible",
+                           (long long)o->shards, (long long)t->ids.rows, o->tokens);
+    }
     int64_t vocabulary = strait_model_dir_config(t->model)->vocab_size;
     for (int64_t i = 0; i < t->ids.rows * t->ids.length; i++) {
         if (t->ids.ids[i] < vocabulary) continue;
@@ -322,15 +331,15 @@ static strait_status check(const strait_trace_options *o)
     } not_negative[] = {{"lr", o->lr}, {"weight decay", o->weight_decay}, {"clip", o->clip}};
     for (size_t i = 0; i < sizeof not_negative / sizeof not_negative[0]; i++) {
         if (not_negative[i].value >= 0 && isfinite(not_negative[i].value)) continue;
-        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s is %g: a number of 0 or more is needed", not_negative[i].name,
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s is %g: a number of 0 or more is needed", not_negative[i].name,
                            not_negative[i].value);
     }
     if (!(o->beta1 > 0 && o->beta1 < 1 && o->beta2 > 0 && o->beta2 < 1)) {
-        return STRAIT_FAIL(STRAIT_ERR_RANGE, "betas are %g and %g: both must be above 0 and below 1", o->beta1,
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "betas are %g and %g: both must be above 0 and below 1", o->beta1,
                            o->beta2);
     }
     if (!(o->eps >= 1e-12 && isfinite(o->eps))) {
-        return STRAIT_FAIL(STRAIT_ERR_RANGE, "eps is %g: 1e-12 is the least", o->eps);
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "eps is %g: 1e-12 is the least", o->eps);
     }
     return STRAIT_OK;
 }

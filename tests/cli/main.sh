@@ -24,6 +24,9 @@ expect help 0 '^usage: strait VERB' "$STRAIT" --help
 expect help_of_unknown_verb 2 "no verb 'xyzzy'" "$STRAIT" help xyzzy
 expect unknown_verb_far 2 "no verb 'xyzzy'; 'strait --help'" "$STRAIT" xyzzy
 expect unknown_option 2 "unknown option '--versoin', did you mean '--version'" "$STRAIT" --versoin
+expect devices 0 '^cpu' "$STRAIT" devices
+expect devices_none_usable 1 '^cpu.*STRAIT_CPU asks for instruction set .foo., which is unknown' env STRAIT_CPU=foo "$STRAIT" devices
+expect devices_of_one 2 'a DEVICE is named together with --why' "$STRAIT" devices cpu
 # shellcheck disable=SC2016
 expect full_disk 1 'cannot write the result: No space left' bash -c '"$1" --help >/dev/full' - "$STRAIT"
 

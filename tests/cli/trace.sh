@@ -53,18 +53,19 @@ ids not-json 'bad.json: line 2, column 0: not JSON' '[[1,'
 ids not-rows 'bad.json' '[1, 2]'
 ids no-rows 'bad.json: must be an array' '[]'
 ids empty-rows 'bad.json: must be an array' '[[], []]'
+ids one-id 'bad.json: rows of one id' '[[1], [2]]'
 ids ragged 'bad.json: row 1: must be an array of equally long' '[[1, 2], [3]]'
 ids fraction 'bad.json: row 0, position 1: not a token id' '[[1, 2.5]]'
 ids negative 'bad.json: row 0, position 1: not a token id' '[[1, -2]]'
 ids outside 'position 1.*999999.*vocabulary' '[[1, 999999]]'
 expect steps-negative 2 'steps' "${trace[@]}" x --steps -1
 expect lr-not-a-number 2 'lr' "${trace[@]}" x --lr fast
-expect shards-too-many 1 'shards is 4: 1 to 3' "${trace[@]}" x --grads --shards 4
+expect shards-too-many 2 'shards is 4: 1 to 3' "${trace[@]}" x --grads --shards 4
 expect micro-batch-negative 2 'micro-batch' "${trace[@]}" x --grads --micro-batch -1
 expect recompute-unknown 2 'all.*(none|light|full)' "${trace[@]}" x --recompute all
 expect dtype-unknown 2 'fp8.*(f32|bf16)' "${trace[@]}" x --dtype fp8
 expect numerics-unknown 2 'quick' "${trace[@]}" x --numerics quick
-expect device-unknown 1 'tpu.*cpu' "${trace[@]}" x --device tpu
+expect device-unknown 2 'tpu.*cpu' "${trace[@]}" x --device tpu
 expect threads-too-many 2 'threads' "${trace[@]}" x --threads 4294967297
 expect out-in-no-folder 1 'none/x' "${trace[@]}" none/x
 # A gradient that is not finite: the steps stop and name the tensor.
@@ -110,7 +111,7 @@ if [ "$zero" != "$default" ]; then ok zero_rate_is_no_default; else fail zero_ra
 refused() {
   local name=$1 pattern=$2
   shift 2
-  expect "$name" 1 "$pattern" "$STRAIT" trace run --tokens ids.json --out trace.safetensors --steps 1 "$@"
+  expect "$name" 2 "$pattern" "$STRAIT" trace run --tokens ids.json --out trace.safetensors --steps 1 "$@"
 }
 refused zero_eps 'eps is 0: 1e-12 is the least' --eps 0
 refused negative_rate 'lr is -1: a number of 0 or more' --lr -1
@@ -119,6 +120,12 @@ refused negative_clip 'clip is -1: ' --clip -1
 refused zero_beta 'betas are 0 and 0.9: ' --betas 0,0.9
 refused beta_of_one 'betas are 0.9 and 1: ' --betas 0.9,1
 refused beta_that_is_none 'betas are nan and 0.9: ' --betas nan,0.9
+# What would be ignored is refused.
+for option in "--lr 1" "--betas 0.8,0.9" "--eps 1e-6" "--weight-decay 0.1" "--clip 1"; do
+  # shellcheck disable=SC2086
+  expect "without_steps_${option%% *}" 2 "${option%% *} is AdamW's: give --steps too" \
+    "$STRAIT" trace run --tokens ids.json --out trace.safetensors --grads $option
+done
 expect betas_without_comma 2 '--betas 0.9: two numbers with a comma' "$STRAIT" trace run --tokens ids.json --out trace.safetensors --betas 0.9
 
 exit "$failed"

@@ -232,7 +232,7 @@ expect missing-shard 2 'data.train: none.idx: No such file' "${train[@]}" --out 
 expect micro-batch-too-large 2 'batch.micro_batch .5. exceeds batch.sequences .4.' "${train[@]}" --out x --set batch.micro_batch=5
 expect shards-too-many 2 'batch.shards .5. exceeds batch.sequences .4.' "${train[@]}" --out x --set batch.shards=5
 expect shards-none 2 'batch.shards' "${train[@]}" --out x --set batch.shards=0
-expect device-unknown 1 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
+expect device-unknown 2 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
 expect device-null 1 'null' "${train[@]}" --out x --set device=null:0
 expect threads-negative 2 'threads' "${train[@]}" --out x --set threads=-1
 expect threads-too-many 1 'threads is 4000; it must be 0 .* to 1024' "${train[@]}" --out x --set threads=4000

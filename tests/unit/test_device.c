@@ -13,7 +13,7 @@ static void unknown_devices_are_named(void **state)
 {
     (void)state;
     strait_device *device = NULL;
-    assert_int_equal(strait_device_open("gpu", NULL, &device), STRAIT_ERR_NOT_FOUND);
+    assert_int_equal(strait_device_open("gpu", NULL, &device), STRAIT_ERR_USAGE);
     assert_non_null(strstr(strait_error_message(), "cpu"));
     assert_int_equal(strait_device_open("cpu:7", NULL, &device), STRAIT_ERR_NOT_FOUND);
     assert_int_equal(strait_device_open("cpu:x", NULL, &device), STRAIT_ERR_USAGE);

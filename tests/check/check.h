@@ -40,11 +40,11 @@ void report_skip(check_report *report, const char *name, const char *why);
 /* What float inputs are filled with. */
 #define CHECK_VALUES(X)                                                                  \
     X(NORMAL, "normal")   /* standard normal */                                          \
-    X(HUGE, "huge")       /* normal, a stretch of each buffer times 2^40 */              \
+    X(HUGE, "huge")       /* normal, one row of each buffer times 2^40 */                \
     X(EQUAL, "equal")     /* every element of a buffer the same */                       \
     X(TINY, "tiny")       /* subnormal numbers and what becomes subnormal in products */ \
     X(ZERO, "zero")       /* zeros of both signs, some ones */                           \
-    X(WIDE, "wide")       /* any finite bit pattern */                                   \
+    X(WIDE, "wide")       /* any finite bit pattern, or of exponents within 40 */        \
     X(SPECIAL, "special") /* normal with NaN, infinities, zeros, subnormals scattered */
 
 typedef enum check_values {
@@ -83,6 +83,8 @@ strait_status problem_fill(check_problem *problem, check_values values, uint32_t
 /* expected = the exact oracle of input; reference = the binary64 reference of input. */
 strait_status problem_expect(check_problem *problem);
 strait_status problem_refer(check_problem *problem);
+/* The same; `prepare`, where not NULL, writes into the double arrays of the inputs first. */
+strait_status problem_refer_with(check_problem *problem, strait_op_host_fn prepare);
 
 /* The bytes a device holds for buffer i of this problem. */
 void problem_pack(const check_problem *problem, int index, const void *values, void *out_bytes);
@@ -98,6 +100,24 @@ enum { CHECK_WHY = 512 };
 bool problem_within(const check_problem *problem, void *const *values, double *out_worst, char *why);
 /* NaN, infinity and finite in the same places as in the reference. */
 bool problem_same_class(const check_problem *problem, void *const *values, char *why);
+
+/* ---- bounds.c: a bound for each element, whatever the values are ---- */
+
+typedef struct check_tally {
+    double worst;      /* error in units of its bound */
+    int64_t elements;  /* looked at */
+    int64_t undecided; /* of these: nothing can be said, as where a sum may or may not overflow */
+    int64_t left;      /* of these: something overflowed f32 on the way */
+} check_tally;
+
+/*
+ * Is problem->expected within the bounds derived for it of problem->reference, NaN and infinity in the same places?
+ * Where an intermediate result overflows f32, what the contract's arithmetic makes of it is expected instead. Adds to
+ * the tally; `why` says where it failed.
+ */
+bool problem_bounded(check_problem *problem, check_tally *tally, char *why);
+/* How many elements a row of this buffer has. */
+int64_t check_row_width(const strait_op_desc *desc, int buffer, int64_t count);
 
 /* ---- device_run.c: one op on one shape, through the waist ---- */
 

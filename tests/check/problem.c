@@ -123,26 +123,29 @@ static float special_value(strait_check_random *random)
     return from_bits(bits[strait_check_below(random, (int64_t)(sizeof bits / sizeof bits[0]))]);
 }
 
-/* A finite number of any exponent. */
-static float wide_value(strait_check_random *random)
+/* A finite number of any exponent; on every second shape one of 2^-40 to 2^40, whose products f32 can hold. */
+static float wide_value(strait_check_random *random, bool any)
 {
-    uint32_t exponent = (uint32_t)strait_check_below(random, 255);
+    uint32_t exponent =
+        any ? (uint32_t)strait_check_below(random, 255) : 87U + (uint32_t)strait_check_below(random, 81);
     uint32_t rest = (uint32_t)strait_check_below(random, 1 << 24);
     return from_bits((rest >> 23) << 31 | exponent << 23 | (rest & 0x7FFFFFU));
 }
 
-static float value_of(check_values values, int buffer, int64_t index, int64_t count, strait_check_random *random)
+/* Of a buffer with rows of `width` elements; of `rows` rows the one a third down is the huge one. */
+static float value_of(check_values values, int shape, int buffer, int64_t index, int64_t width, int64_t rows,
+                      strait_check_random *random)
 {
     float normal = strait_check_normal(random);
     switch (values) {
-    case CHECK_VALUES_HUGE: return index >= count / 3 && index <= count / 3 + count / 16 ? normal * 0x1p40F : normal;
+    case CHECK_VALUES_HUGE: return index / width == rows / 3 ? normal * 0x1p40F : normal;
     case CHECK_VALUES_EQUAL: return buffer % 2 == 0 ? 1.5F : -0.75F;
     case CHECK_VALUES_TINY: return ldexpf(normal, -(int)strait_check_below(random, 5) * 30 - 15);
     case CHECK_VALUES_ZERO: {
         static const float zeros[] = {0.0F, -0.0F, 0.0F, -0.0F, -0.0F, 1.0F, -1.0F};
         return zeros[strait_check_below(random, 7)];
     }
-    case CHECK_VALUES_WIDE: return wide_value(random);
+    case CHECK_VALUES_WIDE: return wide_value(random, shape % 2 != 0);
     case CHECK_VALUES_SPECIAL: return strait_check_below(random, 61) == 0 ? special_value(random) : normal;
     default: return normal;
     }
@@ -171,8 +174,9 @@ strait_status problem_fill(check_problem *problem, check_values values, uint32_t
             }
             continue;
         }
+        int64_t width = check_row_width(&problem->desc, i, buffer->count);
         for (int64_t k = 0; k < buffer->count; k++) {
-            float value = value_of(values, i, k, buffer->count, &random);
+            float value = value_of(values, shape_index, i, k, width, buffer->count / width, &random);
             out[k] = buffer->dtype == STRAIT_DTYPE_BF16 ? strait_f32_from_bf16(strait_bf16_from_f32(value)) : value;
         }
     }
@@ -193,6 +197,11 @@ strait_status problem_expect(check_problem *problem)
 
 strait_status problem_refer(check_problem *problem)
 {
+    return problem_refer_with(problem, NULL);
+}
+
+strait_status problem_refer_with(check_problem *problem, strait_op_host_fn prepare)
+{
     for (int i = 0; i < problem->count; i++) {
         const check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0) continue;
@@ -203,6 +212,7 @@ strait_status problem_refer(check_problem *problem)
         double *wide = problem->reference[i];
         for (int64_t k = 0; k < buffer->count; k++) wide[k] = (double)((const float *)problem->input[i])[k];
     }
+    if (prepare) STRAIT_TRY(prepare(&problem->desc, problem->reference));
     return strait_op_def_get(problem->desc.op)->reference(&problem->desc, problem->reference);
 }
 

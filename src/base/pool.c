@@ -22,7 +22,7 @@
 #endif
 
 /* About 30 to 100 microseconds, depending on how long the processor's pause is. */
-enum { SPINS = 2000, MAX_THREADS = 1024, CACHE_LINE = 64 };
+enum { SPINS = 2000, CACHE_LINE = 64 };
 
 /* `state` is twice the number of members, plus one while the loop is open. */
 enum { STATE_OPEN = 1, STATE_MEMBER = 2 };
@@ -195,14 +195,14 @@ static strait_status start_workers(strait_pool *pool)
 
 strait_status strait_pool_create(int threads, strait_pool **out_pool)
 {
-    if (threads < 0 || threads > MAX_THREADS) {
+    if (threads < 0 || threads > STRAIT_POOL_THREADS_MAX) {
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "threads is %d; it must be 0 (all processors) to %d", threads,
-                           MAX_THREADS);
+                           STRAIT_POOL_THREADS_MAX);
     }
     strait_pool *pool;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *pool, &pool));
     pool->size = threads > 0 ? threads : available_processors();
-    if (pool->size > MAX_THREADS) pool->size = MAX_THREADS;
+    if (pool->size > STRAIT_POOL_THREADS_MAX) pool->size = STRAIT_POOL_THREADS_MAX;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);

@@ -9,11 +9,15 @@
 
 typedef struct strait_pool strait_pool;
 
+/* The most workers of a pool. */
+#define STRAIT_POOL_THREADS_MAX 1024
+
 /* One task of a loop; `worker` is in 0 .. strait_pool_size - 1 and is unique among tasks running at the same time. */
 typedef void (*strait_task_fn)(void *context, int64_t task, int worker);
 
 /*
- * `threads` workers in all, the caller's thread included (0 = one per available processor). Every worker sets the
+ * `threads` workers in all (at most STRAIT_POOL_THREADS_MAX), the caller's thread included (0 = one per available
+ * processor). Every worker sets the
  * floating-point environment of the exact contract (MXCSR 0x1F80, FPCR 0) on entry. Failing to start a thread is an
  * error with the system's reason, and the threads already started are joined.
  */

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MESSAGE_MAX 8192
+/* Room for the hundred lines and more that a configuration full of errors is told. */
+#define MESSAGE_MAX 32768
 
 /* Thread-local so that an error in a worker cannot overwrite one that its caller is reading. */
 static _Thread_local char last_message[MESSAGE_MAX];
@@ -58,7 +59,7 @@ strait_status strait__fail(strait_status code, const char *file, int line, const
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    memcpy(last_message, message, sizeof message);
+    memcpy(last_message, message, strlen(message) + 1);
 
     const char *base = strrchr(file, '/');
     snprintf(last_place, sizeof last_place, "%.60s:%d", base ? base + 1 : file, line);
@@ -76,7 +77,7 @@ strait_status strait__fail_context(strait_status code, const char *format, ...)
     if (length < 0) return code;
     size_t used = (size_t)length < sizeof message ? (size_t)length : sizeof message - 1;
     snprintf(message + used, sizeof message - used, ": %s", last_message);
-    memcpy(last_message, message, sizeof message);
+    memcpy(last_message, message, strlen(message) + 1);
     return code;
 }
 

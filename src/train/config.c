@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Errors ---- */
@@ -17,53 +18,65 @@ void strait__config_error(strait_config_reader *reader, strait_config_place plac
 {
     char text[1024];
     va_list args;
-    int index = reader->error_count++;
-    if (index >= STRAIT_CONFIG_ERRORS_MAX) return;
+    strait_status status = STRAIT_OK;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    reader->errors[index].place = place;
-    strait_status status = strait_strdup(STRAIT_TAG_OTHER, text, &reader->errors[index].text);
-    if (status != STRAIT_OK) reader->failure = status;
+    if (reader->error_count == reader->error_capacity) {
+        int capacity = reader->error_capacity > 0 ? 2 * reader->error_capacity : 16;
+        status = strait_realloc(STRAIT_TAG_OTHER, (size_t)capacity, sizeof *reader->errors, &reader->errors);
+        if (status == STRAIT_OK) reader->error_capacity = capacity;
+    }
+    char *copy = NULL;
+    if (status == STRAIT_OK) status = strait_strdup(STRAIT_TAG_OTHER, text, &copy);
+    if (status != STRAIT_OK) {
+        reader->failure = status;
+        return;
+    }
+    int index = reader->error_count++;
+    reader->errors[index] = (strait_config_error){.place = place, .text = copy, .order = index};
 }
 
 /* In the order of the file, what --set brought after it. */
-static bool stands_before(const strait_config_error *a, const strait_config_error *b)
+static int by_place(const void *left, const void *right)
 {
-    if ((a->place.set != NULL) != (b->place.set != NULL)) return a->place.set == NULL;
-    if (a->place.set != NULL) return false;
-    return a->place.line != b->place.line ? a->place.line < b->place.line : a->place.column < b->place.column;
+    const strait_config_error *a = left;
+    const strait_config_error *b = right;
+    if ((a->place.set != NULL) != (b->place.set != NULL)) return a->place.set == NULL ? -1 : 1;
+    if (a->place.set == NULL && a->place.line != b->place.line) return a->place.line < b->place.line ? -1 : 1;
+    if (a->place.set == NULL && a->place.column != b->place.column) return a->place.column < b->place.column ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
 }
+
+static strait_status print_error(const strait_config_reader *reader, const strait_config_error *error,
+                                 strait_buffer *out)
+{
+    if (reader->error_count > 1) STRAIT_TRY(strait_buffer_append(out, "\n", 1));
+    if (error->place.set == NULL) {
+        return strait_buffer_printf(out, "%s:%d:%d: %s", reader->name, error->place.line > 0 ? error->place.line : 1,
+                                    error->place.column > 0 ? error->place.column : 1, error->text);
+    }
+    bool is_out = strcmp(error->place.set, "--out") == 0;
+    return strait_buffer_printf(out, "%s%.100s: %s", is_out ? "" : "--set ", error->place.set, error->text);
+}
+
+/* As many as a message holds: over a hundred, where a file that is no configuration at all makes thousands. */
+enum { REPORT_BYTES_MAX = 30000 };
 
 static strait_status report(strait_config_reader *reader)
 {
-    int count = reader->error_count < STRAIT_CONFIG_ERRORS_MAX ? reader->error_count : STRAIT_CONFIG_ERRORS_MAX;
-    for (int i = 1; i < count; i++) {
-        strait_config_error moving = reader->errors[i];
-        int j = i;
-        for (; j > 0 && stands_before(&moving, &reader->errors[j - 1]); j--) reader->errors[j] = reader->errors[j - 1];
-        reader->errors[j] = moving;
-    }
+    qsort(reader->errors, (size_t)reader->error_count, sizeof *reader->errors, by_place);
     strait_buffer text = {0};
     strait_status status = STRAIT_OK;
+    int shown = 0;
     if (reader->error_count > 1) {
         status = strait_buffer_printf(&text, "%d errors in the configuration:", reader->error_count);
     }
-    for (int i = 0; i < count && status == STRAIT_OK; i++) {
-        const strait_config_error *error = &reader->errors[i];
-        const char *newline = reader->error_count > 1 ? "\n" : "";
-        if (error->place.set != NULL) {
-            bool out = strcmp(error->place.set, "--out") == 0;
-            status = strait_buffer_printf(&text, "%s%s%.100s: %s", newline, out ? "" : "--set ", error->place.set,
-                                          error->text);
-        } else {
-            status = strait_buffer_printf(&text, "%s%s:%d:%d: %s", newline, reader->name,
-                                          error->place.line > 0 ? error->place.line : 1,
-                                          error->place.column > 0 ? error->place.column : 1, error->text);
-        }
+    while (status == STRAIT_OK && shown < reader->error_count && text.length < REPORT_BYTES_MAX) {
+        status = print_error(reader, &reader->errors[shown++], &text);
     }
-    if (status == STRAIT_OK && reader->error_count > count) {
-        status = strait_buffer_printf(&text, "\nand %d more", reader->error_count - count);
+    if (status == STRAIT_OK && shown < reader->error_count) {
+        status = strait_buffer_printf(&text, "\nand %d more", reader->error_count - shown);
     }
     if (status == STRAIT_OK) status = STRAIT_FAIL(STRAIT_ERR_USAGE, "%s", text.bytes);
     strait_buffer_fini(&text);
@@ -95,11 +108,27 @@ strait_config_place strait__config_place_of(const strait_config_reader *reader, 
     char prefix[STRAIT_KEY_PATH_MAX];
     snprintf(prefix, sizeof prefix, "%s", path);
     for (;;) {
-        if (strait__config_given(reader, prefix)) return reader->places[index_of(prefix)];
+        size_t index = index_of(prefix);
+        if (strait__config_given(reader, prefix)) return reader->places[index];
+        if (reader->removed[index] != NULL) return (strait_config_place){reader->removed[index], 0, 0};
         char *dot = strrchr(prefix, '.');
         if (dot == NULL) return (strait_config_place){NULL, 1, 1};
         *dot = '\0';
     }
+}
+
+strait_config_place strait__config_culprit(const strait_config_reader *reader, const char *const *paths)
+{
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        size_t index = index_of(paths[i]);
+        bool given = strait__config_given(reader, paths[i]);
+        const char *set = given ? reader->places[index].set : reader->removed[index];
+        if (set != NULL) return (strait_config_place){set, 0, 0};
+    }
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        if (strait__config_given(reader, paths[i])) return reader->places[index_of(paths[i])];
+    }
+    return strait__config_place_of(reader, paths[0]);
 }
 
 static void set_place(strait_config_reader *reader, const strait_key *key, strait_config_place place)
@@ -216,13 +245,14 @@ static strait_status read_file(strait_config_reader *reader, const char *bytes, 
 /* ---- --set ---- */
 
 /* KEY=null: as if the file had not named the key, or the group with all its keys. */
-static void unset(strait_config_reader *reader, const strait_key *key)
+static void unset(strait_config_reader *reader, const strait_key *key, const char *set)
 {
     for (size_t i = 0; i < strait__key_count; i++) {
         const strait_key *other = &strait__keys[i];
         if (other != key && !strait__key_under(other, key->path)) continue;
         strait__config_clear(reader->config, other);
         reader->places[i] = (strait_config_place){NULL, 0, 0};
+        reader->removed[i] = set;
         reader->bad[i] = false;
     }
 }
@@ -259,7 +289,7 @@ static void read_set(strait_config_reader *reader, const char *set)
         return;
     }
     if (strcmp(equals + 1, "null") == 0) {
-        unset(reader, key);
+        unset(reader, key, set);
         return;
     }
     if (key->group) {
@@ -366,7 +396,8 @@ strait_status strait_config_parse(const char *name, const char *bytes, size_t le
     reader->name = name;
     reader->config = &config;
     strait_status status = read_all(reader, bytes, length, options != NULL ? options : &no_options);
-    for (int i = 0; i < STRAIT_CONFIG_ERRORS_MAX; i++) strait_free(reader->errors[i].text);
+    for (int i = 0; i < reader->error_count; i++) strait_free(reader->errors[i].text);
+    strait_free(reader->errors);
     strait_free(reader);
     if (status != STRAIT_OK) {
         strait_config_fini(&config);

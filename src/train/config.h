@@ -132,8 +132,9 @@ typedef struct strait_config_options {
 
 /*
  * Reads and checks a config. On success *out is owned by the caller (strait_config_fini); on failure it is untouched
- * and the message lists every error found (up to 20), one a line, each with file:line:column or the --set, the key, and
- * what to do about it. Relative paths in it are relative to the current directory. `options` may be NULL.
+ * and the message lists every error found in the order of the file, one a line, each with file:line:column or the
+ * --set, the key, and what to do about it (as many as fit into 30 kB, and how many more there are). Relative paths in
+ * it are relative to the current directory. `options` may be NULL.
  *
  * STRAIT_ERR_USAGE for anything wrong in the contents; NOT_FOUND, IO for the file itself.
  */

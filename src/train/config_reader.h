@@ -8,7 +8,7 @@
 #include "train/config_schema.h"
 #include "train/config_yaml.h"
 
-enum { STRAIT_CONFIG_ERRORS_MAX = 20, STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384 };
+enum { STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384 };
 
 /* Where a value stands: in the file (line > 0), in a --set (set != NULL), or nowhere (a default). */
 typedef struct strait_config_place {
@@ -20,6 +20,7 @@ typedef struct strait_config_place {
 typedef struct strait_config_error {
     strait_config_place place;
     char *text; /* owned */
+    int order;  /* of being found: errors at one place stay in it */
 } strait_config_error;
 
 typedef struct strait_config_reader {
@@ -27,8 +28,10 @@ typedef struct strait_config_reader {
     strait_run_config *config;
     strait_config_place places[STRAIT_KEY_COUNT_MAX]; /* by key or group; line 0 and no set = not given */
     bool bad[STRAIT_KEY_COUNT_MAX];                   /* given, but wrong: rules that need it stay silent */
-    strait_config_error errors[STRAIT_CONFIG_ERRORS_MAX];
-    int error_count;       /* also those beyond the list */
+    const char *removed[STRAIT_KEY_COUNT_MAX];        /* the --set KEY=null that took a key away; borrowed */
+    strait_config_error *errors;                      /* owned */
+    int error_count;
+    int error_capacity;
     strait_status failure; /* not of the config: out of memory */
 } strait_config_reader;
 
@@ -39,8 +42,11 @@ void strait__config_error(strait_config_reader *reader, strait_config_place plac
 /* Whether a key (or group) was given, and whether it has a value that was understood (given or default). */
 bool strait__config_given(const strait_config_reader *reader, const char *path);
 bool strait__config_good(const strait_config_reader *reader, const char *path);
-/* The place of a key, or of its nearest group that was given, or the top of the file. */
+/* The place of a key, or of its nearest group that was given or removed by a --set, or the top of the file. */
 strait_config_place strait__config_place_of(const strait_config_reader *reader, const char *path);
+/* Of keys that do not go together (a list that NULL ends): the first from a --set, which the file cannot know, else the
+ * first that was given, else where the first would stand. */
+strait_config_place strait__config_culprit(const strait_config_reader *reader, const char *const *paths);
 
 /* Reads one value into the config's member. Frees what stood there. False where an error was added. */
 bool strait__config_read_value(strait_config_reader *reader, const strait_key *key, const strait_yaml *yaml, int node,

@@ -16,6 +16,10 @@
 #define RULE_ERROR(reader_, path_, ...) \
     strait__config_error(reader_, strait__config_place_of(reader_, path_), __VA_ARGS__)
 
+/* The same where several keys together are wrong: at the one that a --set changed, if one did. */
+#define RULE_ERROR_AMONG(reader_, paths_, ...) \
+    strait__config_error(reader_, strait__config_culprit(reader_, paths_), __VA_ARGS__)
+
 static bool good(const strait_config_reader *r, const char *a, const char *b)
 {
     return strait__config_good(r, a) && strait__config_good(r, b);
@@ -27,9 +31,11 @@ static void check_heads(strait_config_reader *r)
     if (good(r, "model.init.num_attention_heads", "model.init.num_key_value_heads")) {
         if (init->num_key_value_heads == 0) init->num_key_value_heads = init->num_attention_heads;
         if (init->num_attention_heads % init->num_key_value_heads != 0) {
-            RULE_ERROR(r, "model.init.num_key_value_heads",
-                       "model.init.num_key_value_heads wants a divisor of num_attention_heads (%lld), found %lld",
-                       (long long)init->num_attention_heads, (long long)init->num_key_value_heads);
+            static const char *const heads[] = {"model.init.num_key_value_heads", "model.init.num_attention_heads",
+                                                NULL};
+            RULE_ERROR_AMONG(r, heads,
+                             "model.init.num_key_value_heads wants a divisor of num_attention_heads (%lld), found %lld",
+                             (long long)init->num_attention_heads, (long long)init->num_key_value_heads);
         }
     }
     if (strait__config_good(r, "model.init.head_dim") && init->head_dim % 2 != 0) {
@@ -52,7 +58,7 @@ static void check_model(strait_config_reader *r)
         return;
     }
     if (!init && !from) {
-        RULE_ERROR(r, "model", "model wants init (a new model) or from (a model directory): add one");
+        RULE_ERROR(r, "model.init", "model wants init (a new model) or from (a model directory): add one");
         return;
     }
     if (from) return;
@@ -60,10 +66,11 @@ static void check_model(strait_config_reader *r)
     const strait_run_config *c = r->config;
     if (good(r, "data.sequence_length", "model.init.max_position_embeddings") &&
         c->data.sequence_length > c->model.init.max_position_embeddings) {
-        RULE_ERROR(r, "data.sequence_length",
-                   "data.sequence_length (%lld) exceeds model.init.max_position_embeddings (%lld): shorten it or "
-                   "raise max_position_embeddings",
-                   (long long)c->data.sequence_length, (long long)c->model.init.max_position_embeddings);
+        static const char *const lengths[] = {"data.sequence_length", "model.init.max_position_embeddings", NULL};
+        RULE_ERROR_AMONG(r, lengths,
+                         "data.sequence_length (%lld) exceeds model.init.max_position_embeddings (%lld): shorten it or "
+                         "raise max_position_embeddings",
+                         (long long)c->data.sequence_length, (long long)c->model.init.max_position_embeddings);
     }
     bool no_tokenizer = !strait__config_given(r, "tokenizer");
     if (no_tokenizer && strait__config_good(r, "model.init.vocab_size") && c->model.init.vocab_size == 0) {
@@ -82,35 +89,39 @@ static void check_length(strait_config_reader *r)
     bool steps = strait__config_given(r, "steps");
     bool tokens = strait__config_given(r, "tokens");
     bool minutes = strait__config_given(r, "minutes");
+    static const char *const lengths[] = {"minutes", "tokens", "steps", NULL};
     if (steps && tokens) {
-        RULE_ERROR(r, "tokens", "either steps or tokens, found both: remove one (--set steps=null, --set tokens=null)");
+        RULE_ERROR_AMONG(r, lengths,
+                         "either steps or tokens, found both: remove one (--set steps=null, --set tokens=null)");
     } else if (!steps && !tokens) {
-        RULE_ERROR(r, "minutes",
-                   minutes ? "minutes wants steps: auto beside it"
-                           : "steps is missing: add steps or tokens, the length of the run");
+        RULE_ERROR_AMONG(r, lengths,
+                         minutes ? "minutes wants steps: auto beside it"
+                                 : "steps is missing: add steps or tokens, the length of the run");
     } else if (steps && strait__config_good(r, "steps") && (c->steps == 0) != minutes) {
-        RULE_ERROR(r, "steps",
-                   minutes ? "minutes is only read with steps: auto: remove one (--set minutes=null)"
-                           : "steps: auto wants minutes beside it, the length of the run");
+        RULE_ERROR_AMONG(r, lengths,
+                         minutes ? "minutes is only read with steps: auto: remove one (--set minutes=null)"
+                                 : "steps: auto wants minutes beside it, the length of the run");
     } else if (tokens && minutes) {
-        RULE_ERROR(r, "minutes",
-                   "minutes is only read with steps: auto, and tokens is given: remove one (--set minutes=null)");
+        RULE_ERROR_AMONG(r, lengths,
+                         "minutes is only read with steps: auto, and tokens is given: remove one (--set minutes=null)");
     }
 }
 
 static void at_most(strait_config_reader *r, const char *a, int64_t a_value, const char *b, int64_t b_value)
 {
     if (!good(r, a, b) || a_value <= b_value) return;
-    RULE_ERROR(r, a, "%s (%lld) exceeds %s (%lld)", a, (long long)a_value, b, (long long)b_value);
+    const char *const both[] = {a, b, NULL};
+    RULE_ERROR_AMONG(r, both, "%s (%lld) exceeds %s (%lld)", a, (long long)a_value, b, (long long)b_value);
 }
 
 static void check_schedule(strait_config_reader *r)
 {
     const strait_run_config *c = r->config;
     if (good(r, "schedule.final_lr", "optimizer.lr") && c->schedule.final_lr > c->optimizer.lr) {
-        RULE_ERROR(r, "schedule.final_lr",
-                   "schedule.final_lr (%g) exceeds optimizer.lr (%g): it is a learning rate, not a fraction of it",
-                   c->schedule.final_lr, c->optimizer.lr);
+        static const char *const rates[] = {"schedule.final_lr", "optimizer.lr", NULL};
+        RULE_ERROR_AMONG(
+            r, rates, "schedule.final_lr (%g) exceeds optimizer.lr (%g): it is a learning rate, not a fraction of it",
+            c->schedule.final_lr, c->optimizer.lr);
     }
     if (!good(r, "schedule.name", "schedule.final_lr") || !good(r, "schedule.warmup", "schedule.decay")) return;
     if (c->schedule.name == STRAIT_CONFIG_SCHEDULE_CONSTANT && (c->schedule.decay > 0 || c->schedule.final_lr > 0)) {
@@ -121,9 +132,18 @@ static void check_schedule(strait_config_reader *r)
     int64_t steps = strait_config_steps(c);
     if (steps > 0 && good(r, "steps", "tokens") && good(r, "batch.sequences", "data.sequence_length") &&
         c->schedule.warmup + c->schedule.decay > steps) {
-        const char *key = strait__config_given(r, "schedule.warmup") ? "schedule.warmup" : "schedule.decay";
-        RULE_ERROR(r, key, "schedule.warmup (%lld) and schedule.decay (%lld) exceed the %lld steps of the run",
-                   (long long)c->schedule.warmup, (long long)c->schedule.decay, (long long)steps);
+        static const char *const by_steps[] = {"schedule.warmup", "schedule.decay", "steps", NULL};
+        static const char *const by_tokens[] = {"schedule.warmup", "schedule.decay",       "tokens",
+                                                "batch.sequences", "data.sequence_length", NULL};
+        strait_config_place place = strait__config_culprit(r, c->steps > 0 ? by_steps : by_tokens);
+        if (c->schedule.decay == 0) {
+            strait__config_error(r, place, "schedule.warmup (%lld) exceeds the %lld steps of the run",
+                                 (long long)c->schedule.warmup, (long long)steps);
+        } else {
+            strait__config_error(r, place,
+                                 "schedule.warmup (%lld) and schedule.decay (%lld) exceed the %lld steps of the run",
+                                 (long long)c->schedule.warmup, (long long)c->schedule.decay, (long long)steps);
+        }
     }
 }
 

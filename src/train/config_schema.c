@@ -3,6 +3,8 @@
  */
 #include "train/config_schema.h"
 
+#include "base/pool.h"
+
 #include <strait/strait.h>
 
 #include <stdio.h>
@@ -91,8 +93,21 @@ bool strait__key_choice(const strait_key *key, int index, char *out, size_t capa
         if (at != NULL) at++;
     }
     if (at == NULL) return false;
-    snprintf(out, capacity, "%.*s", (int)strcspn(at, "|"), at);
+    snprintf(out, capacity, "%.*s", (int)strcspn(at, "|="), at);
     return true;
+}
+
+int strait__key_choose(const strait_key *key, const char *word)
+{
+    size_t length = strlen(word);
+    int index = 0;
+    for (const char *at = key->choices; at != NULL; at = *at != '\0' ? at + 1 : NULL) {
+        size_t name = strcspn(at, "|=");
+        if (name == length && strncmp(at, word, length) == 0) return index;
+        at += name;
+        if (*at == '|') index++;
+    }
+    return -1;
 }
 
 /* For a path the nearest path. Else members of the group that look like the word, then keys elsewhere with that very

@@ -36,7 +36,7 @@ typedef struct strait_key {
     double max;
     const char *fallback;
     unsigned flags;
-    const char *choices; /* "a|b|c" */
+    const char *choices; /* "a|b|c=d": d is another spelling of c */
     const char *help;
 } strait_key;
 
@@ -65,5 +65,7 @@ const void *strait__key_value(const strait_run_config *config, const strait_key 
 
 /* The i-th of "a|b|c" into out; false where there are not so many. */
 bool strait__key_choice(const strait_key *key, int index, char *out, size_t capacity);
+/* Which choice a word is, in any spelling; -1 for none. */
+int strait__key_choose(const strait_key *key, const char *word);
 
 #endif

@@ -145,13 +145,10 @@ static bool read_bool(const value_context *c, const strait_yaml_node *node, bool
 static bool read_enum(const value_context *c, const strait_yaml_node *node, int *out)
 {
     if (node->kind != STRAIT_YAML_SCALAR) return wrong(c, node, "");
-    char choice[32];
-    for (int i = 0; strait__key_choice(c->key, i, choice, sizeof choice); i++) {
-        if (strcmp(strait_yaml_text(c->yaml, node), choice) != 0) continue;
-        *out = i;
-        return true;
-    }
-    return wrong(c, node, "");
+    int choice = strait__key_choose(c->key, strait_yaml_text(c->yaml, node));
+    if (choice < 0) return wrong(c, node, "");
+    *out = choice;
+    return true;
 }
 
 /* An owned copy. In a --set any plain word is a string: quotes would have to survive the shell. */

@@ -1,9 +1,9 @@
 /* Words for choices. */
 #include "train/names.h"
 
-#include <string.h>
+#include "base/pool.h"
 
-enum { THREADS_MOST = 4096 };
+#include <string.h>
 
 static strait_status parse(const char *what, const char *name, const char *const *words, int count, int *out)
 {
@@ -47,9 +47,9 @@ strait_status strait_parse_recompute(const char *name, strait_recompute *out)
 
 strait_status strait_check_threads(int64_t threads, int32_t *out)
 {
-    if (threads < 0 || threads > THREADS_MOST) {
+    if (threads < 0 || threads > STRAIT_POOL_THREADS_MAX) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "threads is %lld: 0 (all processors) to %d are possible",
-                           (long long)threads, THREADS_MOST);
+                           (long long)threads, STRAIT_POOL_THREADS_MAX);
     }
     *out = (int32_t)threads;
     return STRAIT_OK;

@@ -13,7 +13,7 @@ strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRA
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
 
-/* A number of threads as devices take it: 0 (all) to 4096. */
+/* A number of threads as devices take it: 0 (all) to STRAIT_POOL_THREADS_MAX. */
 strait_status strait_check_threads(int64_t threads, int32_t *out) STRAIT_MUST_USE;
 
 #endif

@@ -53,6 +53,8 @@ expect set_twice 0 '^seed: 4$' run.yaml --print-config --set seed=3 --set=seed=4
 expect set_list 0 '^  prompts: \["a", "b"\]$' run.yaml --print-config --set 'sample.prompts=["a","b"]'
 expect set_remove 0 '^tokens: 1000000$' run.yaml --print-config --set steps=null --set tokens=1e6
 expect out 0 '^run: "runs/b c"$' run.yaml --print-config --out 'runs/b c'
+expect wsd_written_out 0 '^  name: wsd$' run.yaml --print-config --set schedule.name=warmup-stable-decay
+expect wsd_misspelt 2 'schedule.name wants constant, linear, cosine or wsd, found stable' run.yaml --set schedule.name=stable
 expect set_wrong 2 '^strait train: --set optimizer.lr=fast: optimizer.lr wants a number' run.yaml --set optimizer.lr=fast
 expect set_unknown 2 'unknown key optimizer.lrr; did you mean optimizer.lr\?' run.yaml --set optimizer.lrr=1
 expect option_unknown 2 "unknown option '--resmue', did you mean '--resume'" run.yaml --resmue

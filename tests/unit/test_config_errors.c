@@ -218,6 +218,7 @@ static void rules_between_keys(void **state)
         {GOOD "schedule: {name: constant, decay: 5}\n", {"schedule.decay has no effect with schedule.name: constant"}},
         {GOOD "schedule: {warmup: 600, decay: 401}\n",
          {"11:12: schedule.warmup (600) and schedule.decay (401) exceed the 1000 steps"}},
+        {GOOD "schedule: {warmup: 1001}\n", {"11:12: schedule.warmup (1001) exceeds the 1000 steps of the run"}},
         {GOOD "evaluate: {every: 5}\n",
          {"11:12: evaluate.every (5): there is nothing to evaluate: add data.validation"}},
         {GOOD "sample: {every: 5}\n", {"11:10: sample.every (5): there is no prompt"}});
@@ -340,12 +341,30 @@ static void all_errors_at_once_in_order(void **state)
                         "run.yaml:10:17: optimizer.lr wants a number >= 0 and <= 10, found fast\n"
                         "run.yaml:11:1: unknown key seeed; did you mean seed?\n"
                         "run.yaml:12:17: sample.every wants an integer >= 0 (steps), found -1\n"
-                        "--set threads=many: threads wants an integer >= 0 and <= 4096, found many");
+                        "--set threads=many: threads wants an integer >= 0 and <= 1024, found many");
+}
+
+/* A hundred are all told, a missing file (looked for last) in its line among them; thousands are counted. */
+static void many_errors_in_order(void **state)
+{
+    (void)state;
     strait_buffer many = {0};
-    for (int i = 0; i < 100; i++) assert_int_equal(strait_buffer_printf(&many, "zz%d: 1\n", i), STRAIT_OK);
+    assert_int_equal(strait_buffer_printf(&many, "%s", GOOD), STRAIT_OK);
+    for (int i = 0; i < 120; i++) assert_int_equal(strait_buffer_printf(&many, "zz%d: 1\n", i), STRAIT_OK);
     assert_int_equal(parse(many.bytes, many.length, NULL), STRAIT_ERR_USAGE);
-    assert_non_null(strstr(strait_error_message(), "run.yaml:20:1: unknown key zz19"));
-    assert_non_null(strstr(strait_error_message(), "more"));
+    const char *message = strait_error_message();
+    const char *file = strstr(message, "run.yaml:4:8: data.train: shards.idx: No such file");
+    const char *first = strstr(message, "run.yaml:11:1: unknown key zz0;");
+    const char *last = strstr(message, "run.yaml:130:1: unknown key zz119");
+    assert_non_null(file);
+    assert_non_null(last);
+    assert_true(first > file && last > first);
+    assert_null(strstr(message, " more"));
+    for (int i = 120; i < 3000; i++) assert_int_equal(strait_buffer_printf(&many, "zz%d: 1\n", i), STRAIT_OK);
+    assert_int_equal(parse(many.bytes, many.length, NULL), STRAIT_ERR_USAGE);
+    assert_non_null(strstr(strait_error_message(), "3002 errors in the configuration:"));
+    assert_non_null(strstr(strait_error_message(), "data.train: shards.idx: No such file"));
+    assert_non_null(strstr(strait_error_message(), "\nand 2"));
     strait_buffer_fini(&many);
 }
 
@@ -368,12 +387,25 @@ static void wrong_sets(void **state)
         {"seed=1e-1", "--set seed=1e-1: seed wants an integer"},
         {"sample.prompts=[\"a\", 2", "not YAML"},
         {"sample.every=5", "--set sample.every=5: sample.every (5): there is no prompt"},
+        {"run=null", "--set run=null: run is missing"},
+        {"steps=null", "--set steps=null: steps is missing: add steps or tokens"},
+        {"model.init=null", "--set model.init=null: model wants init (a new model) or from"},
+        {"minutes=3", "--set minutes=3: minutes is only read with steps: auto"},
+        {"batch.micro_batch=9", "--set batch.micro_batch=9: batch.micro_batch (9) exceeds batch.sequences (8)"},
+        {"threads=1025", "--set threads=1025: threads wants an integer >= 0 and <= 1024, found 1025"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         strait_config_options options = {.skip_files = true, .sets = &cases[i].set, .n_sets = 1};
         if (parse(GOOD, strlen(GOOD), &options) != STRAIT_ERR_USAGE) fail_msg("accepted --set %s", cases[i].set);
         expect_parts(cases[i].set, &cases[i].expected, 1);
     }
+    /* Right in the file, wrong with the --set: the file is not to blame. */
+    static const char text[] = GOOD "schedule: {warmup: 2}\n";
+    static const char *const set = "steps=1";
+    static const char *const expected = "--set steps=1: schedule.warmup (2) exceeds the 1 steps of the run";
+    strait_config_options options = {.skip_files = true, .sets = &set, .n_sets = 1};
+    assert_int_equal(parse(text, strlen(text), &options), STRAIT_ERR_USAGE);
+    expect_parts(set, &expected, 1);
 }
 
 static void missing_files(void **state)
@@ -415,6 +447,7 @@ int main(void)
         cmocka_unit_test(wrong_yaml),
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(all_errors_at_once_in_order),
+        cmocka_unit_test(many_errors_in_order),
         cmocka_unit_test(wrong_sets),
         cmocka_unit_test(missing_files),
     };

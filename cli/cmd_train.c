@@ -20,8 +20,14 @@ static void print_text(void *user, const char *text, size_t length)
 static void print_report(const strait_train_report *report)
 {
     cli_progress_end();
-    printf("%s: step %s of %s, %s tokens, loss %.4f", report->run, cli_count(report->step), cli_count(report->steps),
-           cli_count(report->tokens), report->loss);
+    if (report->step == 0) {
+        printf("%s: no step taken", report->run);
+    } else {
+        printf("%s: step %s", report->run, cli_count(report->step));
+        /* 0: stopped while it was being measured how many fill the time. */
+        if (report->steps > 0) printf(" of %s", cli_count(report->steps));
+        printf(", %s tokens, loss %.4f", cli_count(report->tokens), report->loss);
+    }
     if (report->val_loss >= 0) printf(", validation %.4f", report->val_loss);
     printf(", %.1f s\n", report->seconds);
     /* The run's own config holds every --set and --out. */
@@ -42,7 +48,8 @@ int cmd_train(int argc, char **argv)
         {"--resume", CLI_FLAG, &resume, NULL, "go on with the run from its newest intact checkpoint"},
         {"--plan-only", CLI_FLAG, &plan_only, NULL, "print what the run needs in memory, then stop"},
         {"--print-config", CLI_FLAG, &print_config, NULL, "check the config, print it with all defaults, then stop"},
-        {"--profile", CLI_STRING, &train.profile, "FILE", "write the time and rate of each op of the last step (CSV)"},
+        {"--profile", CLI_STRING, &train.profile, "FILE",
+         "write the time and rate of each op of the last step taken (CSV)"},
         {"--schema", CLI_FLAG, &schema, NULL, NULL}, /* makes docs/config.md */
         {NULL, CLI_FLAG, NULL, NULL, NULL},
     };

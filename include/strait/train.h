@@ -20,7 +20,7 @@ typedef struct strait_train_options {
     const char *out;     /* the run directory instead of the config's */
     int resume;          /* go on with the run in that directory */
     int plan_only;       /* report->text becomes the memory table; nothing is written */
-    const char *profile; /* a CSV file that gets a line for each op of the last step with its seconds and rate */
+    const char *profile; /* a CSV file that gets a line for each op of the last step taken, its seconds and rate */
     const strait_events *events;
 } strait_train_options;
 

@@ -83,17 +83,30 @@ static strait_status is_unused(const char *path, bool *out)
     return STRAIT_OK;
 }
 
-static strait_status refuse_used(const char *path)
+static strait_status refuse_existing(const char *path)
 {
-    bool unused = false;
-    if (!strait_path_exists(path)) return STRAIT_OK;
-    if (!strait_path_is_directory(path)) {
-        return STRAIT_FAIL(STRAIT_ERR_EXISTS, "%s: is a file; a run needs a directory of its own", path);
-    }
-    STRAIT_TRY(is_unused(path, &unused));
-    if (unused) return STRAIT_OK;
     return STRAIT_FAIL(STRAIT_ERR_EXISTS, "%s: exists already; go on with it by --resume, or choose another directory",
                        path);
+}
+
+/* Under the lock: whether another process has begun the run since the directory was found missing. */
+static strait_status refuse_used(const char *path)
+{
+    bool unused;
+    STRAIT_TRY(is_unused(path, &unused));
+    return unused ? STRAIT_OK : refuse_existing(path);
+}
+
+strait_status strait_run_dir_check(const char *path, bool resume)
+{
+    bool directory = strait_path_is_directory(path);
+    if (!directory && strait_path_exists(path)) {
+        return STRAIT_FAIL(STRAIT_ERR_EXISTS, "%s: is a file; a run needs a directory of its own", path);
+    }
+    if (resume && !directory) {
+        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s: no such run to resume; leave out --resume to begin it", path);
+    }
+    return directory && !resume ? refuse_existing(path) : STRAIT_OK;
 }
 
 static strait_status open_parts(strait_run_dir *run)
@@ -109,10 +122,7 @@ static strait_status open_parts(strait_run_dir *run)
 
 strait_status strait_run_dir_open(const char *path, bool resume, strait_run_dir **out_run)
 {
-    if (resume && !strait_path_is_directory(path)) {
-        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s: no such run to resume; leave out --resume to begin it", path);
-    }
-    if (!resume) STRAIT_TRY(refuse_used(path));
+    STRAIT_TRY(strait_run_dir_check(path, resume));
     STRAIT_TRY(strait_directory_create(path));
     strait_run_dir *run;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *run, &run));
@@ -121,7 +131,6 @@ strait_status strait_run_dir_open(const char *path, bool resume, strait_run_dir 
     run->metrics.fd = -1;
     strait_status status = strait_strdup(STRAIT_TAG_OTHER, path, &run->path);
     if (status == STRAIT_OK) status = strait__run_lock(path, &run->lock);
-    /* Once more under the lock: another process may have begun in between. */
     if (status == STRAIT_OK && !resume) status = refuse_used(path);
     if (status == STRAIT_OK) status = open_parts(run);
     if (status != STRAIT_OK) {

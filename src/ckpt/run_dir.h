@@ -12,9 +12,14 @@
 typedef struct strait_run_dir strait_run_dir;
 
 /*
- * Opens `path` for writing and locks it until close. A new run needs a path that does not exist or is an empty
- * directory (else STRAIT_ERR_EXISTS); `resume` needs one that exists (else STRAIT_ERR_NOT_FOUND). STRAIT_ERR_BUSY names
- * the process that holds the lock. The lock goes with the process, however it ends. Leftovers of interrupted
+ * Whether a run may be at `path`, without touching it: a new one needs a path that does not exist (else
+ * STRAIT_ERR_EXISTS), `resume` needs a directory (else STRAIT_ERR_NOT_FOUND).
+ */
+strait_status strait_run_dir_check(const char *path, bool resume) STRAIT_MUST_USE;
+
+/*
+ * Checks `path` as above, opens it for writing and locks it until close. STRAIT_ERR_BUSY names the process that holds
+ * the lock. The lock goes with the process, however it ends. Leftovers of interrupted
  * checkpoints are removed.
  */
 strait_status strait_run_dir_open(const char *path, bool resume, strait_run_dir **out_run) STRAIT_MUST_USE;

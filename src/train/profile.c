@@ -19,10 +19,11 @@ static void collect(void *user, const strait_op_desc *desc, uint32_t absent, dou
         if (known->desc.op == desc->op && memcmp(known->desc.dims, desc->dims, sizeof desc->dims) == 0) row = known;
     }
     if (!row) {
-        if (profile->count % 32 == 0) {
+        if (profile->count == profile->capacity) {
             profile->status =
                 strait_realloc(STRAIT_TAG_OTHER, (size_t)profile->count + 32, sizeof *profile->rows, &profile->rows);
             if (profile->status != STRAIT_OK) return;
+            profile->capacity += 32;
         }
         row = &profile->rows[profile->count++];
         *row = (strait_profile_row){.desc = *desc};
@@ -36,6 +37,12 @@ static void collect(void *user, const strait_op_desc *desc, uint32_t absent, dou
 void strait_profile_init(strait_profile *profile)
 {
     *profile = (strait_profile){.timer = {.node = collect, .user = profile}};
+}
+
+void strait_profile_clear(strait_profile *profile)
+{
+    profile->count = 0;
+    profile->status = STRAIT_OK;
 }
 
 void strait_profile_fini(strait_profile *profile)

@@ -18,10 +18,13 @@ typedef struct strait_profile {
         timer;                /* give it to strait_engine_set_timer; points back to this struct, which must not move */
     strait_profile_row *rows; /* owned */
     int64_t count;
+    int64_t capacity;
     strait_status status; /* of collecting: out of memory */
 } strait_profile;
 
 void strait_profile_init(strait_profile *profile);
+/* Forgets what was collected. */
+void strait_profile_clear(strait_profile *profile);
 void strait_profile_fini(strait_profile *profile);
 /* Longest first. */
 void strait_profile_sort(strait_profile *profile);

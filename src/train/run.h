@@ -47,9 +47,10 @@ typedef struct strait_run {
     double measure_begun;
     double best_rate; /* FLOP/s of a large product on this device, for the MFU */
     double step_flops;
-    double recent_seconds;  /* a running mean of step times */
-    strait_profile profile; /* of the last step, where options->profile is given */
-    json_t *lineage;        /* owned: array of what ran which steps */
+    double recent_seconds; /* a running mean of step times */
+    /* Where options->profile is given: of odd and of even steps, as one that is cut short must not spoil the last. */
+    strait_profile profiles[2];
+    json_t *lineage; /* owned: array of what ran which steps */
 } strait_run;
 
 /* run_open.c: everything up to the first step. */

@@ -21,6 +21,7 @@ static strait_status decide_steps(strait_run *run)
     int64_t steps = (run->step + more) / 10 * 10;
     int64_t risen = run->step > run->schedule.warmup ? run->step : run->schedule.warmup;
     int64_t decay = run->schedule.decay;
+    bool forced = steps < risen + decay && risen + decay > run->step;
     if (steps < risen + decay) steps = risen + decay;
     if (decay == 0 && run->schedule.kind != STRAIT_SCHEDULE_CONSTANT) {
         if (steps == risen) steps++;
@@ -32,7 +33,11 @@ static strait_status decide_steps(strait_run *run)
     run->config.steps = steps;
     run->config.schedule.decay = decay;
     run->config.minutes = 0;
-    run__log(run, STRAIT_LOG_INFO, "a step takes %.3f s: %lld steps will fill the time", per_step, (long long)steps);
+    const char *fit = forced
+                          ? "steps are the fewest for schedule.warmup and schedule.decay, which takes longer than asked"
+                          : "steps will fill the time";
+    run__log(run, forced ? STRAIT_LOG_WARN : STRAIT_LOG_INFO, "a step takes %.3f s: %lld %s", per_step,
+             (long long)steps, fit);
     return run__write_config(run);
 }
 
@@ -56,17 +61,22 @@ static bool due(int64_t every, int64_t step)
     return every > 0 && step % every == 0;
 }
 
-/* The profile of the step that was just taken. */
-static strait_status write_profile(strait_run *run)
+/* The profile of the last step that was taken, which is known at the end only: a stop may come at any step. */
+static void write_profile(strait_run *run)
 {
+    if (!run->options->profile) return;
+    if (run->step == run->resumed_step) {
+        run__log(run, STRAIT_LOG_WARN, "no step was taken: %s is not written", run->options->profile);
+        return;
+    }
+    strait_profile *profile = &run->profiles[run->step % 2];
     strait_buffer text = {0};
-    strait_status status = run->profile.status;
-    strait_engine_set_timer(run->engine, NULL);
-    strait_profile_sort(&run->profile);
-    if (status == STRAIT_OK) status = strait_profile_csv(&run->profile, &text);
+    strait_status status = profile->status;
+    strait_profile_sort(profile);
+    if (status == STRAIT_OK) status = strait_profile_csv(profile, &text);
     if (status == STRAIT_OK) status = strait_file_replace(run->options->profile, text.bytes, text.length);
+    if (status != STRAIT_OK) run__log(run, STRAIT_LOG_WARN, "no profile: %s", strait_error_message());
     strait_buffer_fini(&text);
-    return status;
 }
 
 /* Puts off an error: what was learned is saved first. */
@@ -77,6 +87,20 @@ static strait_status or_save(strait_run *run, strait_status status)
     snprintf(message, sizeof message, "%s", strait_error_message());
     if (run__save(run) != STRAIT_OK) run__log(run, STRAIT_LOG_WARN, "%s", strait_error_message());
     strait__restore_error(status, message);
+    return status;
+}
+
+/* The step alone: timed where a profile is wanted, unlike evaluations and samples. */
+static strait_status engine_step(strait_run *run, const strait_engine_batch *batch, double lr,
+                                 strait_step_result *result)
+{
+    strait_profile *profile = &run->profiles[(run->step + 1) % 2];
+    if (run->options->profile) {
+        strait_profile_clear(profile);
+        strait_engine_set_timer(run->engine, &profile->timer);
+    }
+    strait_status status = strait_engine_step(run->engine, batch, run->step + 1, lr, result);
+    strait_engine_set_timer(run->engine, NULL);
     return status;
 }
 
@@ -93,8 +117,7 @@ static strait_status take_step(strait_run *run)
     double lr = strait_schedule_lr(&run->schedule, run->step + 1);
     strait_step_result result;
     bool last = run->step + 1 == run->schedule.steps;
-    if (last && run->options->profile) strait_engine_set_timer(run->engine, &run->profile.timer);
-    STRAIT_TRY(strait_engine_step(run->engine, &batch, run->step + 1, lr, &result));
+    STRAIT_TRY(engine_step(run, &batch, lr, &result));
     if (!result.applied) return refuse_bad_step(run, &result);
     run->step++;
     run->tokens += result.targets;
@@ -112,16 +135,13 @@ static strait_status take_step(strait_run *run)
     return STRAIT_OK;
 }
 
-/* Checkpoint first: samples and profiles are worth less than the weights, and a failure of theirs ends nothing. */
+/* Checkpoint first: samples are worth less than the weights, and a failure of theirs ends nothing. */
 static strait_status after_step(strait_run *run)
 {
     bool last = run->step == run->schedule.steps;
     if (due(run->config.checkpoint.every, run->step) || last) STRAIT_TRY(run__save(run));
     if (run->generator && (due(run->config.sample.every, run->step) || last) && run__sample(run) != STRAIT_OK) {
         run__log(run, STRAIT_LOG_WARN, "no sample of step %lld: %s", (long long)run->step, strait_error_message());
-    }
-    if (last && run->options->profile && write_profile(run) != STRAIT_OK) {
-        run__log(run, STRAIT_LOG_WARN, "no profile: %s", strait_error_message());
     }
     return STRAIT_OK;
 }
@@ -143,6 +163,7 @@ static strait_status end_on_request(strait_run *run, int stop)
     }
     if (run->checkpoint_step != run->step) STRAIT_TRY(run__save(run));
     run__log(run, STRAIT_LOG_INFO, "stopped at step %lld; --resume goes on from here", (long long)run->step);
+    write_profile(run);
     return STRAIT_OK;
 }
 
@@ -163,5 +184,6 @@ strait_status run__loop(strait_run *run, bool *out_stopped)
         STRAIT_TRY(measure_steps(run));
         STRAIT_TRY(after_step(run));
     }
+    write_profile(run);
     return STRAIT_OK;
 }

@@ -6,8 +6,11 @@
 #include "train/run.h"
 #include "train/weights.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static strait_status load_config(strait_run *run)
 {
@@ -245,10 +248,24 @@ static strait_status create_generator(strait_run *run)
     return STRAIT_OK;
 }
 
-/* A profile is written at the very end: that its file can be written is found out now. */
+/* A profile is written at the very end: that its file can be written is found out now. An older one stays until then.
+ */
 static strait_status try_profile(const strait_run *run)
 {
-    return run->options->profile ? strait_file_replace(run->options->profile, "", 0) : STRAIT_OK;
+    const char *path = run->options->profile;
+    if (!path) return STRAIT_OK;
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--profile %s: exists and is no file", path);
+    }
+    char *folder;
+    STRAIT_TRY(strait_strdup(STRAIT_TAG_OTHER, path, &folder));
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = '\0';
+    int error = access(slash ? folder : ".", W_OK | X_OK) == 0 ? 0 : errno;
+    strait_free(folder);
+    if (error == 0) return STRAIT_OK;
+    return STRAIT_FAIL(strait__status_from_errno(error), "--profile %s: cannot write it: %s", path, strerror(error));
 }
 
 static int stop_requested(void *user)
@@ -321,6 +338,8 @@ strait_status run__open(strait_run *run)
 {
     const strait_train_options *o = run->options;
     STRAIT_TRY(load_config(run));
+    /* Before the model is read, and for a plan as well: a plan is of what the same command would do. */
+    STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));
@@ -361,7 +380,7 @@ void run__close(strait_run *run)
     strait_tokenizer_destroy(run->tokenizer);
     strait_run_dir_close(run->directory);
     json_decref(run->lineage);
-    strait_profile_fini(&run->profile);
+    for (int i = 0; i < 2; i++) strait_profile_fini(&run->profiles[i]);
     if (run->config_loaded) strait_config_fini(&run->config);
 }
 
@@ -370,7 +389,7 @@ strait_status strait_train(const strait_train_options *options, strait_train_rep
     if (!options->config) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no config given");
     strait_train_report report = {.val_loss = -1};
     strait_run run = {.options = options, .val_loss = -1, .checkpoint_step = -1, .begun = strait_clock()};
-    strait_profile_init(&run.profile);
+    for (int i = 0; i < 2; i++) strait_profile_init(&run.profiles[i]);
     strait_status status = run__open(&run);
     bool stopped = false;
     if (status == STRAIT_OK && options->plan_only) {

@@ -37,6 +37,11 @@ if grep -q '^The ship' sampled/samples/step-00000004.txt && grep -q '^风' sampl
 else fail sample-text "$(head -c 200 sampled/samples/step-00000004.txt)"; fi
 expect profile 0 'step 2 of 2' "${train[@]}" --out profiled --set steps=2 --profile ops.csv
 if [ "$(wc -l <ops.csv)" -gt 20 ]; then ok profile-lines; else fail profile-lines "$(cat ops.csv)"; fi
+profile=$(cat ops.csv)
+expect profile-without-a-step 0 'no step was taken: ops.csv is not written' "${train[@]}" --out profiled --resume --set steps=2 --profile ops.csv
+same profile-without-a-step-stays "$profile" "$(cat ops.csv)"
+expect profile-in-no-folder 1 'nowhere/ops.csv: cannot write it: No such file' "${train[@]}" --out x --profile nowhere/ops.csv
+expect profile-is-a-folder 2 'profiled: exists and is no file' "${train[@]}" --out x --profile profiled
 expect validation-only-at-the-end 0 'validation [0-9.]+' "${train[@]}" --out v --set steps=3 --set evaluate.every=100
 expect no-validation 0 'loss [0-9.]+, [0-9.]+ s$' "${train[@]}" --out nv --set steps=2 --set evaluate.every=0
 expect masked 0 'step 2 of 2, 1[0-9][0-9] tokens' "${train[@]}" --out m --set steps=2 --set data.mask_documents=true
@@ -98,6 +103,12 @@ same refusal-writes-nothing "$before" "$(ls -A)"
 expect begun 0 'step 4 of 4' "${train[@]}" --out r --set steps=4
 expect more-steps 0 'step 6 of 6' "${train[@]}" --out r --resume --set steps=6
 expect nothing-left-to-do 0 'step 6 of 6' "${train[@]}" --out r --resume --set steps=6
+mkdir hollow
+expect exists-empty 1 'hollow: exists already; go on with it by --resume' "${train[@]}" --out hollow
+expect plan-of-an-existing-run 1 'r: exists already' "${train[@]}" --out r --plan-only
+expect plan-of-its-resuming 0 '^total' "${train[@]}" --out r --resume --plan-only
+expect plan-of-resuming-nothing 1 'nowhere: no such run to resume' "${train[@]}" --out nowhere --resume --plan-only
+expect resumes-empty 0 'step 2 of 2' "${train[@]}" --out hollow --resume --set steps=2
 expect exists 1 'r: exists already; go on with it by --resume' "${train[@]}" --out r
 expect a-file-in-the-way 1 'run.yaml: is a file' "${train[@]}" --out run.yaml
 expect nothing-to-resume 1 'nowhere: no such run to resume' "${train[@]}" --out nowhere --resume
@@ -124,7 +135,7 @@ expect exchanged-data 2 'the training data is not what this run was begun with' 
   --set data.train=plain --set steps=2 --set schedule.warmup=0
 
 # Two processes in one run.
-"${train[@]}" --out busy --set steps=1000000 --set checkpoint.every=0 >busy.log 2>&1 &
+"${train[@]}" --out busy --set steps=1000000 --set checkpoint.every=0 --profile busy.csv >busy.log 2>&1 &
 process=$!
 for _ in $(seq 600); do
   [ -s busy/metrics.jsonl ] && break
@@ -135,6 +146,7 @@ kill -INT $process 2>/dev/null # a background job of a script ignores it
 kill -TERM $process
 wait $process
 same sigterm-ends-well 0 $?
+if [ "$(wc -l <busy.csv)" -gt 20 ]; then ok sigterm-leaves-a-profile; else fail sigterm-leaves-a-profile "$(cat busy.csv)"; fi
 if [ -n "$(ls busy/checkpoints)" ]; then ok sigterm-leaves-a-checkpoint; else fail sigterm-leaves-a-checkpoint "$(tail -2 busy.log)"; fi
 
 # Ctrl-C twice, the second before the first was noticed between two micro-batches: the run ends without a checkpoint. A
@@ -170,6 +182,22 @@ else
   else fail twice-is-now "exit status $code: $(tail -n 2 twice.log)"; fi
 fi
 
+# Stopped before the first step is done, which takes seconds: there is no loss to tell.
+env --default-signal=TERM "${train[@]}" --out early --set model.init.hidden_size=256 --set model.init.intermediate_size=1024 \
+  --set data.sequence_length=128 --set batch.sequences=4096 --set batch.micro_batch=4 --set evaluate.every=0 >early.log 2>&1 &
+process=$!
+for _ in $(seq 600); do
+  [ -s early/environment.json ] && break
+  sleep 0.1
+done
+kill -TERM $process
+wait $process
+same early-stop-ends-well 0 $?
+if grep -Eq '^early: no step taken, [0-9.]+ s$' early.log && [ -d early/checkpoints/step-00000000 ]; then ok early-stop-says-so
+else fail early-stop-says-so "$(tail -n 3 early.log)"; fi
+
+expect minutes-too-few 0 'a step takes .*: 60 steps are the fewest for schedule.warmup and schedule.decay' "${train[@]}" \
+  --out few --set steps=auto --set minutes=0.0001 --set schedule.warmup=50 --set schedule.decay=10 --set checkpoint.every=0
 # A length by time: the number of steps is measured once, stored, and kept.
 expect minutes 0 'minutes: step ([0-9,]+) of \1,' "${train[@]}" --out minutes --set steps=auto --set minutes=0.02 --set checkpoint.every=0
 steps=$(sed -n 's/^steps: //p' minutes/config.yaml)
@@ -235,7 +263,7 @@ expect shards-none 2 'batch.shards' "${train[@]}" --out x --set batch.shards=0
 expect device-unknown 2 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
 expect device-null 1 'null' "${train[@]}" --out x --set device=null:0
 expect threads-negative 2 'threads' "${train[@]}" --out x --set threads=-1
-expect threads-too-many 1 'threads is 4000; it must be 0 .* to 1024' "${train[@]}" --out x --set threads=4000
+expect threads-too-many 2 '^strait train: --set threads=1025: threads wants an integer >= 0 and <= 1024' "${train[@]}" --out x --set threads=1025
 expect instruction-set-unknown 2 'STRAIT_CPU asks for instruction set .mmx., which is unknown; there is:' env STRAIT_CPU=mmx "${train[@]}" --out x
 expect lr-out-of-range 2 'run.yaml|--set optimizer.lr' "${train[@]}" --out x --set optimizer.lr=1e30
 expect config-missing 1 'none.yaml' "$STRAIT" train none.yaml

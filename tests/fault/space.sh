@@ -16,7 +16,7 @@ mkdir disk
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=700k tmpfs disk 2>mount.log; then
   mkdir disk/run
   ln -s disk/run run
-  "$STRAIT" train run.yaml --out run --set checkpoint.keep=12 >log 2>&1
+  "$STRAIT" train run.yaml --out run --resume --set checkpoint.keep=12 >log 2>&1
   if told full-tmpfs "$ran_out" $?; then
     mount -o remount,size=8m disk
     finish full-tmpfs && ok full-tmpfs

@@ -91,7 +91,12 @@ static void an_existing_run_needs_resume(void **state)
     assert_int_equal(strait_file_replace("file", "x", 1), STRAIT_OK);
     assert_int_equal(strait_run_dir_open("file", false, &run), STRAIT_ERR_EXISTS);
     assert_int_equal(strait_directory_create("empty"), STRAIT_OK);
-    strait_run_dir_close(open_run("empty", false));
+    assert_int_equal(strait_run_dir_open("empty", false, &run), STRAIT_ERR_EXISTS);
+    strait_run_dir_close(open_run("empty", true));
+    assert_int_equal(strait_run_dir_check("nowhere", false), STRAIT_OK);
+    assert_int_equal(strait_run_dir_check("nowhere", true), STRAIT_ERR_NOT_FOUND);
+    assert_int_equal(strait_run_dir_check("file", true), STRAIT_ERR_EXISTS);
+    assert_false(strait_path_exists("nowhere"));
 }
 
 static void a_second_process_is_told_who_holds_it(void **state)

@@ -26,6 +26,7 @@ static strait_status embedding_bwd_bound(const strait_op_desc *desc, void *const
     strait_bounded *grad = buffers[EMBEDDING_BWD_GRAD];
     int64_t h = desc->dims[EMBEDDING_BWD_DIM_H];
     for (int64_t i = 0; i < desc->dims[EMBEDDING_BWD_DIM_M] * h; i++) {
+        if (slots[i / h] < 0) continue;
         strait_bounded *g = &grad[slots[i / h] * h + i % h];
         *g = strait_bounded_add(*g, dy[i]);
     }

@@ -8,7 +8,8 @@
 static const char usage[] = "strait info [--hash] [--tensors] [--json] PATH\n"
                             "\n"
                             "Says what PATH is: a model, a checkpoint, a run, a safetensors file, a tokenizer, token\n"
-                            "shards (.idx, .bin), TensorBoard events, metrics or a config; and whether it is whole.\n"
+                            "shards (.idx, .bin, or their prefix), a corpus, questions, or any file of a run such as\n"
+                            "its config, metrics, log and events; and whether it is whole.\n"
                             "\n"
                             "  strait info runs/quickstart\n"
                             "  strait info --hash runs/quickstart/checkpoints/step-00000100\n";

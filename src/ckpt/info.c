@@ -15,6 +15,7 @@ typedef struct head {
     unsigned char bytes[HEAD_BYTES];
     size_t length;
     size_t file_length;
+    const char *text_kind; /* or NULL */
 } head;
 
 static strait_status has(const char *path, const char *name, bool *out)
@@ -67,9 +68,10 @@ static strait_status directory_kind(const char *path, const char **out)
     size_t count;
     STRAIT_TRY(strait_checkpoint_list(path, &steps, &count));
     strait_free(steps);
-    if (count == 0) return unknown_directory(path);
     *out = "checkpoints";
-    return STRAIT_OK;
+    if (count > 0) return STRAIT_OK;
+    STRAIT_TRY(strait__info_folder_kind(path, out));
+    return *out ? STRAIT_OK : unknown_directory(path);
 }
 
 static bool begins(const head *file, const char *magic, size_t length)
@@ -98,11 +100,9 @@ static strait_status json_kind(const char *path, const char **out)
     static const struct {
         const char *key;
         const char *kind;
-    } keys[] = {{"merges", "tokenizer"},
-                {"model_type", "model config"},
-                {"architectures", "model config"},
-                {"weight_map", "model index"},
-                {"tokenizer_class", "tokenizer config"}};
+    } keys[] = {
+        {"merges", "tokenizer"},       {"model_type", "model config"},          {"architectures", "model config"},
+        {"weight_map", "model index"}, {"tokenizer_class", "tokenizer config"}, {"text", "corpus"}};
     json_t *json = NULL;
     STRAIT_TRY(strait_json_read(path, &json));
     const char *format = json_string_value(json_object_get(json, "format"));
@@ -113,6 +113,7 @@ static strait_status json_kind(const char *path, const char **out)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !kind; i++) {
         if (json_object_get(json, keys[i].key)) kind = keys[i].kind;
     }
+    if (json_is_integer(json_array_get(json_array_get(json, 0), 0))) kind = "token ids";
     json_decref(json);
     if (!kind && ends(path, "environment.json")) kind = "environment";
     if (!kind && ends(path, "generation_config.json")) kind = "generation config";
@@ -127,6 +128,7 @@ static strait_status read_head(const char *path, head *out)
     STRAIT_TRY(strait_file_map(path, &map));
     *out = (head){.length = map.length < HEAD_BYTES ? map.length : HEAD_BYTES, .file_length = map.length};
     if (out->length > 0) memcpy(out->bytes, map.bytes, out->length);
+    out->text_kind = strait__info_text_kind(path, map.bytes, map.length);
     strait_file_unmap(&map);
     return STRAIT_OK;
 }
@@ -158,12 +160,8 @@ static strait_status file_kind(const char *path, const char **out)
         *out = "safetensors";
     } else if (strstr(path, "events.out.tfevents.")) {
         *out = "events";
-    } else if (ends(path, ".yaml") || ends(path, ".yml")) {
-        *out = "config";
-    } else if (ends(path, "metrics.jsonl")) {
-        *out = "metrics";
-    } else if (ends(path, ".jsonl") || ends(path, ".txt")) {
-        *out = "text";
+    } else if (file.text_kind) {
+        *out = file.text_kind;
     } else if (ends(path, ".json")) {
         return json_kind(path, out);
     } else {
@@ -174,19 +172,18 @@ static strait_status file_kind(const char *path, const char **out)
     return STRAIT_OK;
 }
 
-/* Things that are named, with what to do with them, and not looked into. */
+/* Files of JSON that are shown as they are, with what to do with them. */
 static const struct {
     const char *kind;
     const char *note;
-} named_kinds[] = {
-    {"config", "a run's configuration; strait train reads it, and --plan-only checks it"},
-    {"text", "a corpus; strait data pack reads it"},
+} json_kinds[] = {
     {"model index", "says which shard holds which tensor; ask for its directory"},
     {"checkpoint state", "step, data position and hashes of a checkpoint; ask for its directory"},
     {"tokenizer config", "names the special tokens; ask for its directory"},
-    {"token record", "says what token shards were made of; ask for the .idx beside it"},
+    {"token record", "says what token shards were made of"},
     {"environment", "program, chip and settings that a run was made with"},
     {"generation config", "the ids at which sampling stops"},
+    {"token ids", "rows of token ids; strait trace --tokens reads them"},
 };
 
 static strait_status describe(const char *path, const char *kind, const strait_info_options *options,
@@ -207,43 +204,63 @@ static strait_status describe(const char *path, const char *kind, const strait_i
     if (strcmp(kind, "events") == 0) return strait__info_events(path, facts);
     if (strcmp(kind, "metrics") == 0) return strait__info_metrics(path, facts);
     if (strcmp(kind, "model config") == 0) return strait__info_model_config(path, facts);
-    for (size_t i = 0; i < sizeof named_kinds / sizeof named_kinds[0]; i++) {
-        if (strcmp(kind, named_kinds[i].kind) == 0) strait__facts_text(facts, "note", named_kinds[i].note);
+    if (strcmp(kind, "config") == 0) return strait__info_config(path, facts);
+    if (strcmp(kind, "corpus") == 0) return strait__info_corpus(path, facts);
+    if (strcmp(kind, "event files") == 0) return strait__info_folder(path, facts);
+    for (size_t i = 0; i < sizeof json_kinds / sizeof json_kinds[0]; i++) {
+        if (strcmp(kind, json_kinds[i].kind) != 0) continue;
+        strait__facts_text(facts, "note", json_kinds[i].note);
+        return strait__info_json(path, facts);
     }
-    return STRAIT_OK;
+    if (strait_path_is_directory(path)) return strait__info_folder(path, facts);
+    return strait__info_lines(path, kind, facts);
 }
 
 static strait_status find_kind(const char *path, const char **out)
 {
     if (strait_path_is_directory(path)) return directory_kind(path, out);
     if (strait_path_exists(path)) return file_kind(path, out);
-    /* Token shards may be named without their ending. */
-    bool index = false;
-    strait_buffer name = {0};
-    strait_status status = strait_buffer_printf(&name, "%s.idx", path);
-    if (status == STRAIT_OK) index = strait_path_exists(name.bytes);
-    strait_buffer_fini(&name);
-    STRAIT_TRY(status);
-    if (!index) return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s: no such file or directory", path);
-    *out = "tokens";
-    return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s: no such file or directory", path);
+}
+
+/* Token shards may be named without their ending, and a packed corpus by the prefix of its files. */
+static strait_status complete_name(const char *path, strait_buffer *out)
+{
+    static const char *const endings[] = {"", ".idx", ".json"};
+    strait_status status = STRAIT_OK;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0] && status == STRAIT_OK; i++) {
+        strait_buffer_clear(out);
+        status = strait_buffer_printf(out, "%s%s", path, endings[i]);
+        if (status != STRAIT_OK || strait_path_exists(out->bytes)) return status;
+    }
+    strait_buffer_clear(out);
+    return status == STRAIT_OK ? strait_buffer_printf(out, "%s", path) : status;
+}
+
+static strait_status describe_path(const char *path, const strait_info_options *options, strait_buffer *out)
+{
+    const char *kind = NULL;
+    STRAIT_TRY(find_kind(path, &kind));
+    strait__facts facts;
+    strait__facts_init(&facts, path, kind);
+    strait_status status = describe(path, kind, options, &facts);
+    if (status == STRAIT_OK) status = facts.status;
+    if (status == STRAIT_OK) {
+        status = options->json ? strait__facts_format_json(&facts, out) : strait__facts_format_text(&facts, out);
+    }
+    strait__facts_fini(&facts);
+    return status;
 }
 
 strait_status strait_info_describe(const char *path, const strait_info_options *options, char **out_text)
 {
     static const strait_info_options defaults = {.struct_size = sizeof defaults};
-    const char *kind = NULL;
     const strait_info_options *chosen = options ? options : &defaults;
-    STRAIT_TRY(find_kind(path, &kind));
-    strait__facts facts;
+    strait_buffer name = {0};
     strait_buffer text = {0};
-    strait__facts_init(&facts, path, kind);
-    strait_status status = describe(path, kind, chosen, &facts);
-    if (status == STRAIT_OK) status = facts.status;
-    if (status == STRAIT_OK) {
-        status = chosen->json ? strait__facts_format_json(&facts, &text) : strait__facts_format_text(&facts, &text);
-    }
-    strait__facts_fini(&facts);
+    strait_status status = complete_name(path, &name);
+    if (status == STRAIT_OK) status = describe_path(name.bytes, chosen, &text);
+    strait_buffer_fini(&name);
     if (status != STRAIT_OK) {
         strait_buffer_fini(&text);
         return status;

@@ -19,6 +19,20 @@ strait_status strait__info_checkpoints(const char *path, const strait_info_optio
 strait_status strait__info_run(const char *path, const strait_info_options *options,
                                strait__facts *facts) STRAIT_MUST_USE;
 
+/* A folder of event files or samples. */
+strait_status strait__info_folder(const char *path, strait__facts *facts) STRAIT_MUST_USE;
+
+/* Text: the kind by name and first bytes, or by a folder's names; NULL where it is none of these. */
+const char *strait__info_text_kind(const char *path, const void *bytes, size_t length);
+strait_status strait__info_folder_kind(const char *path, const char **out_kind) STRAIT_MUST_USE;
+/* A file or folder. */
+strait_status strait__info_corpus(const char *path, strait__facts *facts) STRAIT_MUST_USE;
+/* Logs, samples, questions, profiles: how many lines, and what they are for. */
+strait_status strait__info_lines(const char *path, const char *kind, strait__facts *facts) STRAIT_MUST_USE;
+strait_status strait__info_config(const char *path, strait__facts *facts) STRAIT_MUST_USE;
+/* A JSON file of ours as it is. */
+strait_status strait__info_json(const char *path, strait__facts *facts) STRAIT_MUST_USE;
+
 /* Files. */
 strait_status strait__info_safetensors(const char *path, const strait_info_options *options,
                                        strait__facts *facts) STRAIT_MUST_USE;

@@ -97,6 +97,40 @@ printf 'hello\n' >events.out.tfevents.1.host
 expect damaged-events 1 'not a TensorBoard event file' events.out.tfevents.1.host
 echo 'steps: 3' >run.yaml
 expect yaml-named 0 'strait train reads it' run.yaml
+expect yaml-content 0 'steps *3' run.yaml
+printf 'services:\n  web: 1\n' >other.yaml
+expect yaml-of-others 1 'other.yaml: YAML, and none of its keys' other.yaml
+
+# Everything that Strait writes is explained, and what it reads.
+mkdir -p run/samples run/tb corpus
+printf '4711\n' >run/lock
+expect run-lock 0 ': run lock$' run/lock
+printf 'op,dims,calls,seconds,gflops,gbytes_per_second\nlinear,,1,1,1,1\n' >profile.out
+expect profile 0 'profile.out: profile$' profile.out
+echo '[[1, 2, 3], [4, 5, 6]]' >ids.json
+expect token-ids 0 'rows *2' ids.json
+echo '2026-11-22T12:00:00Z info begun' >run/log.txt
+expect run-log 0 ': run log$' run/log.txt
+echo 'Once' >run/samples/step-00000007.txt
+expect samples-file 0 ': samples$' run/samples/step-00000007.txt
+expect samples-folder 0 'newest *step-00000007.txt' run/samples
+printf 'x' >run/tb/events.out.tfevents.1.host
+expect event-folder 0 ': event files$' run/tb
+echo '{"question": "a", "choices": ["b", "c"], "answer": 0}' >choices.jsonl
+expect questions 0 'questions *1' choices.jsonl
+echo '{"text": "a"}' >corpus/a.jsonl
+gzip -c corpus/a.jsonl >corpus/b.jsonl.gz
+expect corpus-file 0 ': corpus$' corpus/a.jsonl
+expect corpus-compressed 0 ': corpus$' corpus/b.jsonl.gz
+expect corpus-folder 0 'files *2' corpus
+echo '{"program": "strait 0.1.0"}' >run/environment.json
+expect environment 0 'program *strait 0.1.0' run/environment.json
+expect trainer 0 'step *7' $step/trainer.json
+echo '{"eos_token_id": 3}' >model/generation_config.json
+expect generation-config 0 'eos token id *3' model/generation_config.json
+echo '{"format": "strait token shards", "files": [{}, {}], "train": {"tokens": 12}}' >web.json
+expect token-record 0 'tokens *12' web.json
+expect pack-prefix 0 'web.json: token record$' web
 mkdir nothing
 expect empty-directory 1 'no model, checkpoint, run or tokenizer' nothing
 expect missing 1 'no such file or directory' absent

@@ -132,7 +132,8 @@ typedef struct strait_pack_result {
  * equal documents go the same way.
  *
  * Everything is written under temporary names and renamed at the end. An interrupted call (stop requested, error, kill)
- * leaves PREFIX.pack.json and the .part files; the same call again goes on after the last complete source file. If
+ * leaves PREFIX.pack.json and the .part files once a source file was complete; the same call again goes on after the
+ * last one. A part without documents is not written. If
  * sources, options and tokenizer are those of the sidecar, the call returns at once with already_packed.
  *
  * STRAIT_ERR_CANCELLED when stopped by events (may be NULL); STRAIT_ERR_EXISTS where PREFIX_train.bin was made by

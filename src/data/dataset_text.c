@@ -95,11 +95,29 @@ static strait_status is_shard(const char *path, bool *out_is)
     return status;
 }
 
+/* Which part of a packed corpus is meant is not guessed. */
+static strait_status refuse_prefix(const char *path)
+{
+    if (strait_path_exists(path)) return STRAIT_OK;
+    static const char *const endings[] = {".idx", "_train.idx"};
+    bool exists[2] = {false, false};
+    for (int i = 0; i < 2; i++) {
+        strait_buffer name = {0};
+        strait_status status = strait_buffer_printf(&name, "%s%s", path, endings[i]);
+        if (status == STRAIT_OK) exists[i] = strait_path_exists(name.bytes);
+        strait_buffer_fini(&name);
+        STRAIT_TRY(status);
+    }
+    if (exists[0] || !exists[1]) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: a packed corpus has parts: name %s_val or %s_train", path, path, path);
+}
+
 strait_status strait_dataset_open_any(const char *path, const strait_tokenizer *tokenizer,
                                       const strait_corpus_options *corpus, const strait_dataset_params *params,
                                       strait_dataset **out_dataset, int64_t *out_invalid_utf8)
 {
     bool shard;
+    STRAIT_TRY(refuse_prefix(path));
     STRAIT_TRY(is_shard(path, &shard));
     if (!shard) {
         strait__encoder encoder;

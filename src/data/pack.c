@@ -226,14 +226,43 @@ static strait_status pack_documents(strait__packing *p)
     return STRAIT_OK;
 }
 
+static strait_status remove_file(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT) return STRAIT_OK;
+    int error = errno;
+    return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot remove: %s", path, strerror(error));
+}
+
+static strait_status remove_shard(const strait__packing *p, int split, const char *ending)
+{
+    strait_buffer path = {0};
+    strait_status status = strait_buffer_printf(&path, "%s%s", p->base[split], ending);
+    if (status == STRAIT_OK) status = remove_file(path.bytes);
+    strait_buffer_fini(&path);
+    return status;
+}
+
+static strait_status remove_parts(const strait__packing *p, int split)
+{
+    STRAIT_TRY(remove_shard(p, split, ".bin.part"));
+    STRAIT_TRY(remove_shard(p, split, ".len.part"));
+    return remove_shard(p, split, ".idx.part");
+}
+
+/* Before the first file was complete there is nothing to go on from. */
+static strait_status remove_all(const strait__packing *p)
+{
+    for (int i = 0; i < p->splits; i++) STRAIT_TRY(remove_parts(p, i));
+    return remove_file(p->state_path);
+}
+
 /* After an error or stop: what complete files gave is kept. The first error is the one to report. */
 static void keep_what_is_complete(strait__packing *p, strait_status failure)
 {
     char message[1024];
     snprintf(message, sizeof message, "%s", strait_error_message());
     strait_status status = flush_batch(p);
-    if (status == STRAIT_OK || status == failure) status = save_state(p);
-    (void)status;
+    if (status == STRAIT_OK || status == failure) status = p->files_complete > 0 ? save_state(p) : remove_all(p);
     /* Recorded again as it was: the attempts above may have left a message of their own. */
     status = STRAIT_FAIL(failure, "%s", message);
     (void)status;
@@ -251,40 +280,30 @@ static strait_status check_counts(strait__packing *p)
     }
     if (p->splits == 1 || validation->documents > 0) return STRAIT_OK;
     char line[300];
-    snprintf(
-        line, sizeof line,
-        "no document fell into the validation part (%lld documents, fraction %g): cut the text into more documents "
-        "(--split-documents) or raise --val-fraction",
-        (long long)train->documents, p->options->validation_fraction);
+    snprintf(line, sizeof line,
+             "no document fell into the validation part (%lld documents, fraction %g), which is not written: cut the "
+             "text into more documents "
+             "(--split-documents) or raise --val-fraction",
+             (long long)train->documents, p->options->validation_fraction);
     strait__packing_log(p, STRAIT_LOG_WARN, line);
     return STRAIT_OK;
-}
-
-static strait_status remove_file(const char *path)
-{
-    if (unlink(path) == 0 || errno == ENOENT) return STRAIT_OK;
-    int error = errno;
-    return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot remove: %s", path, strerror(error));
 }
 
 static strait_status commit(strait__packing *p)
 {
     strait_split_counts counts[STRAIT__PACK_SPLITS] = {{0}};
-    for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_finish(&p->writers[i]));
+    /* A part without a document is not written: nothing could be done with its shard. */
+    int written = p->writers[p->splits - 1].counts.documents > 0 ? p->splits : 1;
+    for (int i = 0; i < written; i++) STRAIT_TRY(strait__shard_writer_finish(&p->writers[i]));
     for (int i = 0; i < p->splits; i++) counts[i] = p->writers[i].counts;
     /* From here until the new sidecar stands there is none, so that shards of two packings are never taken for one. */
     STRAIT_TRY(save_state(p));
     STRAIT_TRY(remove_file(p->sidecar_path));
-    for (int i = 0; i < p->splits; i++) STRAIT_TRY(strait__shard_writer_commit(&p->writers[i]));
-    for (int i = p->splits; i < STRAIT__PACK_SPLITS; i++) {
-        static const char *const endings[] = {".bin", ".idx", ".bin.part", ".len.part", ".idx.part"};
-        for (size_t e = 0; e < sizeof endings / sizeof endings[0]; e++) {
-            strait_buffer path = {0};
-            strait_status status = strait_buffer_printf(&path, "%s%s", p->base[i], endings[e]);
-            if (status == STRAIT_OK) status = remove_file(path.bytes);
-            strait_buffer_fini(&path);
-            if (status != STRAIT_OK) return status;
-        }
+    for (int i = 0; i < written; i++) STRAIT_TRY(strait__shard_writer_commit(&p->writers[i]));
+    for (int i = written; i < STRAIT__PACK_SPLITS; i++) {
+        STRAIT_TRY(remove_shard(p, i, ".bin"));
+        STRAIT_TRY(remove_shard(p, i, ".idx"));
+        STRAIT_TRY(remove_parts(p, i));
     }
     STRAIT_TRY(strait__packing_write_record(p, p->sidecar_path, p->files_complete, counts));
     return remove_file(p->state_path);

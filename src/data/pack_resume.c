@@ -53,6 +53,7 @@ static bool outputs_complete(const strait__packing *p, const strait__record *rec
 {
     const strait_split_counts *counts[STRAIT__PACK_SPLITS] = {&record->train, &record->validation};
     for (int i = 0; i < p->splits; i++) {
+        if (i == STRAIT__PACK_VALIDATION && counts[i]->documents == 0) continue; /* not written */
         int64_t bin = counts[i]->tokens * strait__id_type_size(p->type);
         int64_t idx = (int64_t)STRAIT__INDEX_HEADER_BYTES + 12 * counts[i]->documents + 8 * (counts[i]->documents + 1);
         if (!has_size(p->base[i], ".bin", bin) || !has_size(p->base[i], ".idx", idx)) return false;

@@ -83,6 +83,14 @@ expect changed 0 'packing again: changed.*validation_fraction' "${pack[@]}" corp
 expect empty_validation 0 'no document fell into the validation part' "${pack[@]}" corpus/c.txt "${tok[@]}" --out out/one \
   --val-fraction 0.000001
 
+if ls out/one_val.* >log 2>&1; then fail empty_part_is_not_written "$(cat log)"; else ok empty_part_is_not_written; fi
+expect empty_validation_again 0 'already packed' "${pack[@]}" corpus/c.txt "${tok[@]}" --out out/one --val-fraction 0.000001
+printf '{"text": 1}\n' >wrong.jsonl
+expect wrong_first_line 1 'wrong.jsonl:1: ' "${pack[@]}" wrong.jsonl "${tok[@]}" --out wrong/p
+if [ -z "$(ls wrong)" ]; then ok nothing_left_of_an_error; else fail nothing_left_of_an_error "$(ls wrong)"; fi
+expect wrong_second_file 1 'wrong.jsonl:1: ' "${pack[@]}" corpus wrong.jsonl "${tok[@]}" --out wrong/p
+if [ -e wrong/p.pack.json ]; then ok complete_files_are_kept; else fail complete_files_are_kept "$(ls wrong)"; fi
+
 expect info_both 0 'p_val.idx' "$STRAIT" data info out/p
 expect info_shard 0 'tokens .*uint16' "$STRAIT" data info out/p_train.idx
 expect info_ids 0 'largest id  256' "$STRAIT" data info out/p_train --ids

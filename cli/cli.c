@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include <strait/info.h>
 #include <strait/strait.h>
 
 #include <errno.h>
@@ -88,6 +89,19 @@ int cli_fail(const char *verb, strait_status status)
     if (status == STRAIT_ERR_INTERNAL)
         fprintf(stderr, "this is a bug in strait %s at %s: please report it\n", strait_version(), strait_error_place());
     return status == STRAIT_ERR_USAGE ? CLI_USAGE : CLI_FAILURE;
+}
+
+/* ---- What several verbs open ---- */
+
+strait_status cli_load_tokenizer(const char *path, strait_tokenizer **out_tokenizer)
+{
+    char *directory = NULL;
+    strait_status status = strait_info_model_directory(path, &directory);
+    /* Where it is no run, the tokenizer's own message says what is missing. */
+    if (status != STRAIT_OK) return strait_tokenizer_load(path, out_tokenizer);
+    status = strait_tokenizer_load(directory, out_tokenizer);
+    strait_info_free(directory);
+    return status;
 }
 
 /* ---- Help ---- */

@@ -9,6 +9,7 @@
 
 #include <strait/events.h>
 #include <strait/status.h>
+#include <strait/tokenizer.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,9 @@ typedef struct cli_list {
  */
 int cli_parse(int argc, char **argv, const char *usage, const cli_option *options, const char **positional,
               int max_positional, int *out_positional);
+
+/* A tokenizer.json, a directory with one, or a run: its newest checkpoint's. */
+strait_status cli_load_tokenizer(const char *path, strait_tokenizer **out_tokenizer) STRAIT_MUST_USE;
 
 /* Prints "strait VERB: message" on stderr and returns the exit code: 2 for STRAIT_ERR_USAGE, else 1. */
 int cli_fail(const char *verb, strait_status status);

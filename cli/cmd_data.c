@@ -111,7 +111,7 @@ static void print_packed(const char *prefix, const strait_pack_result *result, b
 static int run_pack(strait_pack_options *options, const char *tokenizer_path, bool json)
 {
     strait_tokenizer *tokenizer;
-    strait_status status = strait_tokenizer_load(tokenizer_path, &tokenizer);
+    strait_status status = cli_load_tokenizer(tokenizer_path, &tokenizer);
     if (status != STRAIT_OK) return cli_fail("data", status);
     options->tokenizer = tokenizer;
     strait_pack_result result;
@@ -135,7 +135,7 @@ static int cmd_pack(int argc, char **argv)
     bool allow_invalid = false;
     bool json = false;
     const cli_option table[] = {
-        {"--tokenizer", CLI_STRING, &tokenizer, "PATH", "tokenizer.json, or a directory with one"},
+        {"--tokenizer", CLI_STRING, &tokenizer, "PATH", "tokenizer.json, a directory with one, or a run"},
         {"--out", CLI_STRING, &prefix, "PREFIX", "where to write: data/web makes data/web_train.bin ..."},
         {"--val-fraction", CLI_DOUBLE, &fraction, "F", "documents held out, by a hash of their text (0.01)"},
         {"--field", CLI_STRING, &field, "NAME", "the member of JSON lines that holds the text (text)"},

@@ -264,7 +264,7 @@ static int run_encode(int argc, char **argv)
     if (count == 0) return cli_usage(verb, "encode: name a tokenizer.json or a model directory");
     if (text && count == 2) return cli_usage(verb, "encode: give a file or --text, not both");
     strait_tokenizer *tokenizer;
-    strait_status status = strait_tokenizer_load(names[0], &tokenizer);
+    strait_status status = cli_load_tokenizer(names[0], &tokenizer);
     if (status != STRAIT_OK) return cli_fail(verb, status);
     input in = {0};
     code = text ? CLI_OK : read_input(count == 2 ? names[1] : NULL, &in);
@@ -345,7 +345,7 @@ static int run_decode(int argc, char **argv)
     if (code >= 0) return code;
     if (count == 0) return cli_usage(verb, "decode: name a tokenizer.json or a model directory");
     strait_tokenizer *tokenizer;
-    strait_status status = strait_tokenizer_load(names[0], &tokenizer);
+    strait_status status = cli_load_tokenizer(names[0], &tokenizer);
     if (status != STRAIT_OK) return cli_fail(verb, status);
     input in = {0};
     code = read_input(count == 2 ? names[1] : NULL, &in);
@@ -414,7 +414,7 @@ static int run_info(int argc, char **argv)
     if (count == 0) return cli_usage(verb, "info: name a tokenizer.json or a model directory");
     strait_tokenizer *tokenizer;
     char hash[65];
-    strait_status status = strait_tokenizer_load(name, &tokenizer);
+    strait_status status = cli_load_tokenizer(name, &tokenizer);
     if (status != STRAIT_OK) return cli_fail(verb, status);
     status = strait_tokenizer_hash(tokenizer, hash);
     if (status != STRAIT_OK) {
@@ -448,7 +448,7 @@ int cmd_tokenizer(int argc, char **argv)
                                "  decode TOKENIZER [FILE]                    ids to text\n"
                                "  info TOKENIZER                             size, hash, special tokens\n"
                                "\n"
-                               "TOKENIZER is a tokenizer.json (Hugging Face format) or a directory with one.\n"
+                               "TOKENIZER is a tokenizer.json (Hugging Face format), a directory with one, or a run.\n"
                                "'strait tokenizer encode --help' has the options of encode, and so on.\n";
     static const struct {
         const char *name;

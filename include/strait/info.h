@@ -36,6 +36,12 @@ strait_status strait_info_describe(const char *path, const strait_info_options *
 /* NULL is legal. */
 void strait_info_free(char *text);
 
+/*
+ * The model directory that a path means: itself, or where it is a run or its checkpoints folder, the newest checkpoint
+ * that is intact by its sizes. STRAIT_ERR_NOT_FOUND where it is none of these. Free with strait_info_free.
+ */
+strait_status strait_info_model_directory(const char *path, char **out_directory) STRAIT_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

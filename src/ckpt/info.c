@@ -269,6 +269,11 @@ strait_status strait_info_describe(const char *path, const strait_info_options *
     return STRAIT_OK;
 }
 
+strait_status strait_info_model_directory(const char *path, char **out_directory)
+{
+    return strait_checkpoint_resolve(path, out_directory);
+}
+
 void strait_info_free(char *text)
 {
     strait_free(text);

@@ -6,15 +6,15 @@
  * the longest, with one engine at a time, so that the weights are in memory once.
  */
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
+#include "data/stream.h"
 #include "train/eval.h"
 #include "train/events.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CHOICES_MAX = 26, LENGTH_LEAST = 32, LENGTH_MOST = 512, BATCH_TOKENS = 1024 };
+enum { CHOICES_MAX = 26, LENGTH_LEAST = 32, LENGTH_MOST = 512, BATCH_TOKENS = 1024, QUESTIONS_BYTES_MAX = 1 << 30 };
 
 /* A question with one of its choices: one sequence. */
 typedef struct row {
@@ -316,6 +316,28 @@ static void count_correct(strait_evaluation *e, const choice_set *set)
     }
 }
 
+/* All bytes of a file, decompressed where it is, without a mark at its beginning. */
+static strait_status read_whole(const char *path, strait_buffer *out)
+{
+    strait__archive_library library = {0};
+    strait__stream *stream = NULL;
+    char bytes[4096];
+    size_t got = 1;
+    strait_status status = strait__stream_open(path, false, &library, &stream);
+    while (status == STRAIT_OK && got > 0) {
+        status = strait__stream_read(stream, bytes, sizeof bytes, &got);
+        if (status == STRAIT_OK) status = strait_buffer_append(out, bytes, got);
+        if (status == STRAIT_OK && out->length > QUESTIONS_BYTES_MAX) {
+            status = STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: larger than %d bytes of questions", path, QUESTIONS_BYTES_MAX);
+        }
+    }
+    strait__stream_close(stream);
+    strait__archive_library_close(&library);
+    STRAIT_TRY(status);
+    if (out->length >= 3 && memcmp(out->bytes, "\xEF\xBB\xBF", 3) == 0) memset(out->bytes, ' ', 3);
+    return STRAIT_OK;
+}
+
 strait_status eval__choices(strait_evaluation *e)
 {
     if (!e->tokenizer) return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s has no tokenizer.json", e->options->model);
@@ -325,7 +347,7 @@ strait_status eval__choices(strait_evaluation *e)
     double begin = strait_clock();
     int64_t done = 0;
     strait_buffer text = {0};
-    strait_status status = strait_file_read(e->options->choices, (size_t)1 << 30, &text);
+    strait_status status = read_whole(e->options->choices, &text);
     if (status == STRAIT_OK) status = read_file(e, &set, text.bytes, text.length);
     strait_buffer_fini(&text);
     for (int64_t length = LENGTH_LEAST; status == STRAIT_OK; length *= 2) {

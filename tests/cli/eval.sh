@@ -37,6 +37,12 @@ expect too_large 1 'Take shorter sequences \(--length; 1073741824 tokens now\), 
 expect too_large_in_bf16 1 'Take shorter sequences \(--length; 1073741824 tokens now\), or a larger machine' \
   "$STRAIT" eval long --data data_val --length 1073741824 --dtype bf16
 
+# A run has a tokenizer; a packed corpus has parts.
+expect tokenizer_of_a_run 0 '^tokenizer +byte-level BPE' "$STRAIT" tokenizer info run
+expect pack_with_a_run 0 'is already packed' "$STRAIT" data pack text.jsonl --tokenizer run --out data --val-fraction 0.1
+expect tokenizer_missing 1 'nowhere' "$STRAIT" tokenizer info nowhere
+expect prefix_of_a_corpus 2 'data: a packed corpus has parts: name data_val or data_train' "$STRAIT" eval run --data data
+
 # Token shards need no tokenizer, or one without an end of text; text does.
 loss=$(value loss "$STRAIT" eval run --data data_val --length 16)
 same shards_without_a_tokenizer "$loss" "$(value loss "$STRAIT" eval bare --data data_val --length 16)"

@@ -41,6 +41,12 @@ cat >choices.jsonl <<'END'
 {"question": "a harbour ", "choices": ["QQQQ", "between two seas"], "answer": 1}
 END
 expect choices 0 '"accuracy": (0|0.5|1)' "${eval[@]}" --choices choices.jsonl --json
+{ printf '\357\273\277'; cat choices.jsonl; } >marked.jsonl
+expect choices-marked 0 '"questions": 2[,}]' "${eval[@]}" --choices marked.jsonl --json
+gzip -c choices.jsonl >choices.jsonl.gz
+expect choices-compressed 0 '"questions": 2[,}]' "${eval[@]}" --choices choices.jsonl.gz --json
+expect choices-truncated 1 'cut.jsonl.gz: gzip data is truncated' bash -c 'head -c 60 choices.jsonl.gz >cut.jsonl.gz; "$@" --choices cut.jsonl.gz' - "${eval[@]}"
+expect choices-missing 1 'nowhere.jsonl' "${eval[@]}" --choices nowhere.jsonl
 expect choices-limit 0 '"questions": 1[,}]' "${eval[@]}" --choices choices.jsonl --limit 1 --json
 
 expect no-model 2 'MODEL|model' "$STRAIT" eval

@@ -14,7 +14,7 @@ in_temporary_folder
 undisturbed
 
 # Random moments: one, two or three kills before the run may end.
-good=0
+good=0 killed=0
 for moment in $(seq "$moments"); do
   rm -rf run
   for kill in $(seq $((1 + moment % 3))); do
@@ -27,16 +27,23 @@ for moment in $(seq "$moments"); do
     sleep "$(printf '%d.%06d' $((wait_us / 1000000)) $((wait_us % 1000000)))"
     kill -KILL $process 2>/dev/null
     wait $process 2>/dev/null
+    [ $? = 137 ] && killed=$((killed + 1))
   done
   finish "killed-at-moment-$moment (SEED=$seed)" && good=$((good + 1))
 done
-[ $good = "$moments" ] && ok "killed-at-$moments-random-moments"
+# Some may have ended by themselves before their moment came; most must not.
+if [ $((killed * 2)) -lt "$moments" ]; then fail "killed-at-$moments-random-moments" "only $killed processes were killed"
+elif [ $good = "$moments" ]; then ok "killed-at-$moments-random-moments ($killed kills)"; fi
 
 # Before calls that change files: all of them, or about fifteen spread over the run.
 build_inject || exit $failed
 rm -rf run
 injected files COUNT="$PWD/count" -- "$STRAIT" train run.yaml --out run
 read -r calls _ <count
+if [ "${calls:-0}" -lt 50 ]; then
+  fail injection "a run of 12 checkpoints changes files in ${calls:-no} calls"
+  exit 1
+fi
 stride=1
 [ "$mode" = --all ] || stride=$((calls / 15 + 1))
 good=0 tried=0
@@ -44,7 +51,10 @@ for call in $({ seq 1 3 24; seq $((1 + seed % stride)) $stride "$calls"; } | sor
   rm -rf run
   tried=$((tried + 1))
   injected files AT="$call" KILL=1 -- "$STRAIT" train run.yaml --out run
-  finish "killed-before-file-call-$call-of-$calls" && good=$((good + 1))
+  code=$?
+  name=killed-before-file-call-$call-of-$calls
+  if [ $code != 137 ]; then fail "$name" "was not killed: exit status $code: $(tail -n 3 log)"
+  elif finish "$name"; then good=$((good + 1)); fi
 done
 [ $tried -gt 0 ] && [ $good = $tried ] && ok "killed-before-$tried-of-$calls-file-calls"
 exit "$failed"

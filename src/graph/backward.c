@@ -1,8 +1,6 @@
 /* Differentiation of a graph and recomputation of what was not kept. Knows ops only through their rules. */
 #include "graph/backward.h"
 
-#include "ops/rules.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -114,13 +112,13 @@ static bool reached_by_gradient(const strait_backward *backward, const strait_no
     return false;
 }
 
-static strait_status differentiate_nodes(strait_backward *backward)
+static strait_status differentiate_nodes(strait_backward *backward, strait_grad_lookup_fn gradient_of)
 {
     strait_graph *graph = backward->graph;
     for (int32_t i = graph->forward_count - 1; i >= 0; i--) {
         if (!reached_by_gradient(backward, &graph->nodes[i])) continue;
         strait_op op = graph->nodes[i].desc.op;
-        strait_grad_fn rule = strait_op_gradient(op);
+        strait_grad_fn rule = gradient_of(op);
         if (!rule) {
             return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s has no gradient", strait_op_name(op));
         }
@@ -129,7 +127,8 @@ static strait_status differentiate_nodes(strait_backward *backward)
     return STRAIT_OK;
 }
 
-strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute recompute)
+strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute recompute,
+                                         strait_grad_lookup_fn gradient_of)
 {
     strait_backward backward = {.graph = graph, .recompute = recompute, .forward_tensors = graph->tensor_count};
     size_t count = (size_t)graph->tensor_count;
@@ -141,7 +140,7 @@ strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute r
             backward.grads[i] = STRAIT_NO_TENSOR;
             backward.values[i] = STRAIT_NO_TENSOR;
         }
-        status = differentiate_nodes(&backward);
+        status = differentiate_nodes(&backward, gradient_of);
     }
     strait_free(backward.grads);
     strait_free(backward.values);

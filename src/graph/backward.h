@@ -15,12 +15,16 @@ typedef struct strait_backward strait_backward;
  * gradient in the same pass). Called only where a gradient reached one of the node's outputs, or the op is the loss.
  */
 typedef strait_status (*strait_grad_fn)(strait_backward *backward, int32_t node);
+/* The rule of an op, or NULL where it has no gradient: strait_op_gradient of ops/rules.h. */
+typedef strait_grad_fn (*strait_grad_lookup_fn)(strait_op op);
 
 /*
- * Appends the gradients of all forward nodes, last first. Every tensor may receive one gradient; an op whose input has
- * several consumers merges them in one fused op, because with bf16 storage the sum is rounded once.
+ * Appends the gradients of all forward nodes, last first, by the rules that `gradient_of` finds. Every tensor may
+ * receive one gradient; an op whose input has several consumers merges them in one fused op, because with bf16 storage
+ * the sum is rounded once.
  */
-strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute recompute) STRAIT_MUST_USE;
+strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute recompute,
+                                         strait_grad_lookup_fn gradient_of) STRAIT_MUST_USE;
 
 /* ---- for gradient rules ---- */
 

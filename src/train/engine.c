@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "graph/backward.h"
 #include "ops/probe.h"
+#include "ops/rules.h"
 #include "train/engine_internal.h"
 
 #include <stdio.h>
@@ -62,7 +63,9 @@ static strait_status build_program(strait_engine *engine, int64_t batch, bool di
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
     strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);
-    if (status == STRAIT_OK && differentiate) status = strait_graph_differentiate(&graph, o->recompute);
+    if (status == STRAIT_OK && differentiate) {
+        status = strait_graph_differentiate(&graph, o->recompute, strait_op_gradient);
+    }
     if (status != STRAIT_OK) {
         strait_graph_fini(&graph);
         return status;

@@ -11,6 +11,7 @@
 #include "graph/backward.h"
 #include "graph/plan.h"
 #include "model/model.h"
+#include "ops/rules.h"
 
 static strait_model_config small_config(void)
 {
@@ -41,7 +42,7 @@ static void build(strait_recompute recompute, strait_graph *graph, strait_layout
     assert_int_equal(strait_params_finish(params), STRAIT_OK);
     strait_graph_init(graph, STRAIT_DTYPE_F32, STRAIT_NUMERICS_EXACT, state);
     assert_int_equal(strait_architecture_of(&config)->build(graph, &config, params, &options), STRAIT_OK);
-    assert_int_equal(strait_graph_differentiate(graph, recompute), STRAIT_OK);
+    assert_int_equal(strait_graph_differentiate(graph, recompute, strait_op_gradient), STRAIT_OK);
     assert_int_equal(strait_graph_plan(graph), STRAIT_OK);
 }
 

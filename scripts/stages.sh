@@ -85,6 +85,7 @@ unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: every cmocka 
 stage_layers() {
     need_packages "the layer check and comparisons" python3 || true
     step layers lines 60 tools/check_layers
+    step layers-self lines 60 python3 tests/layers.py
 }
 
 stage_format() {

@@ -2,6 +2,7 @@
  * Status codes and the message of the last error.
  *
  * Every function of the library that can fail returns a strait_status. The library never prints, exits or aborts.
+ * (Built with -DSTRAIT_ASSERTIONS=ON or a sanitizer, which is for those who work on it, it aborts at a bug of its own.)
  */
 #ifndef STRAIT_STATUS_H
 #define STRAIT_STATUS_H

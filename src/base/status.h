@@ -32,7 +32,10 @@ void strait__restore_error(strait_status code, const char *message);
 /* The status for an errno value: ENOSPC and EDQUOT become NO_SPACE, ENOENT NOT_FOUND, ENOMEM NO_MEMORY, else IO. */
 strait_status strait__status_from_errno(int error);
 
-/* Our own bugs only, never user input, files, devices or memory. Off in release builds. */
+/*
+ * Our own bugs only, never user input, files, devices or memory. Off (NDEBUG) in what users build; on with a sanitizer
+ * and with -DSTRAIT_ASSERTIONS=ON.
+ */
 #ifdef NDEBUG
 #define STRAIT_ASSERT(condition) ((void)0)
 #else

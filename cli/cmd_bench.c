@@ -101,7 +101,7 @@ static int bench_ops(const strait_bench_options *o, bool json)
 
 int cmd_bench(int argc, char **argv)
 {
-    strait_bench_options o = {0};
+    strait_bench_options o = {.struct_size = sizeof o};
     bool json = false;
     const char *what = NULL;
     const cli_option options[] = {

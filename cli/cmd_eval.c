@@ -38,7 +38,7 @@ static void print_text(const strait_eval_options *o, const strait_eval_report *r
 
 int cmd_eval(int argc, char **argv)
 {
-    strait_eval_options o = {0};
+    strait_eval_options o = {.struct_size = sizeof o};
     bool json = false;
     bool mask_documents = false;
     bool allow_invalid = false;

@@ -36,7 +36,7 @@ static void print_report(const strait_train_report *report)
 
 int cmd_train(int argc, char **argv)
 {
-    strait_train_options train = {0};
+    strait_train_options train = {.struct_size = sizeof train};
     cli_list sets = {NULL, 0};
     bool resume = false;
     bool plan_only = false;

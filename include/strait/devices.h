@@ -12,31 +12,39 @@ extern "C" {
 
 /* Strings live for the callback. */
 typedef struct strait_device_row {
-    const char *id; /* "cpu:0": what --device takes */
-    const char *name;
-    const char *backend;
-    const char *implementation;
-    const char *driver_version;
-    int64_t memory_bytes; /* in all; 0 = unknown */
-    int64_t memory_free;
-    int32_t compute_units;
-    int32_t supports_bf16;
-    const char *problem; /* why it cannot be opened, or NULL */
+    const char *id;             /* "cpu:0": what --device takes */
+    const char *name;           /* the chip's own */
+    const char *backend;        /* a folder of backends/: "cpu" */
+    const char *implementation; /* what it was compiled for: "avx2" */
+    const char *driver_version; /* "" where there is no driver */
+    int64_t memory_bytes;       /* in all; 0 = unknown */
+    int64_t memory_free;        /* of these, now; 0 = unknown */
+    int32_t compute_units;      /* CPU: threads that a run would use */
+    int32_t supports_bf16;      /* 1: dtype bf16 can be trained on it */
+    const char *problem;        /* why it cannot be opened, or NULL */
 } strait_device_row;
 
-/* How one op would run on one device. */
+/* How one op would run on one device. Strings live for the callback. */
 typedef struct strait_device_op_row {
     const char *op;
-    const char *dtype;
-    int supported;
+    const char *dtype;          /* of storage: "f32", "bf16" */
+    int supported;              /* 1 or 0 */
     const char *implementation; /* NULL where not supported */
     const char *determinism;    /* "exact", "run to run", "none" */
     const char *reason;         /* why not, or why not a faster one; NULL = nothing to say */
 } strait_device_op_row;
 
-/* Calls `row` for each device of each backend, usable or not. */
+/*
+ * Calls `row` for each device of each backend, usable or not: what is wrong with one stands in its row and is no error.
+ * The order is that of backends/backends.def. Each is opened and closed. The status is STRAIT_OK whatever is found. May
+ * be called from any thread; `row` is called from that one.
+ */
 strait_status strait_devices(void (*row)(void *user, const strait_device_row *row), void *user) STRAIT_MUST_USE;
-/* Calls `row` for each op and storage dtype on the device `id`, asked with a small shape of each. */
+/*
+ * Calls `row` for each op and storage dtype on the device `id` ("cpu" means "cpu:0"), asked with a small shape of each.
+ * STRAIT_ERR_NOT_FOUND: no such device; the message says which there are. STRAIT_ERR_UNSUPPORTED, DEVICE: it cannot be
+ * opened. Threads as above.
+ */
 strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row),
                                 void *user) STRAIT_MUST_USE;
 

@@ -16,6 +16,7 @@ extern "C" {
 
 /* Strings are borrowed for the call. strait_trace_defaults fills in what a user who says nothing gets. */
 typedef struct strait_trace_options {
+    uint32_t struct_size;  /* sizeof(strait_trace_options), as the caller's header has it */
     const char *model;     /* required: a model directory or a checkpoint */
     const char *tokens;    /* required: a JSON file, an array of equally long arrays of token ids */
     const char *out;       /* required: the safetensors file to write */
@@ -38,12 +39,17 @@ typedef struct strait_trace_options {
     const strait_events *events;
 } strait_trace_options;
 
+/* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */
 void strait_trace_defaults(strait_trace_options *options);
 
 /*
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
- * for. Rows have two ids at least. A number outside its range, or not finite, is
- * STRAIT_ERR_USAGE. STRAIT_ERR_CANCELLED: events asked to stop. One thread; the file is whole or absent.
+ * for. Rows have two ids at least. The file is whole or absent; one that is there already is replaced.
+ *
+ * STRAIT_ERR_USAGE: an option is missing, or a number outside its range or not finite. STRAIT_ERR_RANGE: an id outside
+ * the vocabulary. STRAIT_ERR_NOT_FOUND, FORMAT, CORRUPT, UNSUPPORTED: of the model, the tokens or the device, with file
+ * and place. STRAIT_ERR_IO, NO_SPACE: of the file. STRAIT_ERR_NO_MEMORY. STRAIT_ERR_CANCELLED: events asked to stop.
+ * One thread calls, and is the only one that is called back; calls from several threads share nothing.
  */
 strait_status strait_trace(const strait_trace_options *options) STRAIT_MUST_USE;
 

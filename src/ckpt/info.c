@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/foreign.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "ckpt/checkpoint.h"
 #include "ckpt/info_kinds.h"
 
@@ -256,6 +257,7 @@ strait_status strait_info_describe(const char *path, const strait_info_options *
 {
     static const strait_info_options defaults = {.struct_size = sizeof defaults};
     const strait_info_options *chosen = options ? options : &defaults;
+    STRAIT_TRY(strait__options_check(chosen, sizeof *chosen, "strait_info_options"));
     strait_buffer name = {0};
     strait_buffer text = {0};
     strait_status status = complete_name(path, &name);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "base/status.h"
 #include "data/corpus_files.h"
 #include "data/stream.h"
@@ -43,10 +44,7 @@ struct strait_corpus {
 
 static strait_status check_options(const strait_corpus_options *options)
 {
-    if (options->struct_size != sizeof *options) {
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "strait_corpus_options.struct_size is %u, this library's is %zu",
-                           options->struct_size, sizeof *options);
-    }
+    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_corpus_options"));
     if (options->split == STRAIT_SPLIT_SEPARATOR && (!options->separator || options->separator[0] == '\0')) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "documents are to be split at a separator line, and none is given");
     }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/options.h"
 #include "base/rng.h"
 #include "train/engine.h"
 #include "train/events.h"
@@ -213,6 +214,7 @@ static void finish_report(bench *b)
 
 strait_status strait_bench_step(const strait_bench_options *options, strait_bench_report *out_report)
 {
+    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_bench_options"));
     bench b = {.options = *options, .begun = strait_clock()};
     strait_status status = open_bench(&b);
     if (status == STRAIT_OK) status = time_steps(&b);
@@ -255,6 +257,7 @@ strait_status strait_bench_ops(const strait_bench_options *options,
                                void (*row)(void *user, const strait_bench_row *row), void *user,
                                strait_bench_report *out_report)
 {
+    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_bench_options"));
     bench b = {.options = *options, .begun = strait_clock()};
     strait_profile profile;
     strait_profile_init(&profile);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/math64.h"
+#include "base/options.h"
 #include "ckpt/checkpoint.h"
 #include "data/dataset.h"
 #include "train/events.h"
@@ -123,6 +124,7 @@ static strait_status eval_data(strait_evaluation *e)
 
 strait_status strait_eval(const strait_eval_options *options, strait_eval_report *out_report)
 {
+    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_eval_options"));
     if (!options->model) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no model given");
     if (!options->data == !options->choices) return STRAIT_FAIL(STRAIT_ERR_USAGE, "give either --data or --choices");
     if (options->mask_documents && !options->data) {

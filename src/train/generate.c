@@ -2,6 +2,7 @@
 #include <strait/generate.h>
 
 #include "base/clock.h"
+#include "base/options.h"
 #include "ckpt/checkpoint.h"
 #include "train/events.h"
 #include "train/generator.h"
@@ -13,8 +14,13 @@ enum { STOPS_MAX = STRAIT_EOS_MAX + 24 };
 
 void strait_generate_defaults(strait_generate_options *options)
 {
-    *options = (strait_generate_options){
-        .max_tokens = 200, .temperature = 0.8, .top_k = 50, .top_p = 0.95, .repetition_penalty = 1, .device = "cpu"};
+    *options = (strait_generate_options){.struct_size = sizeof *options,
+                                         .max_tokens = 200,
+                                         .temperature = 0.8,
+                                         .top_k = 50,
+                                         .top_p = 0.95,
+                                         .repetition_penalty = 1,
+                                         .device = "cpu"};
 }
 
 /* Everything one call holds. */
@@ -33,6 +39,7 @@ typedef struct session {
 
 static strait_status check(const strait_generate_options *o)
 {
+    STRAIT_TRY(strait__options_check(o, sizeof *o, "strait_generate_options"));
     if (!o->model) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no model given");
     if (o->prompt_count == 0) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no prompt given");
     if (o->max_tokens < 0)

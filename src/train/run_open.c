@@ -1,6 +1,7 @@
 /* A run from its config to the moment before its first step, and its end. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/options.h"
 #include "train/events.h"
 #include "train/names.h"
 #include "train/run.h"
@@ -386,6 +387,7 @@ void run__close(strait_run *run)
 
 strait_status strait_train(const strait_train_options *options, strait_train_report *out_report)
 {
+    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_train_options"));
     if (!options->config) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no config given");
     strait_train_report report = {.val_loss = -1};
     strait_run run = {.options = options, .val_loss = -1, .checkpoint_step = -1, .begun = strait_clock()};

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "ckpt/checkpoint.h"
 #include "train/engine.h"
 #include "train/events.h"
@@ -314,11 +315,13 @@ static strait_status open_all(trace *t)
 
 void strait_trace_defaults(strait_trace_options *options)
 {
-    *options = (strait_trace_options){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .device = "cpu"};
+    *options = (strait_trace_options){
+        .struct_size = sizeof *options, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .device = "cpu"};
 }
 
 static strait_status check(const strait_trace_options *o)
 {
+    STRAIT_TRY(strait__options_check(o, sizeof *o, "strait_trace_options"));
     if (!o->model || !o->tokens || !o->out) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }

@@ -1,8 +1,8 @@
 /*
  * Which sample comes when: pure functions of small numbers, cheap at any place. Knows nothing of files.
  *
- * These rules are part of the exact contract; changing one changes the bits of every run (docs/formats.md restates
- * them).
+ * These rules are part of the exact contract; changing one changes the bits of every run (docs/numerics.md, section 9,
+ * restates them).
  */
 #ifndef STRAIT_DATA_ORDER_H
 #define STRAIT_DATA_ORDER_H

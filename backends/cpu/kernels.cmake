@@ -1,5 +1,5 @@
 # Every kernel is written once and compiled once per instruction set; STRAIT_ISA is the suffix of its symbols.
-# A new instruction set is one line here, one in isa.def, and one header in simd/ (docs/add-an-isa.md).
+# A new instruction set is a line and a name here, and what else docs/add-an-isa.md lists.
 file(GLOB STRAIT_KERNEL_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/kernels/*.c)
 
 function(strait_kernels isa)

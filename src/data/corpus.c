@@ -333,7 +333,7 @@ strait_status strait_corpus_next(strait_corpus *corpus, strait_document *out_doc
     for (;;) {
         if (corpus->current == corpus->files.count) {
             if (!corpus->delivered) {
-                return STRAIT_FAIL(STRAIT_ERR_FORMAT, "the corpus has no text: %s%s hold only empty documents",
+                return STRAIT_FAIL(STRAIT_ERR_FORMAT, "the corpus has no text: in %s%s every document is empty",
                                    corpus->files.entries[0].file.path,
                                    corpus->files.count > 1 ? " and the others" : "");
             }

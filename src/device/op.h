@@ -14,7 +14,7 @@
 
 #include "tensor/dtype.h"
 
-/* STRAIT_OP(NAME, name): one line per op; each has a folder ops/<name of the forward op>/. */
+/* STRAIT_OP(NAME, name): each has a folder ops/<name of the forward op>/; docs/add-an-op.md says what else names it. */
 #define STRAIT_OPS(STRAIT_OP)                 \
     STRAIT_OP(EMBEDDING, embedding)           \
     STRAIT_OP(EMBEDDING_BWD, embedding_bwd)   \

@@ -1,7 +1,7 @@
 /*
  * Model families: from a model's configuration to its parameters and to graphs built from ops only.
  *
- * To add a family: one file here and one line in families.def (docs/add-a-model.md).
+ * To add a family: docs/add-a-model.md.
  */
 #ifndef STRAIT_MODEL_MODEL_H
 #define STRAIT_MODEL_MODEL_H

@@ -13,7 +13,6 @@ static const char usage[] =
     "  --dtype NAME    f32 or bf16\n"
     "  --case N        one shape, by its place in the op's list\n"
     "  --seed N        of the inputs (default 1)\n"
-    "  --bench         rates of real shapes instead of checks\n"
     "  --bench         rates of real shapes instead of checks; fastest instruction set, f32 unless --dtype says bf16\n"
     "  --list          the ops and their shapes\n";
 

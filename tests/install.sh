@@ -19,6 +19,12 @@ check() { # check NAME COMMAND...
 }
 
 check install cmake --install build --prefix "$work/prefix"
+# What the library promises never to do, it cannot even call: print, exit, abort, ask for a terminal.
+end_or_print() {
+    ! nm -u "$1" | grep -E ' (_?exit|_Exit|quick_exit|abort|raise|kill|__assert_fail|v?d?printf|f?puts|putchar|perror|stdout|stderr|isatty)$'
+}
+library=$(find "$work/prefix" -name libstrait.a)
+check library-never-prints-or-ends end_or_print "$library"
 # A prefix that was moved still works.
 mv "$work/prefix" "$work/moved"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name strait.pc | head -n 1)")

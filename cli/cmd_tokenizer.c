@@ -448,7 +448,7 @@ int cmd_tokenizer(int argc, char **argv)
                                "  decode TOKENIZER [FILE]                    ids to text\n"
                                "  info TOKENIZER                             size, hash, special tokens\n"
                                "\n"
-                               "TOKENIZER is a tokenizer.json (Hugging Face format), a directory with one, or a run.\n"
+                               "TOKENIZER is a tokenizer.json (Hugging Face), a directory with one, or a run.\n"
                                "'strait tokenizer encode --help' has the options of encode, and so on.\n";
     static const struct {
         const char *name;

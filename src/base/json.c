@@ -166,7 +166,7 @@ strait_status strait_json_format_real(double value, strait_buffer *out)
     return strait_buffer_printf(out, "%s%s%.*s.0", sign, digits, exponent + 1 - count, "0000000000000000");
 }
 
-static strait_status format_string(const char *bytes, size_t length, strait_buffer *out)
+strait_status strait_json_format_string(const char *bytes, size_t length, strait_buffer *out)
 {
     STRAIT_TRY(strait_buffer_append(out, "\"", 1));
     size_t plain = 0; /* start of what needs no escape and is not yet written */
@@ -220,7 +220,7 @@ static strait_status format_object(json_t *object, int indent, int depth, strait
         if (!first) STRAIT_TRY(strait_buffer_append(out, ",", 1));
         first = false;
         STRAIT_TRY(new_line(indent, depth + 1, out));
-        STRAIT_TRY(format_string(key, strlen(key), out));
+        STRAIT_TRY(strait_json_format_string(key, strlen(key), out));
         STRAIT_TRY(strait_buffer_append(out, ": ", indent > 0 ? 2 : 1));
         STRAIT_TRY(format_value(json_object_iter_value(at), indent, depth + 1, out));
     }
@@ -236,7 +236,7 @@ static strait_status format_value(const json_t *value, int indent, int depth, st
     switch (json_typeof(value)) {
     case JSON_OBJECT: return format_object((json_t *)(uintptr_t)value, indent, depth, out);
     case JSON_ARRAY: return format_array(value, indent, depth, out);
-    case JSON_STRING: return format_string(json_string_value(value), json_string_length(value), out);
+    case JSON_STRING: return strait_json_format_string(json_string_value(value), json_string_length(value), out);
     case JSON_INTEGER: return strait_buffer_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     case JSON_REAL: return strait_json_format_real(json_real_value(value), out);
     case JSON_TRUE: return strait_buffer_append(out, "true", 4);

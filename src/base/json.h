@@ -23,6 +23,8 @@ strait_status strait_json_read(const char *path, json_t **out) STRAIT_MUST_USE;
 /* Appends `value` as text; `indent` spaces per level, 0 = one line without spaces. Key order is kept, text stays UTF-8.
  */
 strait_status strait_json_format(const json_t *value, int indent, strait_buffer *out) STRAIT_MUST_USE;
+/* Appends UTF-8 text in quotes, with what JSON asks to be escaped. */
+strait_status strait_json_format_string(const char *bytes, size_t length, strait_buffer *out) STRAIT_MUST_USE;
 /* Appends the shortest decimal that reads back to the same double ("null" where not finite), in the forms of Python's
  * repr: 1.0, 0.0001, 1e-06, 1e+16. */
 strait_status strait_json_format_real(double value, strait_buffer *out) STRAIT_MUST_USE;

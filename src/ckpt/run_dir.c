@@ -272,12 +272,8 @@ static strait_status put_real(strait_buffer *out, const char *key, double value)
 
 static strait_status put_string(strait_buffer *out, const char *key, const char *value)
 {
-    json_t *text = json_string(value);
-    if (!text) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "metrics: out of memory, or %s is not UTF-8", key);
-    strait_status status = strait_buffer_printf(out, ",\"%s\":", key);
-    if (status == STRAIT_OK) status = strait_json_format(text, 0, out);
-    json_decref(text);
-    return status;
+    STRAIT_TRY(strait_buffer_printf(out, ",\"%s\":", key));
+    return strait_json_format_string(value, strlen(value), out);
 }
 
 static strait_status format_metrics(const strait_step_metrics *m, strait_buffer *out)

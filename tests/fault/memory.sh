@@ -1,6 +1,6 @@
 #!/bin/bash
 # Allocations that fail, and threads that cannot be started: a message and exit status 1, every block given back, and
-# --resume ends as if nothing had happened.
+# --resume ends as if nothing had happened. And that steps allocate nothing.
 # usage: STRAIT=/path/to/strait tests/fault/memory.sh [--all]     (--all: every allocation of every verb that trains)
 set -u
 # shellcheck source=tests/common.sh
@@ -99,6 +99,17 @@ for part in 50 80 95 99; do
   told "no-memory-from-$part-percent" "$no_memory" $? && finish "no-memory-from-$part-percent" && good=$((good + 1))
 done
 [ $good = $tried ] && ok no-memory-from-somewhere-on
+
+# The loop allocates nothing: forty steps take as many blocks as ten, where neither checkpoints nor evaluations differ.
+for steps in 10 40; do
+  rm -rf run count
+  injected memory COUNT="$PWD/count" -- "$STRAIT" train run.yaml --out run --set steps=$steps --set threads=2 \
+    --set checkpoint.every=1000 --set evaluate.every=1000 || fail "allocations-of-$steps-steps" "$(tail -n 3 log)"
+  [ "$(grep -c '"step"' run/metrics.jsonl)" = $steps ] || fail "allocations-of-$steps-steps" "not every step has its line"
+  read -r "calls_$steps" _ <count
+done
+# shellcheck disable=SC2154
+same steps-allocate-nothing "$calls_10" "$calls_40"
 
 # Threads: the pool's, the data's, those of checkpoints if there are any.
 rm -rf run

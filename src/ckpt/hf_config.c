@@ -92,6 +92,15 @@ static const family_row *detect_family(strait__hf_reader *reader)
     return by_architecture ? by_architecture : by_type;
 }
 
+/* All errors as one; the reader holds nothing afterwards. */
+static strait_status finish_reader(strait__hf_reader *reader)
+{
+    strait_status status = reader->status;
+    if (status != STRAIT_OK && reader->errors.length > 0) status = STRAIT_FAIL(status, "%s", reader->errors.bytes);
+    strait_buffer_fini(&reader->errors);
+    return status;
+}
+
 strait_status strait_model_config_parse(const char *name, const json_t *json, strait_model_config *out)
 {
     if (!json_is_object(json)) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: must be a JSON object", name);
@@ -109,11 +118,21 @@ strait_status strait_model_config_parse(const char *name, const json_t *json, st
                              config.pad_token_id, config.vocab_size);
         }
     }
-    strait_status status = reader.status;
-    if (status != STRAIT_OK && reader.errors.length > 0) status = STRAIT_FAIL(status, "%s", reader.errors.bytes);
-    strait_buffer_fini(&reader.errors);
+    strait_status status = finish_reader(&reader);
     if (status == STRAIT_OK) *out = config;
     return status;
+}
+
+strait_status strait_generation_config_eos(const char *name, const json_t *json, strait_token_ids *out, bool *out_given)
+{
+    if (!json_is_object(json)) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: must be a JSON object", name);
+    strait__hf_reader reader = {.name = name, .object = json};
+    strait_token_ids ids;
+    strait__hf_read_eos(&reader, &ids);
+    STRAIT_TRY(finish_reader(&reader));
+    *out = ids;
+    *out_given = strait__hf_value(&reader, "eos_token_id") != NULL;
+    return STRAIT_OK;
 }
 
 strait_status strait_model_config_read(const char *path, strait_model_config *out)

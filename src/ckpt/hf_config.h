@@ -17,6 +17,11 @@ typedef enum strait_family {
 
 #define STRAIT_EOS_MAX 8
 
+typedef struct strait_token_ids {
+    int64_t ids[STRAIT_EOS_MAX];
+    int count;
+} strait_token_ids;
+
 /* Plain values, no pointers: copy it freely. Key names are those of config.json. */
 typedef struct strait_model_config {
     strait_family family;
@@ -35,8 +40,7 @@ typedef struct strait_model_config {
     strait_dtype dtype;   /* of the saved parameters: F32 or BF16 */
     int64_t bos_token_id; /* -1 where there is none; so for the others */
     int64_t pad_token_id; /* gets no gradient as an input */
-    int64_t eos_token_ids[STRAIT_EOS_MAX];
-    int eos_token_count;
+    strait_token_ids eos;
 } strait_model_config;
 
 /* "qwen3" and "Qwen3ForCausalLM". Never NULL. */
@@ -53,7 +57,12 @@ strait_status strait_model_config_read(const char *path, strait_model_config *ou
 
 /* config.json's text, appended to `out`: both spellings (rope_theta and rope_parameters, torch_dtype and dtype). */
 strait_status strait_model_config_format(const strait_model_config *config, strait_buffer *out) STRAIT_MUST_USE;
-/* generation_config.json's text: the special ids, and nothing that would change how one samples. */
+/* The end tokens that a generation_config.json's object names; *out_given says whether it names any or an empty list.
+ */
+strait_status strait_generation_config_eos(const char *name, const json_t *json, strait_token_ids *out,
+                                           bool *out_given) STRAIT_MUST_USE;
+/* generation_config.json's text for a model that came without one: the special ids, and nothing that would change how
+ * one samples. */
 strait_status strait_generation_config_format(const strait_model_config *config, strait_buffer *out) STRAIT_MUST_USE;
 
 #endif

@@ -95,14 +95,14 @@ static void read_dtype(strait__hf_reader *reader, strait_model_config *config)
     config->dtype = dtype;
 }
 
-static void read_eos(strait__hf_reader *reader, strait_model_config *config)
+void strait__hf_read_eos(strait__hf_reader *reader, strait_token_ids *out)
 {
     const json_t *value = strait__hf_value(reader, "eos_token_id");
-    config->eos_token_count = 0;
+    *out = (strait_token_ids){0};
     if (!value) return;
     if (!json_is_array(value)) {
-        config->eos_token_ids[0] = strait__hf_int(reader, "eos_token_id", -1, 0, TOKEN_ID_MAX);
-        config->eos_token_count = config->eos_token_ids[0] >= 0 ? 1 : 0;
+        out->ids[0] = strait__hf_int(reader, "eos_token_id", -1, 0, TOKEN_ID_MAX);
+        out->count = out->ids[0] >= 0 ? 1 : 0;
         return;
     }
     if (json_array_size(value) > STRAIT_EOS_MAX) {
@@ -116,16 +116,16 @@ static void read_eos(strait__hf_reader *reader, strait_model_config *config)
             strait__hf_error(reader, STRAIT_ERR_FORMAT, "eos_token_id: element %zu is not a token id", i);
             return;
         }
-        config->eos_token_ids[i] = json_integer_value(id);
+        out->ids[i] = json_integer_value(id);
     }
-    config->eos_token_count = (int)json_array_size(value);
+    out->count = (int)json_array_size(value);
 }
 
 void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *config)
 {
     config->bos_token_id = strait__hf_int(reader, "bos_token_id", -1, 0, TOKEN_ID_MAX);
     config->pad_token_id = strait__hf_int(reader, "pad_token_id", -1, -1, TOKEN_ID_MAX);
-    read_eos(reader, config);
+    strait__hf_read_eos(reader, &config->eos);
     read_dtype(reader, config);
     if (strait__hf_value(reader, "quantization_config")) {
         strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED,
@@ -200,12 +200,12 @@ static json_t *token_id(int64_t id)
 
 static json_t *eos_ids(const strait_model_config *config)
 {
-    if (config->eos_token_count == 0) return json_null();
-    if (config->eos_token_count == 1) return json_integer(config->eos_token_ids[0]);
+    if (config->eos.count == 0) return json_null();
+    if (config->eos.count == 1) return json_integer(config->eos.ids[0]);
     json_t *ids = json_array();
     int failed = ids ? 0 : -1;
-    for (int i = 0; i < config->eos_token_count; i++) {
-        failed |= json_array_append_new(ids, json_integer(config->eos_token_ids[i]));
+    for (int i = 0; i < config->eos.count; i++) {
+        failed |= json_array_append_new(ids, json_integer(config->eos.ids[i]));
     }
     if (!failed) return ids;
     json_decref(ids);

@@ -28,6 +28,8 @@ bool strait__hf_bool(strait__hf_reader *reader, const char *key, bool fallback);
 /* An explicit null where transformers needs a number is an error. */
 void strait__hf_refuse_null(strait__hf_reader *reader, const char *key);
 
+/* eos_token_id: one id, a list, or none. */
+void strait__hf_read_eos(strait__hf_reader *reader, strait_token_ids *out);
 /* Token ids, dtype and the like, common to the families. */
 void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *config);
 /* rope_theta, rope_parameters and rope_scaling: one theta, everything but the default type refused. */

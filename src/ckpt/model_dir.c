@@ -13,6 +13,8 @@
 struct strait_model_dir {
     char *path;
     strait_model_config config;
+    json_t *generation;   /* generation_config.json, or NULL */
+    strait_token_ids eos; /* of it, or of config */
     strait_safetensors **shards;
     char **shard_names; /* in bytewise order, parallel to shards */
     size_t shard_count;
@@ -204,6 +206,23 @@ static strait_status read_config(strait_model_dir *model)
     return status;
 }
 
+static strait_status read_generation_config(strait_model_dir *model)
+{
+    char *path;
+    bool given = false;
+    model->eos = model->config.eos;
+    STRAIT_TRY(strait_path_join(model->path, "generation_config.json", &path));
+    strait_status status = STRAIT_OK;
+    if (strait_path_exists(path)) {
+        strait_token_ids eos;
+        status = strait_json_read(path, &model->generation);
+        if (status == STRAIT_OK) status = strait_generation_config_eos(path, model->generation, &eos, &given);
+        if (status == STRAIT_OK && given) model->eos = eos;
+    }
+    strait_free(path);
+    return status;
+}
+
 strait_status strait_model_dir_open(const char *path, strait_model_dir **out_model)
 {
     strait_model_dir *model;
@@ -215,6 +234,7 @@ strait_status strait_model_dir_open(const char *path, strait_model_dir **out_mod
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *model, &model));
     strait_status status = strait_strdup(STRAIT_TAG_OTHER, path, &model->path);
     if (status == STRAIT_OK) status = read_config(model);
+    if (status == STRAIT_OK) status = read_generation_config(model);
     if (status == STRAIT_OK) status = open_tensors(model);
     if (status == STRAIT_OK) status = sort_tensors(model);
     if (status != STRAIT_OK) {
@@ -232,6 +252,7 @@ void strait_model_dir_close(strait_model_dir *model)
         strait_safetensors_close(model->shards[i]);
         strait_free(model->shard_names[i]);
     }
+    json_decref(model->generation);
     strait_free(model->shards);
     strait_free(model->shard_names);
     strait_free(model->tensors);
@@ -247,6 +268,16 @@ const char *strait_model_dir_path(const strait_model_dir *model)
 const strait_model_config *strait_model_dir_config(const strait_model_dir *model)
 {
     return &model->config;
+}
+
+const strait_token_ids *strait_model_dir_eos(const strait_model_dir *model)
+{
+    return &model->eos;
+}
+
+const json_t *strait_model_dir_generation(const strait_model_dir *model)
+{
+    return model->generation;
 }
 
 size_t strait_model_dir_count(const strait_model_dir *model)
@@ -268,6 +299,14 @@ const strait_tensor_view *strait_model_dir_find(const strait_model_dir *model, c
     const strait_tensor_view **found =
         bsearch(&pointer, model->tensors, model->count, sizeof *model->tensors, compare_views);
     return found ? *found : NULL;
+}
+
+const char *strait_model_dir_file(const strait_model_dir *model, const strait_tensor_view *view)
+{
+    for (size_t i = 0; view && i < model->shard_count; i++) {
+        if (strait_safetensors_find(model->shards[i], view->name) == view) return model->shard_names[i];
+    }
+    return model->shard_count == 1 ? model->shard_names[0] : INDEX_FILE;
 }
 
 size_t strait_model_dir_shards(const strait_model_dir *model)

@@ -20,11 +20,18 @@ void strait_model_dir_close(strait_model_dir *model);
 
 const char *strait_model_dir_path(const strait_model_dir *model);
 const strait_model_config *strait_model_dir_config(const strait_model_dir *model);
+/* The tokens that end an answer: those of generation_config.json, or where it names none of config.json. */
+const strait_token_ids *strait_model_dir_eos(const strait_model_dir *model);
+/* generation_config.json as it stands there (borrowed until close); NULL where there is none. */
+const json_t *strait_model_dir_generation(const strait_model_dir *model);
 /* Tensors of all shards in bytewise order of their names; views live until close. */
 size_t strait_model_dir_count(const strait_model_dir *model);
 const strait_tensor_view *strait_model_dir_get(const strait_model_dir *model, size_t index);
 /* NULL where there is none of that name. */
 const strait_tensor_view *strait_model_dir_find(const strait_model_dir *model, const char *name);
+/* The name of the file that holds a view of this model; for NULL, the file that would have to: the index, or the only
+ * one. Never NULL; lives until close. */
+const char *strait_model_dir_file(const strait_model_dir *model, const strait_tensor_view *view);
 /* How many .safetensors files the tensors came from. */
 size_t strait_model_dir_shards(const strait_model_dir *model);
 /* strait_params_hash over all tensors. */
@@ -38,6 +45,8 @@ typedef struct strait_model_write {
     /* A directory or a tokenizer.json whose tokenizer files are copied; NULL: none. tokenizer_config.json gets the
      * class PreTrainedTokenizerFast, so that transformers does what tokenizer.json says. */
     const char *tokenizer;
+    /* An object for generation_config.json, written as it is; NULL: the ids of config. */
+    const json_t *generation;
     int64_t shard_bytes; /* tensors beyond it go into further shards; 0: 5 GB, as transformers does */
 } strait_model_write;
 

@@ -11,6 +11,7 @@
 #define SHARD_BYTES INT64_C(5000000000)
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
+#define GENERATION_FILE "generation_config.json"
 #define TOKENIZER_CONFIG_FILE "tokenizer_config.json"
 #define NAME_MAX_LENGTH 64
 
@@ -158,16 +159,19 @@ static strait_status write_tensors(const char *directory, const strait_model_wri
     return status;
 }
 
-static strait_status write_configs(const char *directory, const strait_model_config *config, strait_file_list *files)
+static strait_status write_configs(const char *directory, const strait_model_write *model, strait_file_list *files)
 {
     strait_buffer text = {0};
-    strait_status status = strait_model_config_format(config, &text);
+    strait_status status = strait_model_config_format(model->config, &text);
     if (status == STRAIT_OK) status = write_text(directory, "config.json", &text, files);
     strait_buffer_clear(&text);
-    if (status == STRAIT_OK) status = strait_generation_config_format(config, &text);
-    if (status == STRAIT_OK) status = write_text(directory, "generation_config.json", &text, files);
+    if (status == STRAIT_OK && !model->generation) {
+        status = strait_generation_config_format(model->config, &text);
+        if (status == STRAIT_OK) status = write_text(directory, GENERATION_FILE, &text, files);
+    }
     strait_buffer_fini(&text);
-    return status;
+    if (status != STRAIT_OK || !model->generation) return status;
+    return write_json(directory, GENERATION_FILE, model->generation, files);
 }
 
 static strait_status copy_file(const char *from, const char *directory, const char *name, strait_file_list *files)
@@ -288,7 +292,7 @@ strait_status strait_model_dir_write(const char *path, const strait_model_write 
     STRAIT_TRY(strait_directory_create(path));
     STRAIT_TRY(refuse_existing(path));
     STRAIT_TRY(write_tensors(path, model, files));
-    STRAIT_TRY(write_configs(path, model->config, files));
+    STRAIT_TRY(write_configs(path, model, files));
     if (model->tokenizer) STRAIT_TRY(copy_tokenizer(model->tokenizer, path, model->config, files));
     return STRAIT_OK;
 }

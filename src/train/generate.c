@@ -62,9 +62,9 @@ static strait_status check(const strait_generate_options *o)
 static strait_status find_stops(session *s)
 {
     const strait_generate_options *o = s->options;
-    const strait_model_config *config = strait_model_dir_config(s->model);
+    const strait_token_ids *eos = strait_model_dir_eos(s->model);
     if (!o->ignore_eos) {
-        for (int i = 0; i < config->eos_token_count; i++) s->stops[s->stop_count++] = (int32_t)config->eos_token_ids[i];
+        for (int i = 0; i < eos->count; i++) s->stops[s->stop_count++] = (int32_t)eos->ids[i];
         s->stops[s->stop_count++] = strait_tokenizer_eos(s->tokenizer);
         s->stops[s->stop_count++] = strait_tokenizer_end_of_text(s->tokenizer);
     }

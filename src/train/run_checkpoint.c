@@ -80,8 +80,11 @@ static strait_status save_specs(strait_run *run, const strait_weight_specs *mode
 {
     const char *tokenizer = run->config.tokenizer;
     if (!tokenizer && run->tokenizer && run->from) tokenizer = strait_model_dir_path(run->from);
-    strait_model_write write = {
-        .config = &run->model, .tensors = model->items, .count = model->count, .tokenizer = tokenizer};
+    strait_model_write write = {.config = &run->model,
+                                .tensors = model->items,
+                                .count = model->count,
+                                .tokenizer = tokenizer,
+                                .generation = run->from ? strait_model_dir_generation(run->from) : NULL};
     json_t *trainer = NULL;
     STRAIT_TRY(trainer_object(run, &trainer));
     strait_checkpoint_write checkpoint = {.step = run->step,

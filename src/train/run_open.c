@@ -114,7 +114,7 @@ static strait_status model_from_init(strait_run *run)
                                        .pad_token_id = -1};
     if (run->tokenizer) {
         int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
-        if (end >= 0) run->model.eos_token_ids[run->model.eos_token_count++] = end;
+        if (end >= 0) run->model.eos.ids[run->model.eos.count++] = end;
     }
     return STRAIT_OK;
 }

@@ -40,21 +40,28 @@ static void widen(const strait_tensor_view *view, float *to)
     }
 }
 
-/* One more line of a list of problems; the first few are enough to act on. */
-static strait_status report(strait_buffer *problems, int *count, const char *format, const char *name,
+/* What a model directory does not give as its config.json asks for. */
+typedef struct findings {
+    const strait_model_dir *model;
+    strait_buffer lines;
+    int count;
+} findings;
+
+/* One more line, "file: tensor ...", of `view` or of what is missing; the first few are enough to act on. */
+static strait_status report(findings *found, const strait_tensor_view *view, const char *format, const char *name,
                             const char *detail)
 {
-    if ((*count)++ >= 12) return STRAIT_OK;
-    STRAIT_TRY(strait_buffer_printf(problems, "\n  "));
-    return strait_buffer_printf(problems, format, name, detail);
+    if (found->count++ >= 12) return STRAIT_OK;
+    STRAIT_TRY(strait_buffer_printf(&found->lines, "\n  %s/%s: ", strait_model_dir_path(found->model),
+                                    strait_model_dir_file(found->model, view)));
+    return strait_buffer_printf(&found->lines, format, name, detail);
 }
 
-static strait_status check_view(const strait_param *param, const strait_tensor_view *view, strait_buffer *problems,
-                                int *count)
+static strait_status check_view(const strait_param *param, const strait_tensor_view *view, findings *found)
 {
-    if (!view) return report(problems, count, "%s is missing%s", param->name, "");
+    if (!view) return report(found, NULL, "%s is missing%s", param->name, "");
     if (view->dtype != STRAIT_DTYPE_F32 && view->dtype != STRAIT_DTYPE_BF16 && view->dtype != STRAIT_DTYPE_F16) {
-        return report(problems, count, "%s has dtype %s; f32, bf16 and f16 can be read", param->name,
+        return report(found, view, "%s has dtype %s; f32, bf16 and f16 can be read", param->name,
                       strait_dtype_name(view->dtype));
     }
     bool same = view->shape.rank == param->rank;
@@ -69,41 +76,40 @@ static strait_status check_view(const strait_param *param, const strait_tensor_v
     } else {
         snprintf(text, sizeof text, "%s, config.json makes it [%lld]", have, (long long)param->shape[0]);
     }
-    return report(problems, count, "%s has shape %s", param->name, text);
+    return report(found, view, "%s has shape %s", param->name, text);
 }
 
 /* A tensor that the model does not use: fine only for a tied head that equals the embedding. */
-static strait_status check_unused(const strait_model_dir *model, const strait_tensor_view *view,
-                                  strait_buffer *problems, int *count)
+static strait_status check_unused(const strait_tensor_view *view, findings *found)
 {
     if (strcmp(view->name, "lm_head.weight") == 0) {
-        const strait_tensor_view *table = strait_model_dir_find(model, "model.embed_tokens.weight");
-        if (table && table->size == view->size && memcmp(table->bytes, view->bytes, (size_t)view->size) == 0) {
+        const strait_tensor_view *table = strait_model_dir_find(found->model, "model.embed_tokens.weight");
+        if (table && table->dtype == view->dtype && strait_shape_equal(&table->shape, &view->shape) &&
+            memcmp(table->bytes, view->bytes, (size_t)view->size) == 0) {
             return STRAIT_OK;
         }
-        return report(problems, count, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
+        return report(found, view, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
                       view->name, "");
     }
-    return report(problems, count, "%s does not belong to this architecture%s", view->name, "");
+    return report(found, view, "%s does not belong to this architecture%s", view->name, "");
 }
 
 strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params)
 {
-    strait_buffer problems = {0};
-    int count = 0;
+    findings found = {.model = model};
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
-        status = check_view(&params->items[p], strait_model_dir_find(model, params->items[p].name), &problems, &count);
+        status = check_view(&params->items[p], strait_model_dir_find(model, params->items[p].name), &found);
     }
     for (size_t i = 0; i < strait_model_dir_count(model) && status == STRAIT_OK; i++) {
         const strait_tensor_view *view = strait_model_dir_get(model, i);
-        if (!strait_params_find(params, view->name)) status = check_unused(model, view, &problems, &count);
+        if (!strait_params_find(params, view->name)) status = check_unused(view, &found);
     }
-    if (status == STRAIT_OK && count > 0) {
+    if (status == STRAIT_OK && found.count > 0) {
         status = STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %d of its tensors do not fit its config.json:%s",
-                             strait_model_dir_path(model), count, problems.bytes);
+                             strait_model_dir_path(model), found.count, found.lines.bytes);
     }
-    strait_buffer_fini(&problems);
+    strait_buffer_fini(&found.lines);
     return status;
 }
 

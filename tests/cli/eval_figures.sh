@@ -72,7 +72,7 @@ expect truncated-shard 1 't.idx.*truncated' "${eval[@]}" --data t
 cp -r "$model" cut && truncate -s -3 cut/model.safetensors
 expect truncated-model 1 'cut/model.safetensors.*truncated' "$STRAIT" eval cut --data data_val
 cp -r "$model" lost && sed -i 's/model.norm.weight/model.norn.weight/' lost/model.safetensors
-expect missing-tensor 1 'model.norm.weight is missing' "$STRAIT" eval lost --data data_val
+expect missing-tensor 1 'lost/model.safetensors: model.norm.weight is missing' "$STRAIT" eval lost --data data_val
 cp -r "$model" other && cp "$STRAIT_SOURCE/tests/golden/qwen3-01/config.json" other/config.json
 expect other-config 1 'other: [0-9]+ of its tensors do not fit' "$STRAIT" eval other --data data_val
 cp -r "$model" shifted && sed -i 's/"content": *"<|endoftext|>"/"content":"<|endoftexx|>"/' shifted/tokenizer.json

@@ -58,6 +58,12 @@ if cmp -s tokenizer/tokenizer.json from/checkpoints/step-00000003/tokenizer.json
 else fail tokenizer-goes-along "$(ls from/checkpoints/step-00000003)"; fi
 start=$(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' from/metrics.jsonl)
 if awk -v a="$first" -v b="$start" 'BEGIN { exit !(b < a - 0.3) }'; then ok from-its-weights; else fail from-its-weights "$start"; fi
+cp -r run/checkpoints/step-00000012 ends
+printf '{\n  "eos_token_id": [\n    101,\n    256\n  ],\n  "top_k": 20\n}\n' >ends/generation_config.json
+expect from-one-with-end-tokens 0 'step 1 of 1' "${train[@]}" --out from-ends --set model.init=null --set model.from=ends \
+  --set tokenizer=null --set steps=1 --set schedule.warmup=0
+if cmp -s ends/generation_config.json from-ends/checkpoints/step-00000001/generation_config.json; then ok generation-config-goes-along
+else fail generation-config-goes-along "$(cat from-ends/checkpoints/step-00000001/generation_config.json)"; fi
 expect from-a-run 0 'step 1 of 1' "${train[@]}" --out from2 --set model.init=null --set model.from=run --set steps=1 \
   --set schedule.warmup=0
 expect bf16-from-f32 0 'step 2 of 2' "${train[@]}" --out from3 "${from[@]}" --set dtype=bf16 --set steps=2
@@ -236,7 +242,7 @@ damage() {
 }
 train_from=("${train[@]}" --out x --set model.init=null --set steps=2 --set)
 damage lost && sed -i 's/model.norm.weight/model.norn.weight/' lost/model.safetensors
-expect missing-tensor 1 '^  model.norm.weight is missing' "${train_from[@]}" model.from=lost
+expect missing-tensor 1 '^  lost/model.safetensors: model.norm.weight is missing' "${train_from[@]}" model.from=lost
 damage shape && sed -i 's/"intermediate_size": 24/"intermediate_size": 25/' shape/config.json
 expect wrong-shape 1 'mlp.up_proj.weight has shape \[24, 16\], config.json makes it \[25, 16\]' "${train_from[@]}" model.from=shape
 damage cut && truncate -s -3 cut/model.safetensors

@@ -69,8 +69,7 @@ static const strait_model_config config = {
     .initializer_range = 0.02,
     .bos_token_id = -1,
     .pad_token_id = -1,
-    .eos_token_ids = {1, 2},
-    .eos_token_count = 2,
+    .eos = {.ids = {1, 2}, .count = 2},
 };
 
 static int make_directory(void **state)
@@ -149,7 +148,7 @@ static strait_status scenario(void)
     if (status == STRAIT_OK) {
         status = strait_model_dir_hash(checkpoint.model, hash);
         /* What came through must be whole. */
-        if (strait_model_dir_config(checkpoint.model)->eos_token_count != 2) status = STRAIT_ERR_INTERNAL;
+        if (strait_model_dir_config(checkpoint.model)->eos.count != 2) status = STRAIT_ERR_INTERNAL;
         strait_checkpoint_close(&checkpoint);
     }
     if (status == STRAIT_OK) status = describe(path, true);

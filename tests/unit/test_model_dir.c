@@ -120,6 +120,77 @@ static void an_existing_model_is_not_overwritten(void **state)
     assert_int_equal(strait_model_dir_write("doubled", &wrong, NULL), STRAIT_ERR_USAGE);
 }
 
+static void assert_ends(const char *text, int count, int64_t last)
+{
+    write_text("ends/generation_config.json", text);
+    strait_model_dir *model;
+    assert_int_equal(strait_model_dir_open("ends", &model), STRAIT_OK);
+    const strait_token_ids *eos = strait_model_dir_eos(model);
+    assert_int_equal(eos->count, count);
+    if (count > 0) assert_int_equal(eos->ids[count - 1], last);
+    strait_model_dir_close(model);
+}
+
+static void generation_config_names_the_end_tokens(void **state)
+{
+    (void)state;
+    strait_model_config with_end = config;
+    with_end.eos = (strait_token_ids){.ids = {5}, .count = 1};
+    strait_model_write model = {.config = &with_end, .tensors = tensors, .count = 3};
+    assert_int_equal(strait_model_dir_write("ends", &model, NULL), STRAIT_OK);
+    assert_ends("{\"eos_token_id\": 7}", 1, 7);
+    assert_ends("{\"eos_token_id\": [7, 3]}", 2, 3);
+    assert_ends("{\"eos_token_id\": []}", 0, 0);
+    assert_ends("{\"eos_token_id\": null}", 1, 5);
+    assert_ends("{\"temperature\": 0.5}", 1, 5);
+    assert_int_equal(unlink("ends/generation_config.json"), 0);
+    strait_model_dir *bare;
+    assert_int_equal(strait_model_dir_open("ends", &bare), STRAIT_OK);
+    assert_int_equal(strait_model_dir_eos(bare)->ids[0], 5);
+    assert_null(strait_model_dir_generation(bare));
+    strait_model_dir_close(bare);
+
+    static const struct {
+        const char *text;
+        strait_status status;
+        const char *says;
+    } wrong[] = {{"[]", STRAIT_ERR_FORMAT, "must be a JSON object"},
+                 {"{\"eos_token_id\": \"a\"}", STRAIT_ERR_FORMAT, "eos_token_id: must be an integer"},
+                 {"{\"eos_token_id\": -1}", STRAIT_ERR_RANGE, "eos_token_id: is -1"},
+                 {"{\"eos_token_id\": [1, 2.5]}", STRAIT_ERR_FORMAT, "element 1"},
+                 {"{\"eos_token_id\": [1,2,3,4,5,6,7,8,9]}", STRAIT_ERR_UNSUPPORTED, "9 ids; at most 8"},
+                 {"{,}", STRAIT_ERR_FORMAT, "line 1"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        write_text("ends/generation_config.json", wrong[i].text);
+        assert_refused("ends", wrong[i].status, "ends/generation_config.json: ", wrong[i].says);
+    }
+}
+
+/* Keys that nobody here knows are the next reader's business. */
+static void generation_config_is_kept_whole(void **state)
+{
+    (void)state;
+    static const char text[] = "{\n  \"temperature\": 0.6,\n  \"eos_token_id\": [\n    7,\n    3\n  ],\n"
+                               "  \"a_key_of_tomorrow\": {\n    \"x\": 1e-06\n  }\n}\n";
+    json_t *generation = NULL;
+    assert_int_equal(strait_json_parse("g", text, strlen(text), &generation), STRAIT_OK);
+    strait_file_list files = {0};
+    const strait_model_write model = {.config = &config, .tensors = tensors, .count = 3, .generation = generation};
+    assert_int_equal(strait_model_dir_write("kept", &model, &files), STRAIT_OK);
+    assert_int_equal(files.count, 3);
+    strait_file_list_fini(&files);
+    strait_buffer written = {0};
+    assert_int_equal(strait_file_read("kept/generation_config.json", 0, &written), STRAIT_OK);
+    assert_string_equal(written.bytes, text);
+    strait_model_dir *back;
+    assert_int_equal(strait_model_dir_open("kept", &back), STRAIT_OK);
+    assert_int_equal(strait_model_dir_eos(back)->count, 2);
+    assert_true(json_equal(strait_model_dir_generation(back), generation));
+    strait_model_dir_close(back);
+    strait_buffer_fini(&written);
+    json_decref(generation);
+}
+
 static void tokenizer_files_are_copied(void **state)
 {
     (void)state;
@@ -205,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(single_and_sharded_hold_the_same),
         cmocka_unit_test(an_existing_model_is_not_overwritten),
+        cmocka_unit_test(generation_config_names_the_end_tokens),
+        cmocka_unit_test(generation_config_is_kept_whole),
         cmocka_unit_test(tokenizer_files_are_copied),
         cmocka_unit_test(shards_and_index_must_agree),
     };

@@ -35,7 +35,7 @@ static void missing_keys_take_the_defaults_of_transformers(void **state)
     assert_false(config.tie_word_embeddings);
     assert_int_equal(config.dtype, STRAIT_DTYPE_F32);
     assert_int_equal(config.bos_token_id, -1);
-    assert_int_equal(config.eos_token_count, 0);
+    assert_int_equal(config.eos.count, 0);
     assert_int_equal(
         parse("{\"model_type\":\"qwen3\",\"num_attention_heads\":6,\"num_key_value_heads\":null}", &config), STRAIT_OK);
     assert_int_equal(config.num_key_value_heads, 6);
@@ -53,8 +53,8 @@ static void both_spellings_are_read(void **state)
         STRAIT_OK);
     assert_true(config.rope_theta == 1e6);
     assert_int_equal(config.dtype, STRAIT_DTYPE_BF16);
-    assert_int_equal(config.eos_token_count, 1);
-    assert_int_equal(config.eos_token_ids[0], 5);
+    assert_int_equal(config.eos.count, 1);
+    assert_int_equal(config.eos.ids[0], 5);
     assert_int_equal(parse("{\"architectures\":[\"Qwen3ForCausalLM\"],\"num_hidden_layers\":2,"
                            "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5},\"dtype\":\"bfloat16\","
                            "\"torch_dtype\":\"float32\",\"eos_token_id\":[5,7],"
@@ -63,8 +63,8 @@ static void both_spellings_are_read(void **state)
                      STRAIT_OK);
     assert_true(config.rope_theta == 5e5);
     assert_int_equal(config.dtype, STRAIT_DTYPE_BF16);
-    assert_int_equal(config.eos_token_count, 2);
-    assert_int_equal(config.eos_token_ids[1], 7);
+    assert_int_equal(config.eos.count, 2);
+    assert_int_equal(config.eos.ids[1], 7);
 }
 
 typedef struct refusal {
@@ -177,8 +177,7 @@ static void what_is_written_reads_back(void **state)
         .dtype = STRAIT_DTYPE_BF16,
         .bos_token_id = -1,
         .pad_token_id = 2,
-        .eos_token_ids = {2, 9},
-        .eos_token_count = 2,
+        .eos = {.ids = {2, 9}, .count = 2},
     };
     strait_buffer text = {0};
     assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
@@ -189,7 +188,7 @@ static void what_is_written_reads_back(void **state)
     assert_non_null(strstr(text.bytes, "\"rope_parameters\": {"));
     strait_model_config back;
     assert_int_equal(parse(text.bytes, &back), STRAIT_OK);
-    assert_int_equal(back.eos_token_ids[1], 9);
+    assert_int_equal(back.eos.ids[1], 9);
     assert_true(back.initializer_range == config.initializer_range);
     strait_buffer again = {0};
     assert_int_equal(strait_model_config_format(&back, &again), STRAIT_OK);

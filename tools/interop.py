@@ -2,7 +2,8 @@
 """The comparisons of tools/interop.sh; run in one of its environments.
 
 interop.py opens STRAIT MODEL WORK     AutoModelForCausalLM and AutoTokenizer open what strait wrote
-interop.py theirs STRAIT NAME WORK     strait traces what this version of transformers saves; prints ok and FAIL itself
+interop.py theirs STRAIT NAME WORK     strait traces, evaluates, samples and trains what this version of transformers
+                                       saves; prints ok and FAIL itself
 """
 import json
 import os
@@ -11,12 +12,17 @@ import sys
 
 import torch
 import transformers
-from safetensors.torch import load_file
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
-LIMIT = 1e-4
+# Both sides compute in float32 (unit roundoff 6e-8) through at most three layers and sums of at most 96 terms: each is off
+# by some 5e-7, the angles of the rotation by 37 x 6e-8, all of which grows a few times through the norms.
+LIMIT = 1e-5
+THETA, EPS = 50000.0, 2e-5
 TEXTS = ["The model trains.", "if (x == 10) { return; }\n\n  12345 words", "系统管理员，你好！", "e\u0301 caf\u00e9 \U0001f600 <|endoftext|>!",
          " \t\n leading and trailing  "]
+PROMPT = "The model"
 
 
 def fail(message):
@@ -49,6 +55,10 @@ def opens(strait, folder, work):
     for kind, names in loaded[1].items():
         if names:
             fail(f"{kind}: {names}")
+    config = json.load(open(os.path.join(folder, "config.json"), encoding="utf-8"))
+    for key, want in (("rope_theta", 31000.0), ("rms_norm_eps", 3e-5)):
+        if config[key] != want:
+            fail(f"{key} is {config[key]} in config.json, not {want}")
     if type(loaded[0]).__name__ != "Qwen3ForCausalLM":
         fail(f"opened as {type(loaded[0]).__name__}")
     same_logits(strait, folder, work)
@@ -67,37 +77,123 @@ def opens(strait, folder, work):
     print(type(tokenizer).__name__, "continues:", repr(tokenizer.decode(out[0])))
 
 
-def save(dtype, tied, shards, folder):
+def end_tokens(model, ids, end_of_text):
+    """Two end tokens: that of the tokenizer and one that greedy sampling comes to by itself."""
+    model.generation_config.eos_token_id = None
+    with torch.no_grad():
+        new = model.generate(ids, max_new_tokens=9, do_sample=False)[0, ids.shape[1]:].tolist()
+    return [end_of_text, max(new, key=new.index)]
+
+
+def save(dtype, tied, form, folder, tokenizer):
     torch.manual_seed(9)
-    theta = ({"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0}}
-             if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": 50000.0})
-    config = Qwen3Config(vocab_size=311, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=6,
-                         num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied == "tied",
-                         max_position_embeddings=128, **theta)
+    theta = ({"rope_parameters": {"rope_type": "default", "rope_theta": THETA}}
+             if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": THETA})
+    config = Qwen3Config(vocab_size=len(tokenizer) + 3, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
+                         num_attention_heads=6, num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied == "tied",
+                         rms_norm_eps=EPS, max_position_embeddings=128, bos_token_id=None,
+                         eos_token_id=tokenizer.eos_token_id, **theta)
     model = Qwen3ForCausalLM(config)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, 0.15)
     model = model.to(getattr(torch, dtype))
-    model.save_pretrained(folder, **({"max_shard_size": "40KB"} if shards == "sharded" else {}))
-    if (shards == "sharded") != os.path.exists(os.path.join(folder, "model.safetensors.index.json")):
+    model.generation_config.eos_token_id = end_tokens(model.float(), tokenizer(PROMPT, return_tensors="pt").input_ids,
+                                                      tokenizer.eos_token_id)
+    model = model.to(getattr(torch, dtype))
+    model.save_pretrained(folder, **({"max_shard_size": "40KB"} if form == "sharded" else {}))
+    tokenizer.save_pretrained(folder)
+    if (form == "sharded") != os.path.exists(os.path.join(folder, "model.safetensors.index.json")):
         fail("not saved in the form that was asked for")
+    if form == "head":
+        path = os.path.join(folder, "model.safetensors")
+        tensors = load_file(path)
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+        save_file(tensors, path, {"format": "pt"})
+
+
+def same_loss(strait, folder, work, model, tokenizer):
+    """strait eval of a text against the mean cross-entropy of the same pieces there."""
+    length, text = 16, " ".join(TEXTS[:3])
+    path = os.path.join(work, "text.txt")
+    with open(path, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    out = subprocess.run([strait, "eval", folder, "--data", path, "--length", str(length), "--dtype", "f32", "--json"],
+                         check=True, stdout=subprocess.PIPE).stdout
+    ours = json.loads(out)
+    ids = torch.tensor(tokenizer(text).input_ids + [tokenizer.eos_token_id])
+    count, total = len(ids) - 1, 0.0
+    for at in range(0, count, length):
+        end = min(at + length, count)
+        with torch.no_grad():
+            logits = model(input_ids=ids[None, at:end]).logits[0].double()
+        total += F.cross_entropy(logits, ids[at + 1:end + 1], reduction="sum").item()
+    theirs = total / count
+    print(f"loss {ours['loss']} here, {theirs:.9f} there, over {ours['tokens']} and {count} tokens")
+    if ours["tokens"] != count or not abs(ours["loss"] - theirs) <= LIMIT * theirs:
+        fail("the losses differ")
+
+
+def same_answer(strait, folder, model, tokenizer):
+    """Greedy sampling to the end tokens of generation_config.json, and past them."""
+    prompt = tokenizer(PROMPT, return_tensors="pt").input_ids
+    ends = model.generation_config.eos_token_id
+    for options, eos in (([], ends), (["--ignore-eos"], None)):
+        model.generation_config.eos_token_id = eos
+        with torch.no_grad():
+            new = model.generate(prompt, max_new_tokens=24, do_sample=False)[0, prompt.shape[1]:].tolist()
+        if eos and new[-1] not in eos:
+            fail(f"no end token was sampled there: {new}")
+        theirs = tokenizer.decode(new[:-1] if eos else new)
+        ours = subprocess.run([strait, "generate", folder, "--prompt", PROMPT, "--greedy", "--max-tokens", "24", "--no-echo",
+                               "--quiet", "--dtype", "f32", *options], check=True, stdout=subprocess.PIPE).stdout
+        print(f"{ours!r} here, {theirs!r} there")
+        if ours.decode() != theirs + "\n":
+            fail("the answers differ")
+    model.generation_config.eos_token_id = ends
+
+
+def trains(strait, folder, work, dtype):
+    """One step here; the result opens there, with other weights, the same logits as here, and the same end tokens."""
+    run, config = folder + "-run", folder + ".yaml"
+    with open(config, "w", encoding="utf-8") as handle:
+        handle.write(f"model: {{from: {folder}}}\ndata: {{train: {work}/data_train, sequence_length: 32}}\n"
+                     f"batch: {{sequences: 2}}\noptimizer: {{lr: 1e-3}}\nschedule: {{name: constant, warmup: 0}}\nsteps: 1\n"
+                     f"dtype: {'bf16' if dtype == 'bfloat16' else 'f32'}\nrun: {run}\n")
+    subprocess.run([strait, "train", config], check=True)
+    trained = os.path.join(run, "checkpoints", "step-00000001")
+    before = AutoModelForCausalLM.from_pretrained(folder)
+    after, report = AutoModelForCausalLM.from_pretrained(trained, output_loading_info=True)
+    if any(report.values()):
+        fail(f"the trained model opens with {report}")
+    if after.generation_config.eos_token_id != before.generation_config.eos_token_id:
+        fail(f"end tokens {before.generation_config.eos_token_id} became {after.generation_config.eos_token_id}")
+    if torch.equal(before.model.embed_tokens.weight, after.model.embed_tokens.weight):
+        fail("a step changed nothing")
+    same_logits(strait, trained, work)
+
+
+def one_of_theirs(strait, folder, work, dtype, tied, form):
+    tokenizer = AutoTokenizer.from_pretrained(os.path.join(work, "tokenizer"))
+    save(dtype, tied, form, folder, tokenizer)
+    same_logits(strait, folder, work)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    same_loss(strait, folder, work, model, tokenizer)
+    same_answer(strait, folder, model, tokenizer)
+    trains(strait, folder, work, dtype)
 
 
 def theirs(strait, name, work):
     failed = False
     for dtype in ("float32", "bfloat16"):
-        for tied in ("tied", "untied"):
-            for shards in ("one", "sharded"):
-                case = f"{name}-{dtype}-{tied}-{shards}"
-                folder = os.path.join(work, case)
-                try:
-                    save(dtype, tied, shards, folder)
-                    same_logits(strait, folder, work)
-                    print(f"ok {case}")
-                except (Exception, SystemExit) as problem:
-                    print(f"FAIL {case}: {problem!r}")
-                    failed = True
+        for tied, form in (("tied", "one"), ("tied", "sharded"), ("untied", "one"), ("untied", "sharded"), ("tied", "head")):
+            case = f"{name}-{dtype}-{tied}-{form}"
+            try:
+                one_of_theirs(strait, os.path.join(work, case), work, dtype, tied, form)
+                print(f"ok {case}")
+            except (Exception, SystemExit) as problem:
+                print(f"FAIL {case}: {problem!r}")
+                failed = True
     if failed:
         sys.exit(1)
 

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Exchange with transformers 4.57 and 5.x, both ways: models and tokenizers that strait wrote are opened there, models
-# saved there are traced here, and the logits must agree within 1e-4 relative L2. Takes about 6 GB under build/interop.
+# Exchange with transformers 4.57 and 5.x, both ways: models and tokenizers that strait wrote, in one file and in shards,
+# are opened there; models saved there are traced, evaluated, sampled and trained here. The logits must agree within 1e-5
+# relative L2. Takes about 6 GB under build/interop.
 # usage: tools/interop.sh [-v]      needs build/strait; prints "ok NAME" or "FAIL NAME why", exit status 1 if any failed
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,6 +28,10 @@ verdict() { # verdict NAME COMMAND...
     fi
 }
 
+# shellcheck disable=SC2046
+cc -std=c11 -Iinclude -Isrc -o "$work/interop_shards" tools/interop_shards.c build/libstrait.a \
+    $(pkg-config --libs yaml-0.1 jansson libpcre2-8 libutf8proc nettle) -pthread -lm -ldl
+
 # A tokenizer and two models of our own, trained a few steps on the documentation in this tree.
 "$strait" tokenizer train docs CONTRIBUTING.md CHANGELOG.md --vocab-size 600 --out "$work/tokenizer"
 "$strait" data pack docs CONTRIBUTING.md CHANGELOG.md --tokenizer "$work/tokenizer" --out "$work/data"
@@ -36,7 +41,7 @@ for variant in "tied f32 true" "untied bf16 false"; do
     cat >"$work/$1.yaml" <<EOF
 model:
   init: {hidden_size: 48, intermediate_size: 96, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2,
-         head_dim: 16, tie_word_embeddings: $3}
+         head_dim: 16, tie_word_embeddings: $3, rope_theta: 31000, rms_norm_eps: 3e-5}
 tokenizer: $work/tokenizer
 data: {train: $work/data_train, sequence_length: 64}
 batch: {sequences: 4}
@@ -47,12 +52,15 @@ run: $work/run-$1
 EOF
     "$strait" train "$work/$1.yaml"
     model=$(find "$work/run-$1/checkpoints" -mindepth 1 -maxdepth 1 -name 'step-*' | sort | tail -n 1)
+    "$work/interop_shards" "$model" "$work/shards-$1" 40000
     for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
+        verdict "ours-$1-$2-in-shards-in-$version" with_transformers "$version" tools/interop.py opens "$strait" \
+            "$work/shards-$1" "$work"
         verdict "ours-$1-$2-in-$version" with_transformers "$version" tools/interop.py opens "$strait" "$model" "$work"
     done
 done
 
-# Models as each version saves them: dtypes, tied or not, in one file or in shards.
+# Models as each version saves them: dtypes, tied or not, in one file or in shards, with a head that repeats the embedding.
 for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
     with_transformers "$version" tools/interop.py theirs "$strait" "theirs-$version" "$work" || failed=1
 done

@@ -244,7 +244,7 @@ train_from=("${train[@]}" --out x --set model.init=null --set steps=2 --set)
 damage lost && sed -i 's/model.norm.weight/model.norn.weight/' lost/model.safetensors
 expect missing-tensor 1 '^  lost/model.safetensors: model.norm.weight is missing' "${train_from[@]}" model.from=lost
 damage shape && sed -i 's/"intermediate_size": 24/"intermediate_size": 25/' shape/config.json
-expect wrong-shape 1 'mlp.up_proj.weight has shape \[24, 16\], config.json makes it \[25, 16\]' "${train_from[@]}" model.from=shape
+expect wrong-shape 1 '^  shape/model.safetensors: model.layers.0.mlp.up_proj.weight has shape \[24, 16\], config.json makes it \[25, 16\]' "${train_from[@]}" model.from=shape
 damage cut && truncate -s -3 cut/model.safetensors
 expect truncated-model 1 'cut/model.safetensors.*truncated' "${train_from[@]}" model.from=cut
 damage foreign && sed -i 's/Qwen3ForCausalLM/LlamaForCausalLM/' foreign/config.json

@@ -109,57 +109,63 @@ typedef struct wrong {
     int width;
     strait_status code;
     const char *message;
+    size_t length;   /* of the index, where not 0 */
+    size_t bin_less; /* bytes that the .bin lacks */
 } wrong;
 
-static void wrong_indices_are_named(void **state)
+static const wrong wrongs[] = {
+    {"magic", 0, 'X', 1, STRAIT_ERR_FORMAT, "x.idx: not a Megatron index", 0, 0},
+    {"version", 9, 2, 8, STRAIT_ERR_UNSUPPORTED, "version 2 at byte 9", 0, 0},
+    {"float64", 17, 6, 1, STRAIT_ERR_UNSUPPORTED, "holds float64 (dtype code 6", 0, 0},
+    {"float32", 17, 7, 1, STRAIT_ERR_UNSUPPORTED, "holds float32 (dtype code 7", 0, 0},
+    {"dtype", 17, 9, 1, STRAIT_ERR_FORMAT, "dtype code 9 at byte 17", 0, 0},
+    {"dtype_zero", 17, 0, 1, STRAIT_ERR_FORMAT, "dtype code 0 at byte 17", 0, 0},
+    {"sequences", 18, 4, 8, STRAIT_ERR_FORMAT, "truncated", 0, 0},
+    {"huge_count", 18, UINT64_MAX / 2, 8, STRAIT_ERR_FORMAT, "more than its", 0, 0},
+    {"wrapping_count", 26, UINT64_C(0x2000000000000003), 8, STRAIT_ERR_FORMAT, "more than its", 0, 0},
+    {"fewer_documents", 26, 2, 8, STRAIT_ERR_FORMAT, "more than one file joined", 0, 0},
+    {"negative_length", LENGTHS, 0xFFFFFFFF, 4, STRAIT_ERR_FORMAT, "sequence 0 has length -1", 0, 0},
+    {"long_length", LENGTHS + 8, 4, 4, STRAIT_ERR_FORMAT, "sequence 2 (4 ids from byte 4) reaches beyond the .bin", 0,
+     0},
+    {"short_length", LENGTHS + 8, 2, 4, STRAIT_ERR_FORMAT, "end at byte 8, the .bin has 10 bytes", 0, 0},
+    {"gap", OFFSETS + 16, 6, 8, STRAIT_ERR_FORMAT, "sequence 2 begins at byte 6", 0, 0},
+    {"overlap", OFFSETS + 16, 2, 8, STRAIT_ERR_FORMAT, "sequence 2 begins at byte 2", 0, 0},
+    {"negative_offset", OFFSETS, UINT64_MAX, 8, STRAIT_ERR_FORMAT, "sequence 0 begins at byte -1", 0, 0},
+    {"first_document", DOCUMENTS, 1, 8, STRAIT_ERR_FORMAT, "document entry 0 is 1", 0, 0},
+    {"descending", DOCUMENTS + 16, 1, 8, STRAIT_ERR_FORMAT, "document entry 2 is 1, after 2", 0, 0},
+    {"beyond", DOCUMENTS + 8, 4, 8, STRAIT_ERR_FORMAT, "document entry 1 is 4", 0, 0},
+    {"last_document", DOCUMENTS + 16, 2, 8, STRAIT_ERR_FORMAT, "the last document entry is 2", 0, 0},
+    {"index_of_20_bytes", 0, 'M', 1, STRAIT_ERR_FORMAT, "x.idx: has 20 bytes", 20, 0},
+    {"index_without_end", 0, 'M', 1, STRAIT_ERR_FORMAT, "truncated", END - 1, 0},
+    {"index_with_more", 0, 'M', 1, STRAIT_ERR_UNSUPPORTED, "multimodal", END + 3, 0},
+    {"short_bin", 0, 'M', 1, STRAIT_ERR_FORMAT, "reaches beyond the .bin", 0, 1},
+};
+
+#define WRONGS (sizeof wrongs / sizeof wrongs[0])
+
+static void is_refused(void **state)
+{
+    const wrong *w = *state;
+    void *made = NULL;
+    assert_int_equal(folder_setup(&made), 0);
+    test_folder *folder = made;
+    composed c = compose(STRAIT__ID_UINT16);
+    for (int b = 0; b < w->width; b++) c.idx[w->place + (size_t)b] = (unsigned char)(w->value >> (8 * b));
+    if (w->length > 0) c.length = w->length;
+    c.bin_length -= w->bin_less;
+    strait__shard *shard;
+    assert_fails(open_composed(folder, &c, &shard), w->code, w->message);
+    assert_non_null(strstr(strait_error_message(), at(folder, "x.idx")));
+    assert_int_equal(folder_teardown(&made), 0);
+}
+
+static void an_empty_index_is_refused(void **state)
 {
     test_folder *folder = *state;
-    static const wrong cases[] = {
-        {"magic", 0, 'X', 1, STRAIT_ERR_FORMAT, "x.idx: not a Megatron index"},
-        {"version", 9, 2, 8, STRAIT_ERR_UNSUPPORTED, "version 2 at byte 9"},
-        {"float64", 17, 6, 1, STRAIT_ERR_UNSUPPORTED, "holds float64 (dtype code 6"},
-        {"float32", 17, 7, 1, STRAIT_ERR_UNSUPPORTED, "holds float32 (dtype code 7"},
-        {"dtype", 17, 9, 1, STRAIT_ERR_FORMAT, "dtype code 9 at byte 17"},
-        {"dtype zero", 17, 0, 1, STRAIT_ERR_FORMAT, "dtype code 0 at byte 17"},
-        {"sequences", 18, 4, 8, STRAIT_ERR_FORMAT, "truncated"},
-        {"huge count", 18, UINT64_MAX / 2, 8, STRAIT_ERR_FORMAT, "more than its"},
-        {"wrapping count", 26, UINT64_C(0x2000000000000003), 8, STRAIT_ERR_FORMAT, "more than its"},
-        {"fewer documents", 26, 2, 8, STRAIT_ERR_FORMAT, "more than one file joined"},
-        {"negative length", LENGTHS, 0xFFFFFFFF, 4, STRAIT_ERR_FORMAT, "sequence 0 has length -1"},
-        {"long length", LENGTHS + 8, 4, 4, STRAIT_ERR_FORMAT, "sequence 2 (4 ids from byte 4) reaches beyond the .bin"},
-        {"short length", LENGTHS + 8, 2, 4, STRAIT_ERR_FORMAT, "end at byte 8, the .bin has 10 bytes"},
-        {"gap", OFFSETS + 16, 6, 8, STRAIT_ERR_FORMAT, "sequence 2 begins at byte 6"},
-        {"overlap", OFFSETS + 16, 2, 8, STRAIT_ERR_FORMAT, "sequence 2 begins at byte 2"},
-        {"negative offset", OFFSETS, UINT64_MAX, 8, STRAIT_ERR_FORMAT, "sequence 0 begins at byte -1"},
-        {"first document", DOCUMENTS, 1, 8, STRAIT_ERR_FORMAT, "document entry 0 is 1"},
-        {"descending", DOCUMENTS + 16, 1, 8, STRAIT_ERR_FORMAT, "document entry 2 is 1, after 2"},
-        {"beyond", DOCUMENTS + 8, 4, 8, STRAIT_ERR_FORMAT, "document entry 1 is 4"},
-        {"last document", DOCUMENTS + 16, 2, 8, STRAIT_ERR_FORMAT, "the last document entry is 2"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        composed c = compose(STRAIT__ID_UINT16);
-        for (int b = 0; b < cases[i].width; b++) {
-            c.idx[cases[i].place + (size_t)b] = (unsigned char)(cases[i].value >> (8 * b));
-        }
-        strait__shard *shard;
-        strait_status status = open_composed(folder, &c, &shard);
-        if (status == STRAIT_OK) fail_msg("%s: was accepted", cases[i].name);
-        assert_fails(status, cases[i].code, cases[i].message);
-    }
     strait__shard *shard;
     composed c = compose(STRAIT__ID_UINT16);
-    c.length = 20;
-    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_FORMAT, "has 20 bytes");
     c.length = 0;
-    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_FORMAT, "has 0 bytes");
-    c = compose(STRAIT__ID_UINT16);
-    c.length = END - 1;
-    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_FORMAT, "truncated");
-    c.length = END + 3;
-    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_UNSUPPORTED, "multimodal");
-    c = compose(STRAIT__ID_UINT16);
-    c.bin_length -= 1;
-    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_FORMAT, "reaches beyond the .bin");
+    assert_fails(open_composed(folder, &c, &shard), STRAIT_ERR_FORMAT, "x.idx: has 0 bytes");
 }
 
 static void ids_outside_the_vocabulary_are_named(void **state)
@@ -195,12 +201,20 @@ static void a_file_that_shrinks_is_an_error(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest others[] = {
         cmocka_unit_test_setup_teardown(every_dtype_is_read, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(names_lead_to_the_pair, folder_setup, folder_teardown),
-        cmocka_unit_test_setup_teardown(wrong_indices_are_named, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(an_empty_index_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(ids_outside_the_vocabulary_are_named, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_shrinks_is_an_error, folder_setup, folder_teardown),
     };
+    enum { OTHERS = sizeof others / sizeof others[0] };
+    /* Each wrong index is a test of its own, so that one failure does not hide the next. */
+    struct CMUnitTest tests[WRONGS + OTHERS];
+    for (size_t i = 0; i < WRONGS; i++) {
+        tests[i] = (struct CMUnitTest){
+            .name = wrongs[i].name, .test_func = is_refused, .initial_state = (void *)(uintptr_t)&wrongs[i]};
+    }
+    memcpy(tests + WRONGS, others, sizeof others);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

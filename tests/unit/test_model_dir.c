@@ -233,42 +233,115 @@ static void tokenizer_files_are_copied(void **state)
     assert_int_equal(strait_model_dir_write("without", &missing, NULL), STRAIT_ERR_NOT_FOUND);
 }
 
-static void shards_and_index_must_agree(void **state)
+#define INDEX "/model.safetensors.index.json"
+#define FIRST "/model-00001-of-00003.safetensors"
+#define SECOND "/model-00002-of-00003.safetensors"
+#define THIRD "/model-00003-of-00003.safetensors"
+
+static void a_missing_directory_is_named(void **state)
 {
     (void)state;
     assert_refused("nothing", STRAIT_ERR_NOT_FOUND, "nothing", "config.json");
-    write_model("bad", 16, NULL);
-    assert_int_equal(unlink("bad/model-00002-of-00003.safetensors"), 0);
-    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "1 of 3", "model-00002-of-00003.safetensors");
-    /* The third shard put in the place of the second: the index names what it lacks. */
-    assert_int_equal(
-        strait_file_copy("bad/model-00003-of-00003.safetensors", "bad/model-00002-of-00003.safetensors", NULL),
-        STRAIT_OK);
-    assert_refused("bad", STRAIT_ERR_FORMAT, "model.embed.weight", "lacks it");
+}
 
-    const char *both = "{\"weight_map\":{\"model.norm.weight\":\"model-00003-of-00003.safetensors\","
-                       "\"lm_head.weight\":\"model-00001-of-00003.safetensors\"}}";
-    write_text("bad/model.safetensors.index.json", both);
+static void a_missing_shard_is_named(void **state)
+{
+    (void)state;
+    write_model("less", 16, NULL);
+    assert_int_equal(unlink("less" SECOND), 0);
+    assert_refused("less", STRAIT_ERR_NOT_FOUND, "less: 1 of 3", "model-00002-of-00003.safetensors");
+}
+
+static void a_tensor_that_its_shard_lacks_is_named(void **state)
+{
+    (void)state;
+    write_model("moved", 16, NULL);
+    assert_int_equal(strait_file_copy("moved" THIRD, "moved" SECOND, NULL), STRAIT_OK);
+    assert_refused("moved", STRAIT_ERR_FORMAT, "moved" INDEX ": tensor \"model.embed.weight\"",
+                   "model-00002-of-00003.safetensors, which lacks it");
+}
+
+/* Two shards of three, and an index that names only what is in them. */
+static void write_two(const char *index_path, const char *first_path, const strait_tensor_spec *second)
+{
+    write_text(index_path, "{\"weight_map\":{\"model.norm.weight\":\"model-00003-of-00003.safetensors\","
+                           "\"lm_head.weight\":\"model-00001-of-00003.safetensors\"}}");
+    const strait_tensor_spec both[] = {*second, tensors[1]};
+    assert_int_equal(strait_safetensors_write(first_path, both, 2, NULL, NULL), STRAIT_OK);
+}
+
+static void a_tensor_in_two_shards_is_named(void **state)
+{
+    (void)state;
+    write_model("both", 16, NULL);
+    write_two("both" INDEX, "both" FIRST, &tensors[0]);
+    assert_refused("both", STRAIT_ERR_FORMAT, "both: tensor \"model.norm.weight\" is in two shards",
+                   "model-00001-of-00003.safetensors");
+}
+
+static void a_tensor_without_index_is_named(void **state)
+{
+    (void)state;
+    write_model("more", 16, NULL);
+    write_two("more" INDEX, "more" FIRST, &tensors[2]);
+    assert_refused("more", STRAIT_ERR_FORMAT, "more: tensor \"model.embed.weight\"",
+                   "model-00001-of-00003.safetensors is not named");
+}
+
+static void a_truncated_shard_is_named(void **state)
+{
+    (void)state;
+    write_model("cut", 16, NULL);
+    assert_int_equal(truncate("cut" FIRST, 60), 0);
+    assert_refused("cut", STRAIT_ERR_FORMAT, "cut" FIRST ": ", "truncated");
+}
+
+static void a_shard_outside_the_directory_is_refused(void **state)
+{
+    (void)state;
+    write_model("out", 16, NULL);
+    write_text("out" INDEX, "{\"weight_map\":{\"a\":\"../secret\"}}");
+    assert_refused("out", STRAIT_ERR_FORMAT, "out" INDEX ": tensor \"a\"", "plain name");
+}
+
+static void an_index_without_tensors_is_named(void **state)
+{
+    (void)state;
+    write_model("none", 16, NULL);
+    write_text("none" INDEX, "{\"weight_map\":{}}");
+    assert_refused("none", STRAIT_ERR_FORMAT, "none" INDEX ": ", "weight_map");
+}
+
+static void a_directory_without_tensors_is_named(void **state)
+{
+    (void)state;
+    write_model("bare", 0, NULL);
+    assert_int_equal(unlink("bare/model.safetensors"), 0);
+    assert_refused("bare", STRAIT_ERR_NOT_FOUND, "bare: has no model.safetensors", "index.json");
+}
+
+static void a_missing_config_is_named(void **state)
+{
+    (void)state;
+    write_model("mute", 0, NULL);
+    assert_int_equal(unlink("mute/config.json"), 0);
+    assert_refused("mute", STRAIT_ERR_NOT_FOUND, "mute/config.json", "No such file");
+}
+
+static void a_tensor_knows_its_file(void **state)
+{
+    (void)state;
     strait_model_dir *model;
-    assert_int_equal(strait_model_dir_open("bad", &model), STRAIT_OK);
+    write_model("files", 16, NULL);
+    assert_int_equal(strait_model_dir_open("files", &model), STRAIT_OK);
+    assert_string_equal(strait_model_dir_file(model, strait_model_dir_find(model, "model.norm.weight")),
+                        "model-00003-of-00003.safetensors");
+    assert_string_equal(strait_model_dir_file(model, NULL), "model.safetensors.index.json");
     strait_model_dir_close(model);
-    const strait_tensor_spec two[] = {tensors[0], tensors[1]};
-    assert_int_equal(strait_safetensors_write("bad/model-00001-of-00003.safetensors", two, 2, NULL, NULL), STRAIT_OK);
-    assert_refused("bad", STRAIT_ERR_FORMAT, "model.norm.weight", "in two shards");
-    const strait_tensor_spec more[] = {tensors[2], tensors[1]};
-    assert_int_equal(strait_safetensors_write("bad/model-00001-of-00003.safetensors", more, 2, NULL, NULL), STRAIT_OK);
-    assert_refused("bad", STRAIT_ERR_FORMAT, "model.embed.weight", "not named");
-
-    assert_int_equal(truncate("bad/model-00001-of-00003.safetensors", 200), 0);
-    assert_refused("bad", STRAIT_ERR_FORMAT, "model-00001-of-00003.safetensors", "truncated");
-    write_text("bad/model.safetensors.index.json", "{\"weight_map\":{\"a\":\"../secret\"}}");
-    assert_refused("bad", STRAIT_ERR_FORMAT, "\"a\"", "plain name");
-    write_text("bad/model.safetensors.index.json", "{\"weight_map\":{}}");
-    assert_refused("bad", STRAIT_ERR_FORMAT, "weight_map", "index.json");
-    assert_int_equal(unlink("bad/model.safetensors.index.json"), 0);
-    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "bad", "model.safetensors");
-    assert_int_equal(unlink("bad/config.json"), 0);
-    assert_refused("bad", STRAIT_ERR_NOT_FOUND, "bad/config.json", "No such file");
+    write_model("file", 0, NULL);
+    assert_int_equal(strait_model_dir_open("file", &model), STRAIT_OK);
+    assert_string_equal(strait_model_dir_file(model, NULL), "model.safetensors");
+    strait_model_dir_close(model);
 }
 
 int main(void)
@@ -279,7 +352,17 @@ int main(void)
         cmocka_unit_test(generation_config_names_the_end_tokens),
         cmocka_unit_test(generation_config_is_kept_whole),
         cmocka_unit_test(tokenizer_files_are_copied),
-        cmocka_unit_test(shards_and_index_must_agree),
+        cmocka_unit_test(a_missing_directory_is_named),
+        cmocka_unit_test(a_missing_shard_is_named),
+        cmocka_unit_test(a_tensor_that_its_shard_lacks_is_named),
+        cmocka_unit_test(a_tensor_in_two_shards_is_named),
+        cmocka_unit_test(a_tensor_without_index_is_named),
+        cmocka_unit_test(a_truncated_shard_is_named),
+        cmocka_unit_test(a_shard_outside_the_directory_is_refused),
+        cmocka_unit_test(an_index_without_tensors_is_named),
+        cmocka_unit_test(a_directory_without_tensors_is_named),
+        cmocka_unit_test(a_missing_config_is_named),
+        cmocka_unit_test(a_tensor_knows_its_file),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -82,11 +82,49 @@ static json_t *load(const char *bytes, size_t length, json_error_t *out_error)
     return NULL;
 }
 
+/* Where a number of more than 64 bits ends, or 0 if that is not what is wrong. */
+static size_t huge_integer(const char *bytes, size_t length, const json_error_t *error)
+{
+    size_t end = error->position > 0 ? (size_t)error->position : 0;
+    if (json_error_code(error) != json_error_numeric_overflow || end == 0 || end >= length) return 0;
+    bool digits = bytes[end - 1] >= '0' && bytes[end - 1] <= '9';
+    return digits && strstr(error->text, "integer") ? end : 0;
+}
+
+enum { HUGE_INTEGERS_MAX = 16 };
+
+/*
+ * As load, but integers of more than 64 bits become reals: transformers writes int(1e30) for a length without limit.
+ * jansson refuses them, so that ".0" is put behind and the text read again. False where memory ran out.
+ */
+static bool load_any(const char *bytes, size_t length, json_t **out_value, json_error_t *out_error)
+{
+    strait_buffer text = {0};
+    const char *from = bytes ? bytes : "";
+    strait_status status = STRAIT_OK;
+    *out_value = load(from, length, out_error);
+    for (int i = 0; i < HUGE_INTEGERS_MAX && !*out_value && !allocation_failed && status == STRAIT_OK; i++) {
+        size_t end = huge_integer(from, length, out_error);
+        if (end == 0) break;
+        strait_buffer longer = {0};
+        status = strait_buffer_append(&longer, from, end);
+        if (status == STRAIT_OK) status = strait_buffer_append(&longer, ".0", 2);
+        if (status == STRAIT_OK) status = strait_buffer_append(&longer, from + end, length - end);
+        strait_buffer_fini(&text);
+        text = longer;
+        from = text.bytes;
+        length += 2;
+        if (status == STRAIT_OK) *out_value = load(from, length, out_error);
+    }
+    strait_buffer_fini(&text);
+    return status == STRAIT_OK && !allocation_failed;
+}
+
 strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out)
 {
     json_error_t error;
-    json_t *value = load(bytes, length, &error);
-    if (allocation_failed) {
+    json_t *value;
+    if (!load_any(bytes, length, &value, &error)) {
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory while reading %zu bytes of JSON", name, length);
     }
     if (!value) {
@@ -100,8 +138,8 @@ strait_status strait_json_parse(const char *name, const char *bytes, size_t leng
 strait_status strait_json_parse_line(const char *name, int64_t line, const char *bytes, size_t length, json_t **out)
 {
     json_error_t error;
-    json_t *value = load(bytes, length, &error);
-    if (allocation_failed) {
+    json_t *value;
+    if (!load_any(bytes, length, &value, &error)) {
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s:%lld: out of memory while reading a line of %zu bytes", name,
                            (long long)line, length);
     }

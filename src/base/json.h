@@ -12,7 +12,7 @@
 /*
  * Parses `length` bytes, an object or an array; `name` is what errors call it. The caller owns *out (json_decref).
  * STRAIT_ERR_FORMAT with line and column otherwise. "\u0000" is kept inside string values (not keys): where that
- * matters, take lengths from json_string_length.
+ * matters, take lengths from json_string_length. Integers of more than 64 bits are read as reals.
  */
 strait_status strait_json_parse(const char *name, const char *bytes, size_t length, json_t **out) STRAIT_MUST_USE;
 /* The same for one line of a file of JSON lines: errors say "name:line:" and the column. */

@@ -38,9 +38,25 @@ static void errors_name_the_place(void **state)
     refused("", "line 1");
     refused("[1] x", "column");
     refused("[\"\xff\"]", "decode byte 0xff");
-    refused("[123456789012345678901234567890]", "integer");
     refused("[1e999]", "real");
     assert_int_equal(strait_json_parse("none", NULL, 0, &(json_t *){NULL}), STRAIT_ERR_FORMAT);
+}
+
+/* transformers writes int(1e30) into tokenizer_config.json where there is no limit. */
+static void huge_integers_are_reals(void **state)
+{
+    (void)state;
+    json_t *value = parsed("{\"model_max_length\": 1000000000000000019884624838656,\n"
+                           "\"a\": [-123456789012345678901234567890, 9223372036854775807, 9223372036854775808]}");
+    assert_true(json_is_real(json_object_get(value, "model_max_length")));
+    assert_true(json_real_value(json_object_get(value, "model_max_length")) == 1e30);
+    const json_t *a = json_object_get(value, "a");
+    assert_true(json_real_value(json_array_get(a, 0)) == -123456789012345678901234567890.0);
+    assert_int_equal(json_integer_value(json_array_get(a, 1)), INT64_MAX);
+    assert_true(json_real_value(json_array_get(a, 2)) == 0x1p63);
+    json_decref(value);
+    refused("[123456789012345678901234567890, 1e999]", "real");
+    refused("[123456789012345678901234567890, x]", "line 1");
 }
 
 static void missing_file_is_named(void **state)
@@ -192,6 +208,7 @@ int main(void)
     json_set_alloc_funcs(sometimes, free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_name_the_place),
+        cmocka_unit_test(huge_integers_are_reals),
         cmocka_unit_test(missing_file_is_named),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(reals_are_shortest),

@@ -22,6 +22,7 @@ case ${1:-} in
 esac
 . scripts/common.sh
 . scripts/corpus.sh
+. scripts/prompt.sh
 export LC_ALL=C.UTF-8
 strait=build/strait
 config=examples/quickstart.yaml
@@ -96,9 +97,7 @@ step "5/5 Training: $config into $run"
 settings=()
 prompts=("To change the settings of" "The file system" "要修改文档的" "在文件系统中")
 if [ -n "$own" ]; then
-    first=$(find "$own" -type f -exec head -q -n 20 {} + 2>/dev/null | grep -a -m 1 '[^[:space:]].....' | head -c 4000)
-    first=${first//[\"\\]/ }
-    prompts=("${first:0:12}")
+    prompts=("$(first_words "$strait" "$folder/tokenizer" "$folder/data/text_train")")
     settings+=(--set "tokenizer=$folder/tokenizer" --set "data.train=$folder/data/text_train")
     settings+=(--set "sample.prompts=[\"${prompts[0]}\"]")
     # A sample of the example is 257 tokens, of two bytes each.

@@ -201,6 +201,9 @@ static void read_entry(strait_config_reader *reader, const strait_yaml *yaml, co
     /* A dotted word would find a key that is not a member here. */
     bool member = length > 0 && (size_t)length < sizeof path && strchr(word, '.') == NULL;
     const strait_key *key = member ? strait__key_find(path) : NULL;
+    bool foreign = key == NULL && strcmp(prefix, "model.init") == 0 &&
+                   strait__config_read_foreign(reader, word, yaml, value, place);
+    if (foreign) return;
     if (key == NULL) {
         unknown_key(reader, prefix, word, place);
     } else if (key->group) {
@@ -255,6 +258,23 @@ static void unset(strait_config_reader *reader, const strait_key *key, const cha
         reader->removed[i] = set;
         reader->bad[i] = false;
     }
+    if (strcmp(key->path, "model") == 0 || strcmp(key->path, "model.init") == 0) json_object_clear(reader->foreign);
+}
+
+/* model.init.WORD=VALUE for a key of config.json that the schema has not. */
+static bool read_foreign_set(strait_config_reader *reader, const char *path, const char *value,
+                             strait_config_place place)
+{
+    static const char prefix[] = "model.init.";
+    if (strncmp(path, prefix, sizeof prefix - 1) != 0) return false;
+    const char *word = path + sizeof prefix - 1;
+    if (strcmp(value, "null") == 0) return strait__config_read_foreign(reader, word, NULL, 0, place);
+    strait_yaml yaml;
+    if (strait_yaml_parse("value", value, strlen(value), &yaml) != STRAIT_OK) return false;
+    bool known = strait__config_read_foreign(reader, word, &yaml, 0, place);
+    strait_yaml_fini(&yaml);
+    if (known && !strait__config_given(reader, "model.init")) reader->places[index_of("model.init")] = place;
+    return known;
 }
 
 /* The longest group the path begins with is where the rest is looked for. */
@@ -285,7 +305,7 @@ static void read_set(strait_config_reader *reader, const char *set)
     snprintf(path, sizeof path, "%.*s", equals - set < 100 ? (int)(equals - set) : 100, set);
     const strait_key *key = strait__key_find(path);
     if (key == NULL) {
-        unknown_set(reader, path, place);
+        if (!read_foreign_set(reader, path, equals + 1, place)) unknown_set(reader, path, place);
         return;
     }
     if (strcmp(equals + 1, "null") == 0) {
@@ -398,6 +418,7 @@ strait_status strait_config_parse(const char *name, const char *bytes, size_t le
     strait_status status = read_all(reader, bytes, length, options != NULL ? options : &no_options);
     for (int i = 0; i < reader->error_count; i++) strait_free(reader->errors[i].text);
     strait_free(reader->errors);
+    json_decref(reader->foreign);
     strait_free(reader);
     if (status != STRAIT_OK) {
         strait_config_fini(&config);

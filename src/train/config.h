@@ -40,6 +40,13 @@ typedef struct strait_config_sources {
     int64_t count;
 } strait_config_sources;
 
+enum { STRAIT_CONFIG_IDS_MAX = 8 };
+
+typedef struct strait_config_ids {
+    int64_t items[STRAIT_CONFIG_IDS_MAX];
+    int64_t count; /* 0 = auto */
+} strait_config_ids;
+
 /* The keys of a Hugging Face config.json. All 0 where model.from is given. */
 typedef struct strait_config_init {
     int model_type;
@@ -57,6 +64,9 @@ typedef struct strait_config_init {
     bool tie_word_embeddings;
     int64_t max_position_embeddings;
     double initializer_range;
+    int64_t bos_token_id; /* -1 = none; so is pad_token_id */
+    strait_config_ids eos_token_id;
+    int64_t pad_token_id;
 } strait_config_init;
 
 /* Strings are owned; an optional string that was not given is NULL. */

@@ -8,7 +8,9 @@
 #include "train/config_schema.h"
 #include "train/config_yaml.h"
 
-enum { STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384 };
+#include "base/json.h"
+
+enum { STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384, STRAIT_CONFIG_FOREIGN_MAX = 32 };
 
 /* Where a value stands: in the file (line > 0), in a --set (set != NULL), or nowhere (a default). */
 typedef struct strait_config_place {
@@ -29,7 +31,9 @@ typedef struct strait_config_reader {
     strait_config_place places[STRAIT_KEY_COUNT_MAX]; /* by key or group; line 0 and no set = not given */
     bool bad[STRAIT_KEY_COUNT_MAX];                   /* given, but wrong: rules that need it stay silent */
     const char *removed[STRAIT_KEY_COUNT_MAX];        /* the --set KEY=null that took a key away; borrowed */
-    strait_config_error *errors;                      /* owned */
+    json_t *foreign; /* owned, or NULL: what model.init has of config.json beyond the schema */
+    strait_config_place foreign_places[STRAIT_CONFIG_FOREIGN_MAX];
+    strait_config_error *errors; /* owned */
     int error_count;
     int error_capacity;
     strait_status failure; /* not of the config: out of memory */
@@ -51,6 +55,12 @@ strait_config_place strait__config_culprit(const strait_config_reader *reader, c
 /* Reads one value into the config's member. Frees what stood there. False where an error was added. */
 bool strait__config_read_value(strait_config_reader *reader, const strait_key *key, const strait_yaml *yaml, int node,
                                strait_config_place place);
+
+/* config_hf.c: keeps `word` of model.init if it is a key of config.json that the schema has not (yaml NULL: forgets
+ * it); false where it is none. Then checks what was kept as the reader of model directories does. */
+bool strait__config_read_foreign(strait_config_reader *reader, const char *word, const strait_yaml *yaml, int node,
+                                 strait_config_place place);
+void strait__config_check_foreign(strait_config_reader *reader);
 
 /* Zeroes a member and frees what it owns. */
 void strait__config_clear(strait_run_config *config, const strait_key *key);

@@ -63,6 +63,7 @@ static void check_model(strait_config_reader *r)
     }
     if (from) return;
     check_heads(r);
+    strait__config_check_foreign(r);
     const strait_run_config *c = r->config;
     if (good(r, "data.sequence_length", "model.init.max_position_embeddings") &&
         c->data.sequence_length > c->model.init.max_position_embeddings) {

@@ -21,15 +21,19 @@ const strait_key strait__keys[] = {
 #define STRAIT_KEY(name, type, unit, min, max, fallback, flags, choices, help) \
     {#name, false, STRAIT_KEY_##type, offsetof(strait_run_config, name), unit, min, max, fallback, flags, choices, help},
 #define STRAIT_SYNONYM(word, path)
+#define STRAIT_FOREIGN(name)
+#define NONE STRAIT_KEY_NONE
 #include "train/config.def"
 #undef STRAIT_GROUP
 #undef STRAIT_KEY
 #undef STRAIT_SYNONYM
+#undef STRAIT_FOREIGN
 #undef REQUIRED
 #undef AUTO
 #undef RESUME
 #undef OPEN_MIN
 #undef OPEN_MAX
+#undef NONE
 };
 
 static const struct {
@@ -39,10 +43,12 @@ static const struct {
 #define STRAIT_GROUP(name, help)
 #define STRAIT_KEY(name, type, unit, min, max, fallback, flags, choices, help)
 #define STRAIT_SYNONYM(word, path) {word, #path},
+#define STRAIT_FOREIGN(name)
 #include "train/config.def"
 #undef STRAIT_GROUP
 #undef STRAIT_KEY
 #undef STRAIT_SYNONYM
+#undef STRAIT_FOREIGN
 };
 /* clang-format on */
 
@@ -181,7 +187,8 @@ void strait__key_wants(const strait_key *key, char *out, size_t capacity)
     switch (key->type) {
     case STRAIT_KEY_INT:
         range_text(key, range, sizeof range);
-        snprintf(out, capacity, "%san integer%s%s", key->flags & STRAIT_KEY_AUTO ? "auto or " : "", range, unit);
+        snprintf(out, capacity, "%s%san integer%s%s", key->flags & STRAIT_KEY_AUTO ? "auto or " : "",
+                 key->flags & STRAIT_KEY_NONE ? "null or " : "", range, unit);
         break;
     case STRAIT_KEY_FLOAT:
         range_text(key, range, sizeof range);
@@ -193,6 +200,9 @@ void strait__key_wants(const strait_key *key, char *out, size_t capacity)
         break;
     case STRAIT_KEY_BOOL: snprintf(out, capacity, "true or false"); break;
     case STRAIT_KEY_STRING: snprintf(out, capacity, "a string"); break;
+    case STRAIT_KEY_IDS:
+        snprintf(out, capacity, "auto, a token id or a list of up to %d", STRAIT_CONFIG_IDS_MAX);
+        break;
     case STRAIT_KEY_STRINGS: snprintf(out, capacity, "a list of strings"); break;
     case STRAIT_KEY_SOURCES: snprintf(out, capacity, "a path or a list of {path, weight}"); break;
     case STRAIT_KEY_ENUM: {

@@ -6,7 +6,7 @@
 
 #include "train/config.h"
 
-/* What a key holds and the member's type: int64_t, double, bool, char *, int, double[2], and the two lists. */
+/* What a key holds and the member's type: int64_t, double, bool, char *, int, double[2], and the lists. */
 typedef enum strait_key_type {
     STRAIT_KEY_INT,
     STRAIT_KEY_FLOAT,
@@ -15,6 +15,7 @@ typedef enum strait_key_type {
     STRAIT_KEY_ENUM,
     STRAIT_KEY_PAIR,
     STRAIT_KEY_STRINGS,
+    STRAIT_KEY_IDS,
     STRAIT_KEY_SOURCES
 } strait_key_type;
 
@@ -23,7 +24,8 @@ enum {
     STRAIT_KEY_AUTO = 2,
     STRAIT_KEY_RESUME = 4,
     STRAIT_KEY_OPEN_MIN = 8,
-    STRAIT_KEY_OPEN_MAX = 16
+    STRAIT_KEY_OPEN_MAX = 16,
+    STRAIT_KEY_NONE = 32
 };
 
 typedef struct strait_key {

@@ -80,8 +80,17 @@ static bool is_number(const strait_yaml *yaml, const strait_yaml_node *node)
     return node->kind == STRAIT_YAML_SCALAR && strait_yaml_classify(yaml, node) == STRAIT_YAML_NUMBER;
 }
 
+static bool is_null(const strait_yaml *yaml, const strait_yaml_node *node)
+{
+    return node->kind == STRAIT_YAML_SCALAR && node->length > 0 && strait_yaml_classify(yaml, node) == STRAIT_YAML_NULL;
+}
+
 static bool read_int(const value_context *c, const strait_yaml_node *node, int64_t *out)
 {
+    if ((c->key->flags & STRAIT_KEY_NONE) && is_null(c->yaml, node)) {
+        *out = c->key->flags & STRAIT_KEY_AUTO ? 0 : -1;
+        return true;
+    }
     if ((c->key->flags & STRAIT_KEY_AUTO) && is_word(c->yaml, node, "auto")) {
         *out = 0;
         return true;
@@ -130,6 +139,26 @@ static bool read_pair(const value_context *c, const strait_yaml_node *node, doub
     }
     out[0] = values[0];
     out[1] = values[1];
+    return true;
+}
+
+/* One id or a list of them. */
+static bool read_ids(const value_context *c, const strait_yaml_node *node, strait_config_ids *out)
+{
+    if (is_null(c->yaml, node) || is_word(c->yaml, node, "auto")) return true;
+    strait_config_ids ids = {.count = 0};
+    bool list = node->kind == STRAIT_YAML_SEQUENCE;
+    if (list && node->first < 0) return wrong(c, node, "it is empty");
+    for (int i = list ? node->first : -1; list && i >= 0; i = c->yaml->nodes[i].next) {
+        if (ids.count == STRAIT_CONFIG_IDS_MAX) return wrong(c, node, "it is longer");
+        const strait_yaml_node *item = strait_yaml_at(c->yaml, i);
+        if (is_word(c->yaml, item, "auto") || !read_int(c, item, &ids.items[ids.count])) {
+            return is_word(c->yaml, item, "auto") ? wrong(c, item, "") : false;
+        }
+        ids.count++;
+    }
+    if (!list && !read_int(c, node, &ids.items[ids.count++])) return false;
+    *out = ids;
     return true;
 }
 
@@ -295,6 +324,7 @@ void strait__config_clear(strait_run_config *config, const strait_key *key)
     case STRAIT_KEY_BOOL: *(bool *)slot = false; break;
     case STRAIT_KEY_ENUM: *(int *)slot = 0; break;
     case STRAIT_KEY_PAIR: memset(slot, 0, 2 * sizeof(double)); break;
+    case STRAIT_KEY_IDS: *(strait_config_ids *)slot = (strait_config_ids){.count = 0}; break;
     case STRAIT_KEY_STRING:
         strait_free(*(char **)slot);
         *(char **)slot = NULL;
@@ -330,6 +360,7 @@ bool strait__config_read_value(strait_config_reader *reader, const strait_key *k
     case STRAIT_KEY_STRING: return read_name(&c, node, slot);
     case STRAIT_KEY_ENUM: return read_enum(&c, node, slot);
     case STRAIT_KEY_PAIR: return read_pair(&c, node, slot);
+    case STRAIT_KEY_IDS: return read_ids(&c, node, slot);
     case STRAIT_KEY_STRINGS: return read_strings(&c, node, slot);
     case STRAIT_KEY_SOURCES: return read_sources(&c, node, slot);
     }

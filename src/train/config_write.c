@@ -80,6 +80,15 @@ static strait_status format_sources(const strait_config_sources *sources, strait
     return strait_buffer_append(out, "]", 1);
 }
 
+static strait_status format_ids(const strait_config_ids *ids, strait_buffer *out)
+{
+    if (ids->count == 0) return strait_buffer_printf(out, "auto");
+    for (int64_t i = 0; i < ids->count; i++) {
+        STRAIT_TRY(strait_buffer_printf(out, "%s%lld", i > 0 ? ", " : "[", (long long)ids->items[i]));
+    }
+    return strait_buffer_append(out, "]", 1);
+}
+
 strait_status strait__config_format(const strait_run_config *config, const strait_key *key, strait_buffer *out)
 {
     const void *value = strait__key_value(config, key);
@@ -87,6 +96,7 @@ strait_status strait__config_format(const strait_run_config *config, const strai
     switch (key->type) {
     case STRAIT_KEY_INT:
         if ((key->flags & STRAIT_KEY_AUTO) && *(const int64_t *)value == 0) return strait_buffer_printf(out, "auto");
+        if ((key->flags & STRAIT_KEY_NONE) && *(const int64_t *)value < 0) return strait_buffer_printf(out, "null");
         return strait_buffer_printf(out, "%lld", (long long)*(const int64_t *)value);
     case STRAIT_KEY_FLOAT: return format_float(*(const double *)value, out);
     case STRAIT_KEY_BOOL: return strait_buffer_printf(out, "%s", *(const bool *)value ? "true" : "false");
@@ -102,6 +112,7 @@ strait_status strait__config_format(const strait_run_config *config, const strai
         STRAIT_TRY(strait_buffer_append(out, ", ", 2));
         STRAIT_TRY(format_float(((const double *)value)[1], out));
         return strait_buffer_append(out, "]", 1);
+    case STRAIT_KEY_IDS: return format_ids(value, out);
     case STRAIT_KEY_STRINGS: return format_strings(value, out);
     case STRAIT_KEY_SOURCES: return format_sources(value, out);
     }

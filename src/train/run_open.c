@@ -110,9 +110,16 @@ static strait_status model_from_init(strait_run *run)
                                        .rope_theta = init->rope_theta,
                                        .initializer_range = init->initializer_range,
                                        .tie_word_embeddings = init->tie_word_embeddings,
-                                       .bos_token_id = -1,
-                                       .pad_token_id = -1};
-    if (run->tokenizer) {
+                                       .bos_token_id = init->bos_token_id,
+                                       .pad_token_id = init->pad_token_id};
+    if (init->pad_token_id >= init->vocab_size) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: model.init.pad_token_id (%lld) must be less than vocab_size (%lld)",
+                           run->options->config, (long long)init->pad_token_id, (long long)init->vocab_size);
+    }
+    for (int64_t i = 0; i < init->eos_token_id.count; i++) {
+        run->model.eos_token_ids[run->model.eos_token_count++] = init->eos_token_id.items[i];
+    }
+    if (run->tokenizer && run->model.eos_token_count == 0) {
         int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
         if (end >= 0) run->model.eos.ids[run->model.eos.count++] = end;
     }

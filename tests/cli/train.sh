@@ -50,6 +50,18 @@ expect two-sources 0 'step 2 of 2' "${train[@]}" --out ts --set steps=2 \
   --set 'data.train=[{path: data_train, weight: 3}, {path: data_val, weight: 1}]'
 expect tokens-instead-of-steps 0 'step 2 of 2, 128 tokens' "${train[@]}" --out tok --set steps=null --set tokens=65
 
+# A config.json in model.init: what it says of ids and positions is what the trained model's says.
+paste=(--set model.init.rope_parameters='{rope_type: default, rope_theta: 500}' --set model.init.bos_token_id=3
+  --set 'model.init.eos_token_id=[4, 5]' --set model.init.pad_token_id=6 --set model.init.num_key_value_heads=null)
+expect pasted 0 'step 2 of 2' "${train[@]}" --out pasted --set steps=2 "${paste[@]}"
+for line in '"rope_theta": 500' '"bos_token_id": 3' '"pad_token_id": 6' '"num_key_value_heads": 4'; do
+  if grep -Fq "$line" pasted/checkpoints/step-00000002/config.json; then ok "pasted $line"
+  else fail "pasted $line" "$(grep -F "${line%:*}" pasted/checkpoints/step-00000002/config.json)"; fi
+done
+expect pasted-goes-on 0 'step 3 of 3' "${train[@]}" --out pasted --set steps=3 "${paste[@]}" --resume
+expect pasted-pad-beyond 2 'model.init.pad_token_id .300. must be less than vocab_size .257.' "${train[@]}" --out x --set model.init.pad_token_id=300
+expect pasted-yarn 2 'rope_type "yarn" is not supported' "${train[@]}" --out x --set 'model.init.rope_scaling={rope_type: yarn}'
+
 # ---- a model as the start ----
 
 from=(--set model.init=null --set model.from=run/checkpoints/step-00000012)

@@ -249,13 +249,79 @@ static void examples_parse(void **state)
     assert_true(seen >= 3);
 }
 
+/* The config.json of Qwen3-0.6B as it is published, and what newer versions of transformers add. */
+#define PASTED                                                                                                \
+    "{\n  \"architectures\": [\"Qwen3ForCausalLM\"],\n  \"attention_bias\": false,\n"                         \
+    "  \"attention_dropout\": 0.0,\n  \"bos_token_id\": 151643,\n  \"eos_token_id\": 151645,\n"               \
+    "  \"head_dim\": 128,\n  \"hidden_act\": \"silu\",\n  \"hidden_size\": 1024,\n"                           \
+    "  \"initializer_range\": 0.02,\n  \"intermediate_size\": 3072,\n  \"max_position_embeddings\": 40960,\n" \
+    "  \"max_window_layers\": 28,\n  \"model_type\": \"qwen3\",\n  \"num_attention_heads\": 16,\n"            \
+    "  \"num_hidden_layers\": 28,\n  \"num_key_value_heads\": 8,\n  \"rms_norm_eps\": 1e-06,\n"               \
+    "  \"rope_scaling\": null,\n  \"sliding_window\": null,\n  \"tie_word_embeddings\": true,\n"              \
+    "  \"torch_dtype\": \"bfloat16\",\n  \"transformers_version\": \"4.51.0\",\n  \"use_cache\": true,\n"     \
+    "  \"use_sliding_window\": false,\n  \"vocab_size\": 151936"
+#define REST "data: {train: s, sequence_length: 8}\nbatch: {sequences: 8}\noptimizer: {lr: 1e-3}\nsteps: 3\nrun: r\n"
+
+static void a_config_json_may_be_pasted(void **state)
+{
+    (void)state;
+    strait_run_config c;
+    must_parse("model: {init: " PASTED ",\n \"rope_theta\": 1000000}}\n" REST, &c);
+    assert_true(c.model.init.rope_theta == 1e6);
+    assert_int_equal(c.model.init.bos_token_id, 151643);
+    assert_int_equal(c.model.init.eos_token_id.count, 1);
+    assert_int_equal(c.model.init.eos_token_id.items[0], 151645);
+    assert_int_equal(c.model.init.pad_token_id, -1);
+    assert_int_equal(c.model.init.vocab_size, 151936);
+    assert_int_equal(c.dtype, STRAIT_CONFIG_DTYPE_F32);
+    strait_config_fini(&c);
+
+    /* As transformers 5 writes it; and what is stored reads back. */
+    must_parse("model: {init: " PASTED ", \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1000000},\n"
+               "  \"pad_token_id\": 0, \"dtype\": \"bfloat16\", \"_name_or_path\": \"\"}}\n" REST,
+               &c);
+    assert_true(c.model.init.rope_theta == 1e6);
+    assert_int_equal(c.model.init.pad_token_id, 0);
+    strait_buffer text = {0};
+    strait_buffer again = {0};
+    assert_int_equal(strait_config_write(&c, &text), STRAIT_OK);
+    strait_config_fini(&c);
+    must_parse(text.bytes, &c);
+    assert_int_equal(strait_config_write(&c, &again), STRAIT_OK);
+    assert_string_equal(text.bytes, again.bytes);
+    assert_non_null(strstr(text.bytes, "\n    rope_theta: 1000000\n"));
+    strait_config_fini(&c);
+    strait_buffer_fini(&text);
+    strait_buffer_fini(&again);
+
+    static const char *const sets[] = {"model.init.num_key_value_heads=null", "model.init.eos_token_id=[3, 5]",
+                                       "model.init.rope_parameters={rope_theta: 500}", "model.init.pad_token_id=null"};
+    assert_int_equal(parse(minimal, sets, 4, &c), STRAIT_OK);
+    assert_int_equal(c.model.init.num_key_value_heads, 4);
+    assert_int_equal(c.model.init.eos_token_id.count, 2);
+    assert_true(c.model.init.rope_theta == 500);
+    strait_config_fini(&c);
+    must_parse("model: {init: {hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2, num_attention_heads: 4,\n"
+               "  num_key_value_heads: null, eos_token_id: null, bos_token_id: null, vocab_size: 9,\n"
+               "  layer_types: [full_attention, full_attention]}}\n" REST,
+               &c);
+    assert_int_equal(c.model.init.num_key_value_heads, 4);
+    assert_int_equal(c.model.init.bos_token_id, -1);
+    strait_config_fini(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_filled_in),      cmocka_unit_test(everything_can_be_said),
-        cmocka_unit_test(sets_replace_and_remove),     cmocka_unit_test(out_replaces_run),
-        cmocka_unit_test(written_configs_read_back),   cmocka_unit_test(resume_allows_only_what_is_documented),
-        cmocka_unit_test(documentation_is_up_to_date), cmocka_unit_test(examples_parse),
+        cmocka_unit_test(defaults_are_filled_in),
+        cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(sets_replace_and_remove),
+        cmocka_unit_test(out_replaces_run),
+        cmocka_unit_test(written_configs_read_back),
+        cmocka_unit_test(resume_allows_only_what_is_documented),
+        cmocka_unit_test(documentation_is_up_to_date),
+        cmocka_unit_test(a_config_json_may_be_pasted),
+        cmocka_unit_test(examples_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

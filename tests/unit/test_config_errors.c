@@ -224,6 +224,39 @@ static void rules_between_keys(void **state)
         {GOOD "sample: {every: 5}\n", {"11:10: sample.every (5): there is no prompt"}});
 }
 
+/* What a model directory is refused for, model.init is, in the same words, at the key's place. */
+static void keys_of_config_json(void **state)
+{
+    (void)state;
+#define INIT(text) MODEL("{init: {" SIZES ", vocab_size: 9,\n  " text "}}")
+    EXPECT_WRONG(
+        {INIT("rope_scaling: {rope_type: yarn, factor: 4}"),
+         {"run.yaml:2:3: model.init.rope_scaling: rope_type \"yarn\" is not supported"}},
+        {INIT("rope_scaling: {type: linear, factor: 2}"),
+         {"run.yaml:2:3: model.init.rope_scaling: rope_type \"linear\""}},
+        {INIT("rope_theta: 500, rope_parameters: {rope_theta: 600}"),
+         {"run.yaml:2:20: model.init.rope_parameters: its rope_theta 600 differs from rope_theta 500"}},
+        {INIT("attention_bias: true, attention_dropout: 0.1"),
+         {"run.yaml:2:3: model.init.attention_bias: true is not supported",
+          "run.yaml:2:25: model.init.attention_dropout: other than 0"}},
+        {INIT("architectures: [LlamaForCausalLM]"), {"run.yaml:2:3: model.init.architectures: \"LlamaForCausalLM\""}},
+        {INIT("layer_types: [full_attention, sliding_attention]"),
+         {"run.yaml:2:3: model.init.layer_types: layer 1 is \"sliding_attention\""}},
+        {INIT("layer_types: [full_attention]"), {"model.init.layer_types: must be an array of num_hidden_layers = 2"}},
+        {INIT("use_sliding_window: true, sliding_window: 9, max_window_layers: 1"),
+         {"run.yaml:2:3: model.init.use_sliding_window: sliding-window attention is not supported"}},
+        {INIT("quantization_config: {bits: 4}"), {"model.init.quantization_config: quantized weights"}},
+        {INIT("rope_scaling: {[a]: {b: [1, 2]}}"), {"run.yaml:2:3: model.init.rope_scaling: the value is no JSON"}},
+        {INIT("partial_rotary_factor: 0.5"), {"model.init.partial_rotary_factor: other than 1"}},
+        {INIT("torch_dtype: float16"), {"model.init.torch_dtype: \"float16\" is not supported"}},
+        {INIT("pad_token_id: 9"), {"run.yaml:2:3: model.init.pad_token_id: is 9, must be less than vocab_size = 9"}},
+        {INIT("eos_token_id: []"), {"run.yaml:2:17: model.init.eos_token_id wants auto, a token id or a list"}},
+        {INIT("eos_token_id: [1, -2]"), {"model.init.eos_token_id wants"}},
+        {INIT("eos_token_id: [1, 2, 3, 4, 5, 6, 7, 8, 9]"), {"a list of up to 8, found a list: it is longer"}},
+        {INIT("sliding_windows: 3"), {"unknown key model.init.sliding_windows"}});
+#undef INIT
+}
+
 static void length_of_the_run(void **state)
 {
     (void)state;
@@ -443,6 +476,7 @@ int main(void)
         cmocka_unit_test(wrong_sources),
         cmocka_unit_test(missing_keys),
         cmocka_unit_test(rules_between_keys),
+        cmocka_unit_test(keys_of_config_json),
         cmocka_unit_test(length_of_the_run),
         cmocka_unit_test(wrong_yaml),
         cmocka_unit_test(bombs_are_refused),

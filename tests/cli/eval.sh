@@ -21,8 +21,8 @@ value() {
 }
 
 # Counts that a device cannot take are refused before they are narrowed.
-for threads in -1 4097 4294967297; do
-  expect "threads_$threads" 2 "threads is $threads: 0 \(all processors\) to 4096" "$STRAIT" eval run --data data_val --threads "$threads"
+for threads in -1 1025 4294967297; do
+  expect "threads_$threads" 2 "threads is $threads: 0 \(all processors\) to 1024" "$STRAIT" eval run --data data_val --threads "$threads"
 done
 expect threads_of_generate 2 'threads is 4294967297: ' "$STRAIT" generate run --prompt the --threads 4294967297
 expect threads_of_bench 2 'threads is 4294967297: ' "$STRAIT" bench step --threads 4294967297

@@ -218,18 +218,27 @@ stage_sanitize() {
     [ -x build/asan/strait_check ] && step asan/strait_check lines 900 build/asan/strait_check
     # Limits on time are multiplied by this in the scripts that have any.
     [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600
+    STRAIT=$root/build/asan/strait step asan/exact lines 300 bash tests/exact/exact.sh --sample
+    step asan/golden lines 300 build/asan/strait_golden --strait build/asan/strait tests/golden
     unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
-# The thread sanitizer runs the unit tests that start threads and a tiny training run.
+# Ops that split their work in each of the ways there are: rows, columns, tiles of a product, heads, elements.
+thread_ops="linear linear_dw linear_xent attention_bwd norm_rope_bwd embedding_bwd adamw"
+
+# The thread sanitizer runs every unit test, some ops on several threads, and a tiny training run.
 stage_threads() {
-    local name
+    local name isa
     build_tree tsan/build build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_SANITIZE=thread || return
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-    for name in $(grep -lE 'pool|pthread|thread|train' tests/unit/test_*.c); do
-        name=$(basename "$name" .c)
+    # shellcheck disable=SC2046
+    unit_tests build/tsan tsan 300 $(fixed_addresses)
+    # On the instruction set that a run would take: they share the code that cuts the work.
+    # shellcheck disable=SC2046
+    isa=$($(fixed_addresses) build/tsan/strait devices --json | sed -n 's/.*"implementation": "\([a-z0-9]*\)".*/\1/p' | head -n 1)
+    for name in $thread_ops; do
         # shellcheck disable=SC2046
-        CMOCKA_MESSAGE_OUTPUT=TAP step "tsan/$name" tap 300 $(fixed_addresses) "build/tsan/$name"
+        step "tsan/strait_check-$name" lines 300 $(fixed_addresses) build/tsan/strait_check --op "$name" --isa "$isa" --dtype bf16
     done
     if [ -f cli/cmd_train.c ]; then
         # shellcheck disable=SC2046

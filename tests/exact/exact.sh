@@ -2,8 +2,9 @@
 # The same bits: one committed SHA-256 over the parameters after 20 steps, for every instruction set, number of threads,
 # micro-batch and recomputation, with a stop and resume at every step; one such hash for each number of shards, in f32
 # and bf16.
-# usage: STRAIT=/path/to/strait tests/exact/exact.sh [--all | --update]
+# usage: STRAIT=/path/to/strait tests/exact/exact.sh [--all | --sample | --update]
 #   --all     every combination, the emulated arithmetic of generic included (half an hour)
+#   --sample  one run for each dtype and one that is resumed: for a program that a sanitizer slows
 #   --update  writes tests/exact/hashes.txt from one run each: after a new version of docs/numerics.md, never before
 set -u
 # shellcheck source=tests/common.sh
@@ -69,6 +70,16 @@ check() {
   elif cmp -s r.metrics "$dtype-$shards.metrics"; then ok "$name-metrics"
   else fail "$name-metrics" "$(diff r.metrics "$dtype-$shards.metrics" | head -n 4)"; fi
 }
+
+if [ "$mode" = --sample ]; then
+  check sample-f32 f32 3 --set threads=3 --set batch.micro_batch=2 --set memory.recompute=light
+  check sample-bf16 bf16 1 --set threads=2 --set batch.micro_batch=3 --set memory.recompute=full
+  "$STRAIT" train run.yaml --out r --set steps=7 >r.log 2>&1
+  "$STRAIT" train run.yaml --out r --resume --set threads=2 >>r.log 2>&1 || fail sample-resumed "$(tail -n 3 r.log)"
+  same sample-resumed "$(hash_of f32 1)" "$(hashes r)"
+  "$exact/steps.sh" sample-steps "$steps" || failed=1
+  exit "$failed"
+fi
 
 # Instruction sets. generic emulates fma: one run for each dtype, all kinds only with --all.
 for isa in $sets; do

@@ -117,9 +117,9 @@ static strait_status model_from_init(strait_run *run)
                            run->options->config, (long long)init->pad_token_id, (long long)init->vocab_size);
     }
     for (int64_t i = 0; i < init->eos_token_id.count; i++) {
-        run->model.eos_token_ids[run->model.eos_token_count++] = init->eos_token_id.items[i];
+        run->model.eos.ids[run->model.eos.count++] = init->eos_token_id.items[i];
     }
-    if (run->tokenizer && run->model.eos_token_count == 0) {
+    if (run->tokenizer && run->model.eos.count == 0) {
         int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
         if (end >= 0) run->model.eos.ids[run->model.eos.count++] = end;
     }

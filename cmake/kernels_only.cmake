@@ -4,7 +4,7 @@ find_package(Threads REQUIRED)
 file(GLOB sources CONFIGURE_DEPENDS
   src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c backends/cpu/*.c backends/null/*.c kernels/formula/*.c)
 list(FILTER sources EXCLUDE REGEX "\\.(check|k|graph)\\.c$|/ops/rules\\.c$")
-foreach(name status memory pool fpenv math64 rng buffer)
+foreach(name status memory pool fpenv math64 rng buffer file)
   list(APPEND sources src/base/${name}.c)
 endforeach()
 add_library(strait_library STATIC ${sources})

@@ -13,25 +13,34 @@ compile() {
         || { echo "FAIL $label does not compile"; exit 1; }
 }
 
-# Everything but the kernels; $1 are more flags for the file that asks which instruction sets there are.
+# Everything but the kernels; $1 are more flags for the file that asks which instruction sets there are, $2 a file to be
+# left out.
 base_objects() {
     rm -f "$out"/*.o
     local sources
-    sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
-        backends/cpu/{driver,memory_info}.c backends/null/*.c tests/check/*.c |
-        grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$')
+    sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer,file}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
+        backends/cpu/*.c backends/null/*.c tests/check/*.c |
+        grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$' -e '^backends/cpu/isa\.c$' -e "^${2:-none}\$")
     # shellcheck disable=SC2086
     compile "" -O2 $sources
     compile "" "-O2 ${1:-}" backends/cpu/isa.c
 }
 
-# kernels NAME FLAGS: the kernels of one instruction set.
+# kernels NAME FLAGS [VECTORS]: the kernels of one instruction set; with VECTORS those of a matrix unit, in the vector
+# words of another.
 kernels() {
-    local isa definitions=
+    local isa definitions=-DSTRAIT_FAST=${3:+1} sources
+    [ -n "${3:-}" ] || definitions=-DSTRAIT_FAST=0
     for isa in generic avx2 avx512 neon; do
-        definitions+=" -DSTRAIT_ISA_${isa^^}=$([ $isa = "$1" ] && echo 1 || echo 0)"
+        definitions+=" -DSTRAIT_ISA_${isa^^}=$([ $isa = "${3:-$1}" ] && echo 1 || echo 0)"
     done
-    compile "_$1" "-DSTRAIT_ISA=$1 $definitions $2" backends/cpu/kernels/*.c
+    for isa in avx512bf16 amx; do
+        definitions+=" -DSTRAIT_UNIT_${isa^^}=$([ $isa = "$1" ] && echo 1 || echo 0)"
+    done
+    sources=$(ls backends/cpu/kernels/*.c | grep -v '_fast\.c$')
+    [ -z "${3:-}" ] || sources=$(ls backends/cpu/kernels/{linear,matmul_fast,table,xent}.c)
+    # shellcheck disable=SC2086
+    compile "_$1" "-DSTRAIT_ISA=$1 $definitions $2" $sources
 }
 
 link_suite() { # flags

@@ -44,7 +44,7 @@ if(STRAIT_FUZZ)
 endif()
 
 # The vector form of kernels/formula, compiled with each instruction set's own flags.
-foreach(isa generic avx2 avx512 neon)
+foreach(isa generic avx2 avx512 avx512bf16 amx neon)
   if(TARGET strait_kernels_${isa})
     add_library(formula_lanes_${isa} OBJECT tests/unit/formula_lanes.c)
     target_link_libraries(formula_lanes_${isa} PRIVATE strait_flags)

@@ -30,24 +30,29 @@ typedef struct strait_cpu_kernel {
     strait_cpu_workspace_fn workspace; /* NULL: none needed */
 } strait_cpu_kernel;
 
-/* One instruction set: its name, whether this processor and system have it, and its kernels by strait_op. */
+/*
+ * One instruction set. `absent` says why this processor or system does not have it, NULL where it does. `kernels` are
+ * by strait_op: for exact all ops or none; for fast only those with a kernel of their own for bf16 storage.
+ */
 typedef struct strait_cpu_isa {
     const char *name;
-    int (*present)(void);
-    const char *absent_reason; /* what to say where it is not present */
-    const strait_cpu_kernel *(*kernels)(void);
+    const char *(*absent)(void);
+    const strait_cpu_kernel *(*kernels)(strait_numerics numerics);
 } strait_cpu_isa;
 
 /* All that were built in, slowest first. */
 const strait_cpu_isa *strait__cpu_isas(int *out_count);
 /*
  * The one called `name`, or where NULL the one STRAIT_CPU names, or else the fastest present. A name that is unknown or
- * absent here is an error that lists what there is.
+ * absent here is an error that lists what there is. *out_named: whether one was named.
  */
-strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **out) STRAIT_MUST_USE;
+strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **out, int *out_named) STRAIT_MUST_USE;
+
+/* NULL where processor and system let this process use AMX tiles for bf16, else why not. */
+const char *strait__cpu_amx_absent(void);
 
 /* strait__cpu_kernels_<isa>: defined by kernels/table.c, compiled once per instruction set. */
-#define STRAIT_CPU_ISA(name) const strait_cpu_kernel *strait__cpu_kernels_##name(void);
+#define STRAIT_CPU_ISA(name) const strait_cpu_kernel *strait__cpu_kernels_##name(strait_numerics numerics);
 #include "backends/cpu/isa.def"
 #undef STRAIT_CPU_ISA
 

@@ -1,11 +1,12 @@
 /*
  * The CPU's driver table: memory, synchronous queues, events that hold a time, and ops handed to the kernels of the
- * instruction set that was chosen when the device was opened. It knows nothing of graphs or models.
+ * instruction set that was chosen when the device was opened; in fast, to those of its matrix unit where they are
+ * quicker. It knows nothing of graphs or models.
  */
 #define _GNU_SOURCE
 #include "backends/cpu/cpu_driver.h"
 
-#include "backends/cpu/cpu.h"
+#include "backends/cpu/kernel_set.h"
 #include "backends/cpu/memory_info.h"
 #include "base/fpenv.h"
 
@@ -25,10 +26,8 @@ enum { ALIGNMENT = 256 };
 typedef struct cpu_device {
     strait_pool *pool;
     const strait_cpu_isa *isa;
-    strait_cpu_kernel kernels[STRAIT_OP_COUNT];
-    const char *implementations[STRAIT_OP_COUNT];
-    const char *slower_reason; /* why not the fastest that was built, or NULL */
-    pthread_mutex_t turn;      /* one queue at a time uses the pool */
+    strait_cpu_kernel_set kernels;
+    pthread_mutex_t turn; /* one queue at a time uses the pool and the kernel set */
 } cpu_device;
 
 typedef struct cpu_memory {
@@ -69,37 +68,16 @@ static strait_status cpu_count(int32_t *out_count)
     return STRAIT_OK;
 }
 
-/* Filled upwards: generic first, then each faster set over it, up to the one chosen. */
-static void fill_kernels(cpu_device *device)
-{
-    int count;
-    const strait_cpu_isa *isas = strait__cpu_isas(&count);
-    int chosen = 0;
-    while (&isas[chosen] != device->isa) ++chosen;
-    for (int i = 0; i <= chosen; ++i) {
-        if (!isas[i].present()) continue;
-        const strait_cpu_kernel *kernels = isas[i].kernels();
-        for (int op = 0; op < STRAIT_OP_COUNT; ++op) {
-            if (!kernels[op].run) continue;
-            device->kernels[op] = kernels[op];
-            device->implementations[op] = isas[i].name;
-        }
-    }
-    if (chosen + 1 < count) {
-        const strait_cpu_isa *next = &isas[chosen + 1];
-        device->slower_reason = next->present() ? "a slower instruction set was asked for" : next->absent_reason;
-    }
-}
-
 static strait_status cpu_open(int32_t index, const strait_device_options *options, strait_handle *out)
 {
     if (index != 0) return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "there is one CPU device, cpu:0, and no cpu:%d", index);
     const strait_cpu_isa *isa;
-    STRAIT_TRY(strait__cpu_isa_select(options ? options->isa : NULL, &isa));
+    int named;
+    STRAIT_TRY(strait__cpu_isa_select(options ? options->isa : NULL, &isa, &named));
     cpu_device *device;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *device, &device));
     device->isa = isa;
-    fill_kernels(device);
+    strait__cpu_kernel_set_init(&device->kernels, isa, named);
     strait_fpenv_set();
     strait_status status = strait_pool_create(options ? options->threads : 0, &device->pool);
     if (status != STRAIT_OK) {
@@ -346,20 +324,26 @@ static strait_status cpu_event_elapsed(strait_handle begin, strait_handle end, d
 
 static strait_status cpu_op_query(strait_handle handle, const strait_op_desc *desc, strait_op_info *out)
 {
-    const cpu_device *device = object_of(handle);
-    const strait_cpu_kernel *kernel = &device->kernels[desc->op];
+    cpu_device *device = object_of(handle);
     strait_op_info info = {.struct_size = sizeof info, .implementation = device->isa->name};
     info.accumulation = STRAIT_DTYPE_F32;
-    info.reason = device->slower_reason;
-    if (!kernel->run) {
+    strait_cpu_pick pick;
+    pthread_mutex_lock(&device->turn);
+    strait_status status = strait__cpu_kernel_set_pick(&device->kernels, desc, &pick);
+    pthread_mutex_unlock(&device->turn);
+    if (status != STRAIT_OK) return status;
+    info.reason = pick.reason;
+    if (!pick.kernel->run) {
         info.reason = "the CPU has no kernel for this op";
     } else if (desc->dtype != STRAIT_DTYPE_F32 && desc->dtype != STRAIT_DTYPE_BF16) {
         info.reason = "CPU kernels store f32 or bf16";
     } else {
         info.supported = 1;
-        info.implementation = device->implementations[desc->op];
-        info.determinism = STRAIT_DETERMINISM_EXACT;
-        if (kernel->workspace) info.workspace_bytes = kernel->workspace(desc, strait_pool_size(device->pool));
+        info.implementation = pick.from;
+        info.determinism = pick.determinism;
+        if (pick.kernel->workspace) {
+            info.workspace_bytes = pick.kernel->workspace(desc, strait_pool_size(device->pool));
+        }
     }
     *out = info;
     return STRAIT_OK;
@@ -383,14 +367,16 @@ static strait_status cpu_op_run(strait_handle handle, const strait_op_desc *desc
                                 int32_t count, strait_driver_slice workspace)
 {
     cpu_device *device = ((cpu_queue *)object_of(handle))->device;
-    const strait_cpu_kernel *kernel = &device->kernels[desc->op];
-    if (!kernel->run)
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "the CPU has no kernel for %s", strait_op_name(desc->op));
     STRAIT_TRY(check_fpenv(desc->op));
     strait_cpu_call call = {.pool = device->pool, .desc = desc, .workspace = bytes_of(workspace)};
     for (int32_t i = 0; i < count; ++i) call.buffers[i] = bytes_of(buffers[i]);
+    strait_cpu_pick pick;
     pthread_mutex_lock(&device->turn);
-    strait_status status = kernel->run(&call);
+    strait_status status = strait__cpu_kernel_set_pick(&device->kernels, desc, &pick);
+    if (status == STRAIT_OK && !pick.kernel->run) {
+        status = STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "the CPU has no kernel for %s", strait_op_name(desc->op));
+    }
+    if (status == STRAIT_OK) status = pick.kernel->run(&call);
     pthread_mutex_unlock(&device->turn);
     return status;
 }

@@ -1,6 +1,6 @@
 /*
  * Which instruction sets this processor has. Only feature bits are asked, which include the system's support for the
- * registers; never vendor or family, whose lists are always behind the newest chip.
+ * registers; never vendor or family, whose lists are always behind the newest chip. AMX has a file of its own.
  */
 #include "backends/cpu/cpu.h"
 
@@ -8,32 +8,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int present_generic(void)
+static const char *absent_generic(void)
 {
-    return 1;
+    return NULL;
 }
 
 #if defined(__x86_64__)
-static int present_avx2(void)
+static const char *absent_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? NULL : "this processor has no avx2";
 }
 
-static int present_avx512(void)
+static const char *absent_avx512(void)
 {
-    return present_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (absent_avx2()) return absent_avx2();
+    int all = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return all ? NULL : "this processor has no avx512";
+}
+
+static const char *absent_avx512bf16(void)
+{
+    return __builtin_cpu_supports("avx512bf16") ? absent_avx512() : "this processor has no avx512bf16";
+}
+
+static const char *absent_amx(void)
+{
+    const char *reason = strait__cpu_amx_absent();
+    return reason ? reason : absent_avx512();
 }
 #elif defined(__aarch64__)
 /* Advanced SIMD with fma is part of the base architecture. */
-static int present_neon(void)
+static const char *absent_neon(void)
 {
-    return 1;
+    return NULL;
 }
 #endif
 
 static const strait_cpu_isa isas[] = {
-#define STRAIT_CPU_ISA(name) {#name, present_##name, "this processor has no " #name, strait__cpu_kernels_##name},
+#define STRAIT_CPU_ISA(name) {#name, absent_##name, strait__cpu_kernels_##name},
 #include "backends/cpu/isa.def"
 #undef STRAIT_CPU_ISA
 };
@@ -52,14 +65,14 @@ static void list_present(char *text, size_t size)
     size_t used = 0;
     text[0] = 0;
     for (int i = 0; i < ISA_COUNT; ++i) {
-        if (!isas[i].present()) continue;
+        if (isas[i].absent()) continue;
         int wrote = snprintf(text + used, size - used, "%s%s", used ? ", " : "", isas[i].name);
         if (wrote < 0 || (size_t)wrote >= size - used) return;
         used += (size_t)wrote;
     }
 }
 
-strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **out)
+strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **out, int *out_named)
 {
     const char *source = "the isa option";
     if (!name) {
@@ -68,18 +81,20 @@ strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **ou
     }
     char there[128];
     list_present(there, sizeof there);
-    if (!name || !name[0]) {
+    *out_named = name && name[0];
+    if (!*out_named) {
         for (int i = ISA_COUNT - 1; i >= 0; --i) {
-            if (!isas[i].present()) continue;
+            if (isas[i].absent()) continue;
             *out = &isas[i];
             return STRAIT_OK;
         }
     }
     for (int i = 0; name && i < ISA_COUNT; ++i) {
         if (strcmp(isas[i].name, name) != 0) continue;
-        if (!isas[i].present()) {
-            return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s asks for %s, but %s; there is: %s", source, name,
-                               isas[i].absent_reason, there);
+        const char *reason = isas[i].absent();
+        if (reason) {
+            return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s asks for %s, but %s; there is: %s", source, name, reason,
+                               there);
         }
         *out = &isas[i];
         return STRAIT_OK;

@@ -321,7 +321,7 @@ typedef struct strait_op_info {
     uint32_t struct_size;
     int supported;
     const char *implementation; /* "avx2", "generic": static text */
-    const char *reason;         /* why not, or why not a faster one: static text or NULL */
+    const char *reason;         /* why not, or why this one and not a faster: lives as long as the device; or NULL */
     int64_t workspace_bytes;
     strait_dtype accumulation;
     strait_determinism determinism;

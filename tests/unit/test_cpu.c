@@ -23,6 +23,7 @@ static void instruction_sets(void **state)
     (void)state;
     unsetenv("STRAIT_CPU");
     const strait_cpu_isa *isa;
+    int named;
     int count;
     const strait_cpu_isa *isas = strait__cpu_isas(&count);
     assert_true(count >= 2);
@@ -30,22 +31,24 @@ static void instruction_sets(void **state)
 
     const strait_cpu_isa *fastest = NULL;
     for (int i = 0; i < count; ++i) {
-        if (isas[i].present()) fastest = &isas[i];
-        strait_status status = strait__cpu_isa_select(isas[i].name, &isa);
-        assert_int_equal(status, isas[i].present() ? STRAIT_OK : STRAIT_ERR_UNSUPPORTED);
+        if (!isas[i].absent()) fastest = &isas[i];
+        strait_status status = strait__cpu_isa_select(isas[i].name, &isa, &named);
+        assert_int_equal(status, isas[i].absent() ? STRAIT_ERR_UNSUPPORTED : STRAIT_OK);
     }
-    assert_int_equal(strait__cpu_isa_select(NULL, &isa), STRAIT_OK);
+    assert_int_equal(strait__cpu_isa_select(NULL, &isa, &named), STRAIT_OK);
     assert_ptr_equal(isa, fastest);
+    assert_false(named);
 
     setenv("STRAIT_CPU", "generic", 1);
-    assert_int_equal(strait__cpu_isa_select(NULL, &isa), STRAIT_OK);
+    assert_int_equal(strait__cpu_isa_select(NULL, &isa, &named), STRAIT_OK);
     assert_string_equal(isa->name, "generic");
+    assert_true(named);
     /* What the caller asks for goes first. */
-    assert_int_equal(strait__cpu_isa_select(fastest->name, &isa), STRAIT_OK);
+    assert_int_equal(strait__cpu_isa_select(fastest->name, &isa, &named), STRAIT_OK);
     assert_ptr_equal(isa, fastest);
 
     setenv("STRAIT_CPU", "sse9", 1);
-    assert_int_equal(strait__cpu_isa_select(NULL, &isa), STRAIT_ERR_USAGE);
+    assert_int_equal(strait__cpu_isa_select(NULL, &isa, &named), STRAIT_ERR_USAGE);
     assert_non_null(strstr(strait_error_message(), "STRAIT_CPU"));
     assert_non_null(strstr(strait_error_message(), "sse9"));
     assert_non_null(strstr(strait_error_message(), "generic"));

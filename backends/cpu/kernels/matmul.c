@@ -488,16 +488,6 @@ int64_t STRAIT_CPU_SYMBOL(matmul_workspace)(const cpu_product *products, int cou
     return round_up(packed, ALIGN) + threads * worker_bytes(products, count);
 }
 
-/* Nothing to multiply: a sum of nothing is +0. */
-static void clear_product(const cpu_product *p)
-{
-    if (p->accumulate) return;
-    size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
-    for (int64_t r = 0; r < p->rows; ++r) {
-        memset((char *)p->c + (size_t)(r * p->ldc) * size, 0, (size_t)p->cols * size);
-    }
-}
-
 static item item_of(const cpu_product *p, float *packed, int packs)
 {
     return (item){.product = p, .cols = p->cols, .block_end = block_count(p), .packed = packed, .packs = packs};
@@ -540,7 +530,7 @@ void STRAIT_CPU_SYMBOL(matmul)(strait_pool *pool, const cpu_product *products, i
 {
     pass ps = {.count = count};
     if (total_k(&products[0]) == 0) {
-        for (int i = 0; i < count; ++i) clear_product(&products[i]);
+        for (int i = 0; i < count; ++i) product_clear(&products[i]);
         return;
     }
     if (all_thin(products, count)) {

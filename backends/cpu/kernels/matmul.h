@@ -1,6 +1,8 @@
 /*
  * Matrix products by the rule of docs/numerics.md: k in blocks of 512, in each a chain of fma from +0, block results
- * added in order. Shared by the linear layers and the loss; not an op itself.
+ * added in order (matmul.c). Instruction sets with a matrix unit have another under the same name, for the fast
+ * contract and bf16 factors only, which sums k as suits the unit and knows no blocks (matmul_fast.c). Shared by the
+ * linear layers and the loss; not an op itself.
  */
 #ifndef STRAIT_BACKENDS_CPU_KERNELS_MATMUL_H
 #define STRAIT_BACKENDS_CPU_KERNELS_MATMUL_H
@@ -37,6 +39,16 @@ typedef struct cpu_product {
     int c_bf16;
     int accumulate;
 } cpu_product;
+
+/* Nothing to multiply: a sum of nothing is +0. */
+static inline void product_clear(const cpu_product *p)
+{
+    if (p->accumulate) return;
+    size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (int64_t r = 0; r < p->rows; ++r) {
+        memset((char *)p->c + (size_t)(r * p->ldc) * size, 0, (size_t)p->cols * size);
+    }
+}
 
 /*
  * Runs up to PRODUCT_BATCH products that do not depend on each other. With `shared_b` all have the same B, which is

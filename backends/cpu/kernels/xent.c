@@ -2,6 +2,9 @@
  * LINEAR_XENT: the output layer and cross-entropy over one chunk of tokens after another, so that logits exist for a
  * chunk only. A chunk is one block of 512 of a sequence's tokens, or as many whole shorter sequences as fit into 512:
  * then the head's gradient, summed over chunks, is the product over all tokens by the rule.
+ *
+ * Over a matrix unit (STRAIT_FAST, bf16 storage only) both products of the gradient take bf16: each row of it is
+ * narrowed where it stands, into the first half of its place, and chunks need not respect sequences.
  */
 #include "backends/cpu/kernels/matmul.h"
 #include "backends/cpu/kernels/vector_formula.h"
@@ -24,7 +27,7 @@ typedef struct xent {
     char *dy;    /* S [m, h] */
     float *grad; /* [v, h] */
     int accumulate;
-    float *logits; /* [most, ld], then their gradient */
+    float *logits; /* [most, ld], then their gradient; as bf16 (STRAIT_FAST) [most, 2 ld] */
     float *sums;   /* [most, h]: dy before it is rounded, where S is bf16 */
 } xent;
 
@@ -41,7 +44,9 @@ static int64_t least(int64_t a, int64_t b)
 static chunk chunk_at(const xent *x, int64_t first)
 {
     chunk c = {.first = first, .repeats = 1};
-    if (x->t >= CHUNK_TOKENS) {
+    if (STRAIT_FAST) {
+        c.k = least(CHUNK_TOKENS, x->m - first);
+    } else if (x->t >= CHUNK_TOKENS) {
         c.k = least(CHUNK_TOKENS, x->t - first % x->t);
     } else {
         c.k = x->t;
@@ -67,12 +72,18 @@ static cpu_product logits_product(const xent *x, const chunk *c)
     return p;
 }
 
+static cpu_operand dlogits_operand(const xent *x, int across)
+{
+    return (cpu_operand){
+        .data = x->logits, .ld = STRAIT_FAST ? 2 * x->ld : x->ld, .across = across, .bf16 = STRAIT_FAST};
+}
+
 /* Summed in f32 whatever S is, so that k, which is the vocabulary, can be cut. */
 static cpu_product dy_product(const xent *x, const chunk *c)
 {
     cpu_product p = {.rows = c->tokens, .cols = x->h, .segments = 1, .ldc = x->h};
     p.c = x->bf16 || !x->dy ? (void *)x->sums : (void *)at_row(x, x->dy, c->first);
-    p.segment[0].a = (cpu_operand){.data = x->logits, .ld = x->ld};
+    p.segment[0].a = dlogits_operand(x, 0);
     p.segment[0].b = (cpu_operand){.data = x->w, .ld = x->h, .across = 1, .bf16 = x->bf16};
     p.segment[0].k = x->v;
     return p;
@@ -82,7 +93,7 @@ static cpu_product grad_product(const xent *x, const chunk *c)
 {
     cpu_product p = {.rows = x->v, .cols = x->h, .segments = 1, .repeats = c->repeats, .c = x->grad, .ldc = x->h};
     p.accumulate = x->accumulate || c->first > 0;
-    p.segment[0].a = (cpu_operand){.data = x->logits, .ld = x->ld, .across = 1};
+    p.segment[0].a = dlogits_operand(x, 1);
     p.segment[0].b =
         (cpu_operand){.data = x->y ? at_row(x, x->y, c->first) : NULL, .ld = x->h, .across = 1, .bf16 = x->bf16};
     p.segment[0].k = c->k;
@@ -150,6 +161,15 @@ static void row_gradient(float *row, int64_t n, float r, float c, int32_t target
     row[target] = vf_lane(g, 0);
 }
 
+/* Writes stay behind reads: half a vector's bytes for every vector. */
+static void row_narrow(float *row, int64_t n)
+{
+    uint16_t *out = (uint16_t *)(void *)row;
+    int64_t j = 0;
+    for (; j + VW <= n; j += VW) vf_store_bf16(out + j, vf_load(row + j));
+    if (j < n) vf_store_bf16_n(out + j, vf_load_n(row + j, (int)(n - j)), (int)(n - j));
+}
+
 static void row_loss(const xent *x, float *row, int64_t token)
 {
     int32_t target = x->targets[token];
@@ -162,7 +182,9 @@ static void row_loss(const xent *x, float *row, int64_t token)
     float at_target = row[target];
     float l = row_exp(row, x->v, m);
     x->loss[token] = vf_lane(vf_log(vf_set1(l)), 0) + (m - at_target);
-    if (x->backward) row_gradient(row, x->v, 1.0f / l, x->scale, target);
+    if (!x->backward) return;
+    row_gradient(row, x->v, 1.0f / l, x->scale, target);
+    if (STRAIT_FAST) row_narrow(row, x->v);
 }
 
 /* ---- the loops -------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The op suite for AVX-512 on any processor: the intrinsics come from tests/emulate, in plain C. It checks what the
-# kernels compute, not what the compiler makes of the real intrinsics. All arguments go to the suite. Prints
-# `ok avx512_emulated`, or `FAIL avx512_emulated why`.
+# The op suite for AVX-512, AVX512-BF16 and AMX on any processor: the intrinsics come from tests/emulate, in plain C. It
+# checks what the kernels compute, not what the compiler makes of the real intrinsics. All arguments go to the suite.
+# Prints `ok NAME_emulated`, or `FAIL NAME_emulated why`, for each.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 label=avx512_emulated
@@ -14,22 +14,28 @@ fi
 mkdir -p $out
 . tests/opsuite.sh
 
-# Every instruction set is present, but the suite is told to run only the one that is emulated; fmaf is inlined where the
-# processor has it. Lanes are structs in memory, so -O2 and no warnings about their size.
+# Every instruction set is present, but the suite is told to run only those that are emulated; fmaf is inlined where the
+# processor has it. Lanes are structs in memory, so -O2 and no warnings about their size. Whether AMX is there is asked in
+# a file of its own, which has a stand-in here.
 fma=
 grep -qw fma /proc/cpuinfo && fma=-mfma
-base_objects "-D__builtin_cpu_supports(name)=1"
+base_objects "-D__builtin_cpu_supports(name)=1" backends/cpu/amx.c
+compile "" -O2 tests/emulate/amx_present.c
 kernels generic -O2
 kernels avx2 "-O2 -mavx2 -mfma"
 kernels avx512 "-O2 $fma -Itests/emulate"
+kernels avx512bf16 "-O2 $fma -Itests/emulate" avx512
+kernels amx "-O2 $fma -Itests/emulate" avx512
 link_suite ""
 failed=0
-if $out/strait_check --isa avx512 "$@"; then
-    echo "ok avx512_emulated"
-else
-    echo "FAIL avx512_emulated the op suite found differences"
-    failed=1
-fi
+for isa in avx512 avx512bf16 amx; do
+    if $out/strait_check --isa $isa "$@"; then
+        echo "ok ${isa}_emulated"
+    else
+        echo "FAIL ${isa}_emulated the op suite found differences"
+        failed=1
+    fi
+done
 
 # Twenty steps of the engine, to the committed hash.
 link_steps ""

@@ -66,6 +66,7 @@ typedef struct check_problem {
     const strait_op_check *check;
     const strait_check_case *shape;
     strait_op_desc desc;
+    bool flush; /* problem_refer takes bf16 operands below the smallest normal number for zeros */
     int count;
     check_buffer buffers[STRAIT_OP_MAX_BUFFERS];
     /* Arrays of float, or of the integer type; NULL where not given. */
@@ -143,7 +144,7 @@ bool device_result_equal(const check_problem *problem, void *const *values, void
 
 /* ---- devices.c ---- */
 
-enum { CHECK_MAX_ISAS = 4, CHECK_MAX_THREADS = 3 };
+enum { CHECK_MAX_ISAS = 6, CHECK_MAX_THREADS = 3 };
 
 /* One instruction set of the device, open with 1, 2 and 3 threads. */
 typedef struct check_isa {

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GUARD = 0x5C };
+/* NaN whether read as bf16 or as f32, so that an operand taken from beyond a buffer, or from an unwritten workspace,
+ * shows. */
+enum { GUARD = 0xFF };
 
 /* Where each buffer lies in the piece; guards of at least one alignment stand before, between and after. */
 typedef struct layout {

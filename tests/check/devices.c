@@ -31,6 +31,8 @@ void isas_open(check_isas *isas, const check_options *options, check_report *rep
 #if defined(__x86_64__)
         "avx2",
         "avx512",
+        "avx512bf16",
+        "amx",
 #elif defined(__aarch64__)
         "neon",
 #endif

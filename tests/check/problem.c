@@ -210,7 +210,11 @@ strait_status problem_refer_with(check_problem *problem, strait_op_host_fn prepa
             continue;
         }
         double *wide = problem->reference[i];
-        for (int64_t k = 0; k < buffer->count; k++) wide[k] = (double)((const float *)problem->input[i])[k];
+        bool flush = problem->flush && buffer->dtype == STRAIT_DTYPE_BF16;
+        for (int64_t k = 0; k < buffer->count; k++) {
+            wide[k] = (double)((const float *)problem->input[i])[k];
+            if (flush && fabs(wide[k]) < 0x1p-126) wide[k] = copysign(0.0, wide[k]);
+        }
     }
     if (prepare) STRAIT_TRY(prepare(&problem->desc, problem->reference));
     return strait_op_def_get(problem->desc.op)->reference(&problem->desc, problem->reference);

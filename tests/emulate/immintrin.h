@@ -1,13 +1,14 @@
 /*
- * AVX-512 in plain C: the intrinsics that backends/cpu/simd/avx512.h uses, one lane after another, after Intel's
- * description of each. Found before the compiler's header of the same name, it lets the AVX-512 kernels be checked on
- * processors that have none (tests/avx512.sh). Slow, and for nothing else.
+ * AVX-512, AVX512-BF16 and AMX in plain C: the intrinsics that backends/cpu/simd uses of them, one lane after another,
+ * after Intel's description of each. Found before the compiler's header of the same name, it lets these kernels be
+ * checked on processors that lack them (tests/avx512.sh). Slow, and for nothing else.
  */
 #ifndef STRAIT_TESTS_EMULATE_IMMINTRIN_H
 #define STRAIT_TESTS_EMULATE_IMMINTRIN_H
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LANES_512 = 16 };
@@ -20,6 +21,9 @@ typedef struct emulated_si512 {
 typedef struct emulated_si256 {
     uint16_t lane[16];
 } __m256i;
+typedef struct emulated_bh {
+    uint16_t lane[32];
+} __m512bh;
 typedef uint16_t __mmask16;
 
 #define EACH(i) for (int i = 0; i < LANES_512; ++i)
@@ -306,6 +310,125 @@ static inline __m512 _mm512_shuffle_f32x4(__m512 a, __m512 b, int how)
     __m512 r;
     EACH(i) r.lane[i] = (i / 4 < 2 ? a : b).lane[4 * (how >> 2 * (i / 4) & 3) + (i & 3)];
     return r;
+}
+
+/*
+ * bf16 products: subnormal operands count as zeros of their sign, subnormal results become zeros, every sum is rounded
+ * to nearest even, and no control register has a say. Of a pair the lower number goes first.
+ */
+static inline float emulated_flush(float x)
+{
+    return x != 0.0f && fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x;
+}
+static inline float emulated_bf16(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return emulated_flush(x);
+}
+static inline float emulated_bf16_fma(uint16_t a, uint16_t b, float sum)
+{
+    return emulated_flush(fmaf(emulated_bf16(a), emulated_bf16(b), emulated_flush(sum)));
+}
+static inline __m512 _mm512_dpbf16_ps(__m512 sum, __m512bh a, __m512bh b)
+{
+    EACH(i)
+    {
+        float even = emulated_bf16_fma(a.lane[2 * i], b.lane[2 * i], sum.lane[i]);
+        sum.lane[i] = emulated_bf16_fma(a.lane[2 * i + 1], b.lane[2 * i + 1], even);
+    }
+    return sum;
+}
+
+/*
+ * AMX. A thread's tiles and their shapes; using a tile without a configuration, or one that does not fit, ends the
+ * program as the processor would end it.
+ */
+enum { TILES = 8, TILE_ROWS_MOST = 16, TILE_BYTES_MOST = 64 };
+typedef struct emulated_tiles {
+    int configured;
+    int rows[TILES];
+    int bytes[TILES];
+    unsigned char data[TILES][TILE_ROWS_MOST][TILE_BYTES_MOST];
+} emulated_tiles;
+static _Thread_local emulated_tiles emulated_amx;
+
+static inline void emulated_undefined(int wrong)
+{
+    if (wrong) abort();
+}
+static inline void _tile_release(void)
+{
+    memset(&emulated_amx, 0, sizeof emulated_amx);
+}
+/* 64 bytes: palette, first row, 14 reserved, 16 words of bytes per row, 16 bytes of rows. */
+static inline void _tile_loadconfig(const void *config)
+{
+    const unsigned char *c = config;
+    _tile_release();
+    emulated_undefined(c[0] != 1 || c[1] != 0);
+    for (int i = 2; i < 16; ++i) emulated_undefined(c[i] != 0);
+    for (int i = 0; i < 16; ++i) {
+        int bytes = c[16 + 2 * i] | c[17 + 2 * i] << 8;
+        int rows = c[48 + i];
+        emulated_undefined(rows > TILE_ROWS_MOST || bytes > TILE_BYTES_MOST || (i >= TILES && (rows || bytes)));
+        if (i >= TILES) continue;
+        emulated_amx.rows[i] = rows;
+        emulated_amx.bytes[i] = bytes;
+    }
+    emulated_amx.configured = 1;
+}
+static inline void emulated_check_tile(int tile)
+{
+    emulated_undefined(!emulated_amx.configured || emulated_amx.rows[tile] == 0 || emulated_amx.bytes[tile] == 0);
+}
+static inline void _tile_zero(int tile)
+{
+    emulated_check_tile(tile);
+    memset(emulated_amx.data[tile], 0, sizeof emulated_amx.data[tile]);
+}
+static inline void _tile_loadd(int tile, const void *base, int64_t stride)
+{
+    _tile_zero(tile);
+    for (int r = 0; r < emulated_amx.rows[tile]; ++r) {
+        memcpy(emulated_amx.data[tile][r], (const char *)base + r * stride, (size_t)emulated_amx.bytes[tile]);
+    }
+}
+static inline void _tile_stored(int tile, void *base, int64_t stride)
+{
+    emulated_check_tile(tile);
+    for (int r = 0; r < emulated_amx.rows[tile]; ++r) {
+        memcpy((char *)base + r * stride, emulated_amx.data[tile][r], (size_t)emulated_amx.bytes[tile]);
+    }
+}
+/* c += a b: even and odd numbers of a row have sums of their own, which meet before they reach c. */
+static inline void _tile_dpbf16ps(int c, int a, int b)
+{
+    emulated_check_tile(a);
+    emulated_check_tile(b);
+    emulated_check_tile(c);
+    emulated_tiles *t = &emulated_amx;
+    int pairs = t->bytes[a] / 4;
+    emulated_undefined(t->rows[c] != t->rows[a] || t->bytes[c] != t->bytes[b] || t->rows[b] != pairs);
+    for (int row = 0; row < t->rows[c]; ++row) {
+        uint16_t left[TILE_BYTES_MOST / 2];
+        float sums[TILE_BYTES_MOST / 4];
+        memcpy(left, t->data[a][row], sizeof left);
+        memcpy(sums, t->data[c][row], sizeof sums);
+        for (int n = 0; n < t->bytes[c] / 4; ++n) {
+            float even = 0.0f;
+            float odd = 0.0f;
+            for (int k = 0; k < pairs; ++k) {
+                uint16_t right[2];
+                memcpy(right, t->data[b][k] + 4 * n, sizeof right);
+                even = emulated_bf16_fma(left[2 * k], right[0], even);
+                odd = emulated_bf16_fma(left[2 * k + 1], right[1], odd);
+            }
+            sums[n] = emulated_flush(emulated_flush(sums[n]) + emulated_flush(even + odd));
+        }
+        memcpy(t->data[c][row], sums, (size_t)t->bytes[c]);
+    }
 }
 
 #undef EACH

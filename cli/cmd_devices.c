@@ -4,6 +4,7 @@
 #include <strait/devices.h>
 
 #include <stdio.h>
+#include <string.h>
 
 /* How rows are shown, and how many there were. */
 typedef struct listing {
@@ -72,6 +73,8 @@ static void op_row(void *user, const strait_device_op_row *row)
         printf("%s\n  {\"op\": ", l->count++ ? "," : "");
         print_string(row->op);
         print_member("dtype", row->dtype);
+        print_member("numerics", row->numerics);
+        printf(", \"rows\": %lld", (long long)row->rows);
         print_member("implementation", row->implementation);
         print_member("determinism", row->determinism);
         print_member("reason", row->reason);
@@ -79,8 +82,11 @@ static void op_row(void *user, const strait_device_op_row *row)
         return;
     }
     l->count++;
-    printf("%-16s %-5s %-10s %-11s %s\n", row->op, row->dtype, row->supported ? row->implementation : "-",
-           row->supported ? row->determinism : "-", row->reason ? row->reason : "");
+    printf("%-16s %-5s %-6s %-10s %-11s ", row->op, row->dtype, row->numerics,
+           row->supported ? row->implementation : "-", row->supported ? row->determinism : "-");
+    /* In fast the answer may depend on the shape; the same answer for all shapes is not repeated. */
+    if (strcmp(row->numerics, "fast") == 0) printf("%lld rows: ", (long long)row->rows);
+    printf("%s\n", row->reason ? row->reason : "");
 }
 
 int cmd_devices(int argc, char **argv)

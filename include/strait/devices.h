@@ -28,10 +28,12 @@ typedef struct strait_device_row {
 typedef struct strait_device_op_row {
     const char *op;
     const char *dtype;          /* of storage: "f32", "bf16" */
+    const char *numerics;       /* "exact" or "fast" */
+    int64_t rows;               /* the first dimension of the shape that was asked about: tokens, for most ops */
     int supported;              /* 1 or 0 */
     const char *implementation; /* NULL where not supported */
     const char *determinism;    /* "exact", "run to run", "none" */
-    const char *reason;         /* why not, or why not a faster one; NULL = nothing to say */
+    const char *reason;         /* why not, or why this one and not a faster; NULL = nothing to say */
 } strait_device_op_row;
 
 /*
@@ -41,9 +43,10 @@ typedef struct strait_device_op_row {
  */
 strait_status strait_devices(void (*row)(void *user, const strait_device_row *row), void *user) STRAIT_MUST_USE;
 /*
- * Calls `row` for each op and storage dtype on the device `id` ("cpu" means "cpu:0"), asked with a small shape of each.
- * STRAIT_ERR_NOT_FOUND: no such device; the message says which there are. STRAIT_ERR_UNSUPPORTED, DEVICE: it cannot be
- * opened. Threads as above.
+ * Calls `row` for each op and storage dtype on the device `id` ("cpu" means "cpu:0"), asked with a small shape of each;
+ * then, for numerics fast, with few, some and many rows, where the answer is not the one for exact. Asking may take the
+ * times by which a device chooses, a tenth of a second. STRAIT_ERR_NOT_FOUND: no such device; the message says which
+ * there are. STRAIT_ERR_UNSUPPORTED, DEVICE: it cannot be opened. Threads as above.
  */
 strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row),
                                 void *user) STRAIT_MUST_USE;

@@ -4,6 +4,7 @@
 #include "device/device.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void list_one(const char *id, const strait_driver *driver, void (*row)(void *user, const strait_device_row *row),
                      void *user)
@@ -73,26 +74,73 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
     return desc;
 }
 
-strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row), void *user)
+/* Asks with `rows` tokens where an op's first dimension is their number; other ops are asked the same each time. */
+static strait_op_desc desc_of_rows(const strait_op_desc *small, int64_t rows)
+{
+    strait_op_desc desc = *small;
+    if (desc.op == STRAIT_OP_LINEAR || desc.op == STRAIT_OP_LINEAR_DX) desc.dims[LINEAR_DIM_M] = rows;
+    if (desc.op == STRAIT_OP_LINEAR_DW) desc.dims[LINEAR_DIM_M] = desc.dims[LINEAR_DIM_T] = rows;
+    if (desc.op == STRAIT_OP_LINEAR_XENT) {
+        desc.dims[LINEAR_XENT_DIM_M] = desc.dims[LINEAR_XENT_DIM_T] = rows;
+    }
+    return desc;
+}
+
+static void give_row(const strait_op_desc *desc, const strait_op_info *info,
+                     void (*row)(void *user, const strait_device_op_row *row), void *user)
 {
     static const char *const classes[] = {"none", "run to run", "exact"};
+    strait_device_op_row out = {.op = strait_op_name(desc->op),
+                                .dtype = strait_dtype_name(desc->dtype),
+                                .numerics = desc->numerics == STRAIT_NUMERICS_FAST ? "fast" : "exact",
+                                .rows = desc->dims[0],
+                                .supported = info->supported,
+                                .implementation = info->supported ? info->implementation : NULL,
+                                .determinism = classes[info->determinism],
+                                .reason = info->reason};
+    row(user, &out);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_answer(const strait_op_info *a, const strait_op_info *b)
+{
+    return a->supported == b->supported && a->determinism == b->determinism && same_text(a->reason, b->reason) &&
+           same_text(a->implementation, b->implementation);
+}
+
+static strait_status give_op(strait_device *device, strait_op op, strait_dtype dtype,
+                             void (*row)(void *user, const strait_device_op_row *row), void *user)
+{
+    static const int64_t rows[] = {1, 64, 1024};
+    strait_op_desc desc = small_desc(op, dtype);
+    strait_op_info exact;
+    STRAIT_TRY(strait_op_query(device, &desc, &exact));
+    give_row(&desc, &exact, row, user);
+    strait_op_info before = exact;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        strait_op_desc fast_desc = desc_of_rows(&desc, rows[i]);
+        fast_desc.numerics = STRAIT_NUMERICS_FAST;
+        strait_op_info fast;
+        STRAIT_TRY(strait_op_query(device, &fast_desc, &fast));
+        if (!same_answer(&fast, &exact) && !same_answer(&fast, &before)) give_row(&fast_desc, &fast, row, user);
+        before = fast;
+    }
+    return STRAIT_OK;
+}
+
+strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row), void *user)
+{
     static const strait_dtype dtypes[] = {STRAIT_DTYPE_F32, STRAIT_DTYPE_BF16};
     strait_device *device;
     STRAIT_TRY(strait_device_open(id, NULL, &device));
     strait_status status = STRAIT_OK;
     for (int op = 0; op < STRAIT_OP_COUNT && status == STRAIT_OK; op++) {
         for (int i = 0; i < 2 && status == STRAIT_OK; i++) {
-            strait_op_desc desc = small_desc((strait_op)op, dtypes[i]);
-            strait_op_info info;
-            status = strait_op_query(device, &desc, &info);
-            if (status != STRAIT_OK) break;
-            strait_device_op_row out = {.op = strait_op_name((strait_op)op),
-                                        .dtype = strait_dtype_name(dtypes[i]),
-                                        .supported = info.supported,
-                                        .implementation = info.supported ? info.implementation : NULL,
-                                        .determinism = classes[info.determinism],
-                                        .reason = info.reason};
-            row(user, &out);
+            status = give_op(device, (strait_op)op, dtypes[i], row, user);
         }
     }
     strait_device_close(device);

@@ -17,6 +17,9 @@ fault: all
 # Each fuzz target for ten minutes.
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz
+# The AVX-512 kernels, executed by the emulator Bochs where the processor has none; ARGS="--op linear" is a part.
+avx512:
+	tests/bochs.sh $(ARGS)
 tidy: all
 	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k|graph)\.c$$' | \
 	  xargs -P $(JOBS) -n 8 clang-tidy-14 --quiet -p $(BUILD)
@@ -31,4 +34,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact fault fuzz tidy format interop peers clean install
+.PHONY: all test exact fault fuzz avx512 tidy format interop peers clean install

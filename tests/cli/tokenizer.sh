@@ -69,7 +69,7 @@ expect train_no_corpus 2 'file or folder' "$STRAIT" tokenizer train --vocab-size
 expect train_missing_corpus 1 'nowhere.txt' "$STRAIT" tokenizer train nowhere.txt --vocab-size 300 --out x
 expect train_too_small 2 'vocab-size is 259 .* to 16777216, not 100' "$STRAIT" tokenizer train corpus --vocab-size 100 --out x
 mkdir void && : >void/empty.txt
-expect train_empty 1 '^strait tokenizer: the corpus has no text: void/empty.txt ' "$STRAIT" tokenizer train void --vocab-size 300 --out x
+expect train_empty 1 '^strait tokenizer: the corpus has no text: in void/empty.txt every document is empty' "$STRAIT" tokenizer train void --vocab-size 300 --out x
 [ ! -e x ] && ok nothing_written_on_failure || fail nothing_written_on_failure "$(ls x)"
 expect encode_missing 1 'nowhere' "$STRAIT" tokenizer encode nowhere --text a
 expect encode_missing_file 1 'cannot open none.txt' "$STRAIT" tokenizer encode t none.txt

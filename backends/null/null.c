@@ -216,7 +216,8 @@ static strait_status null_kernel_get(strait_handle program, const char *name, st
 }
 
 static strait_status null_kernel_launch(strait_handle queue, strait_handle kernel, const int64_t groups[3],
-                                        const int32_t group_size[3], const void *const *arguments, int32_t count)
+                                        const int32_t group_size[3], const strait_kernel_argument *arguments,
+                                        int32_t count)
 {
     (void)queue;
     (void)kernel;

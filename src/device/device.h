@@ -26,8 +26,10 @@ typedef struct strait_device_props {
     int64_t alignment;     /* of buffers and offsets, at least 256 */
     int32_t compute_units; /* threads for a CPU */
     int32_t supports_bf16;
-    int32_t dialect; /* 0: takes ops; else the kernel dialect its programs are written in */
+    int32_t dialect; /* a strait_dialect; NONE: takes ops */
     int32_t max_work_group;
+    int32_t
+        vector_width; /* f32 lanes of a work-item that computes a whole tile (a CPU under OpenCL); 0: work-groups do */
     double declared_gflops; /* 0 where not declared */
     double declared_gbps;
 } strait_device_props;
@@ -43,6 +45,44 @@ typedef struct strait_driver_slice {
     strait_handle memory;
     int64_t offset;
 } strait_driver_slice;
+
+/* What a kernel or an op does with a buffer. */
+typedef enum strait_access {
+    STRAIT_ACCESS_READ = 1,
+    STRAIT_ACCESS_WRITE = 2,
+    STRAIT_ACCESS_READ_WRITE = 3
+} strait_access;
+
+/* The languages of device programs: kernels/dialect/<name>.h. A plug-in with a prelude of its own says OWN. */
+typedef enum strait_dialect {
+    STRAIT_DIALECT_NONE = 0,
+    STRAIT_DIALECT_OPENCL = 1,
+    STRAIT_DIALECT_CUDA = 2,
+    STRAIT_DIALECT_HIP = 3,
+    STRAIT_DIALECT_OWN = 4
+} strait_dialect;
+
+/* One parameter of a kernel. A buffer's offset is a multiple of the alignment; handle 0 is a null pointer, not touched.
+ */
+typedef enum strait_kernel_argument_kind {
+    STRAIT_KERNEL_BUFFER,
+    STRAIT_KERNEL_I32,
+    STRAIT_KERNEL_U32,
+    STRAIT_KERNEL_I64,
+    STRAIT_KERNEL_F32
+} strait_kernel_argument_kind;
+
+typedef struct strait_kernel_argument {
+    strait_kernel_argument_kind kind;
+    strait_access access; /* of a buffer */
+    union {
+        strait_driver_slice buffer;
+        int32_t i32;
+        uint32_t u32;
+        int64_t i64;
+        float f32;
+    } value;
+} strait_kernel_argument;
 
 /* Kinds of a copy. */
 typedef enum strait_copy_kind { STRAIT_COPY_TO_DEVICE, STRAIT_COPY_TO_HOST, STRAIT_COPY_ON_DEVICE } strait_copy_kind;
@@ -88,14 +128,19 @@ typedef struct strait_driver {
     strait_status (*queue_wait_event)(strait_handle queue, strait_handle event); /* R */
     strait_status (*event_elapsed)(strait_handle begin, strait_handle end, double *out_seconds);
 
-    /* programs: for chips that compile C-like text */
+    /*
+     * Programs: for chips that compile C-like text. `text` begins with the line #include "strait_dialect.h", in whose
+     * place the driver puts the prelude of its language; `options` are -D words with a space between. The driver adds
+     * what the exact contract needs of its compiler (docs/numerics.md). Failing to compile is an error with the
+     * compiler's log.
+     */
     strait_status (*program_build)(strait_handle device, const char *text, const char *options, strait_handle *out);
     strait_status (*program_binary)(strait_handle program, void *bytes, int64_t *inout_length);
     strait_status (*program_load)(strait_handle device, const void *bytes, int64_t length, strait_handle *out);
     void (*program_free)(strait_handle program);
     strait_status (*kernel_get)(strait_handle program, const char *name, strait_handle *out);
     strait_status (*kernel_launch)(strait_handle queue, strait_handle kernel, const int64_t groups[3],
-                                   const int32_t group_size[3], const void *const *arguments, int32_t count);
+                                   const int32_t group_size[3], const strait_kernel_argument *arguments, int32_t count);
 
     /* ops: for chips that bring tuned ones */
     strait_status (*op_query)(strait_handle device, const strait_op_desc *desc, strait_op_info *out);
@@ -178,11 +223,6 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
                             strait_slice workspace) STRAIT_MUST_USE;
 
 /* What buffer `index` of an op is: bytes (0 = unused slot), whether it may be absent, and its access. */
-typedef enum strait_access {
-    STRAIT_ACCESS_READ = 1,
-    STRAIT_ACCESS_WRITE = 2,
-    STRAIT_ACCESS_READ_WRITE = 3
-} strait_access;
 typedef struct strait_op_buffer {
     int64_t bytes;
     int optional;

@@ -4,33 +4,24 @@
  * order of the contract, so cutting rows and columns is free.
  */
 #include "backends/cpu/kernels/matmul.h"
+#include "backends/cpu/kernels/matmul_thin.h"
 #include "backends/cpu/kernels/pack.h"
+#include "backends/cpu/kernels/storage.h"
+#include "backends/cpu/kernels/target.h"
 #include "backends/cpu/kernels/tile.h"
 
 /* PACK_PANELS: panels of B one task packs. CHUNK_PANELS: panels of a task's columns, about 512 columns. */
 enum { PACK_PANELS = 4, CHUNK_PANELS = (512 + TILE_COLS - 1) / TILE_COLS, ALIGN = 64 };
 /* Column blocks shrink to stay below this, but not below 4 panels. */
 #define PACKED_BYTES (INT64_C(16) << 20)
-/* Up to so many rows, weights are read once and not packed. */
-enum { THIN_ROWS = 4, THIN_GROUPS = 2 };
 /* Panels of A are a cache line more than 512 steps apart, so that they do not all fall into one set of the cache. */
 enum { A_STRIDE = TILE_ROWS * PRODUCT_BLOCK + 16, A_FLOATS = BLOCK_ROWS / TILE_ROWS * A_STRIDE };
 /* Products that are summed in memory are cut here in k, so that one pass packs a handy shape. */
 enum { SPAN = 4096 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static int64_t round_up(int64_t a, int64_t b)
 {
-    return ceil_div(a, b) * b;
+    return div_up(a, b) * b;
 }
 
 /* ---- the blocks of k -------------------------------------------------------------------------------------------- */
@@ -54,7 +45,7 @@ static int64_t total_k(const cpu_product *p)
 static int64_t block_count(const cpu_product *p)
 {
     int64_t blocks = 0;
-    for (int s = 0; s < p->segments; ++s) blocks += ceil_div(p->segment[s].k, PRODUCT_BLOCK);
+    for (int s = 0; s < p->segments; ++s) blocks += div_up(p->segment[s].k, PRODUCT_BLOCK);
     return p->repeats > 1 ? blocks * p->repeats : blocks;
 }
 
@@ -63,7 +54,7 @@ static k_block block_at(const cpu_product *p, int64_t index)
     k_block block = {.before = 0};
     int s = 0;
     int64_t repeat = 0;
-    int64_t blocks = ceil_div(p->segment[0].k, PRODUCT_BLOCK);
+    int64_t blocks = div_up(p->segment[0].k, PRODUCT_BLOCK);
     if (p->repeats > 1) {
         repeat = index / blocks;
         index %= blocks;
@@ -71,12 +62,12 @@ static k_block block_at(const cpu_product *p, int64_t index)
     while (index >= blocks) {
         index -= blocks;
         block.before += p->segment[s].k;
-        blocks = ceil_div(p->segment[++s].k, PRODUCT_BLOCK);
+        blocks = div_up(p->segment[++s].k, PRODUCT_BLOCK);
     }
     int64_t k = p->segment[s].k;
     block.a = p->segment[s].a;
     block.b = p->segment[s].b;
-    block.kc = least(k - index * PRODUCT_BLOCK, PRODUCT_BLOCK);
+    block.kc = min_i64(k - index * PRODUCT_BLOCK, PRODUCT_BLOCK);
     block.k0 = repeat * k + index * PRODUCT_BLOCK;
     block.before += block.k0;
     return block;
@@ -131,38 +122,6 @@ static inline void tile_compute(tile *out, const float *a, const float *b, int64
     }
 }
 
-/* Where a tile goes: added to `sum` unless NULL, then stored as f32 or bf16. */
-typedef struct target {
-    const float *sum;
-    int64_t sum_ld;
-    void *out;
-    int64_t out_ld;
-    int bf16;
-} target;
-
-static inline void store_vector(const target *t, int64_t r, int col, vf value, int lanes)
-{
-    if (t->sum) {
-        const float *sum = t->sum + r * t->sum_ld + col;
-        value = vf_add(lanes == VW ? vf_load(sum) : vf_load_n(sum, lanes), value);
-    }
-    if (t->bf16) {
-        uint16_t *out = (uint16_t *)t->out + r * t->out_ld + col;
-        if (lanes == VW) {
-            vf_store_bf16(out, value);
-        } else {
-            vf_store_bf16_n(out, value, lanes);
-        }
-    } else {
-        float *out = (float *)t->out + r * t->out_ld + col;
-        if (lanes == VW) {
-            vf_store(out, value);
-        } else {
-            vf_store_n(out, value, lanes);
-        }
-    }
-}
-
 /* A whole tile; `add` and `bf16` are constants where this is inlined. */
 static inline void tile_store_whole(const tile *in, const target *t, int add, int bf16)
 {
@@ -193,7 +152,7 @@ static inline void tile_store(const tile *in, const target *t, int64_t rows, int
     }
     for (int r = 0; r < TILE_ROWS && r < rows; ++r) {
         for (int v = 0; v < TILE_VECTORS && v * VW < cols; ++v) {
-            store_vector(t, r, v * VW, in->acc[r][v], (int)least(cols - v * VW, VW));
+            store_vector(t, r, v * VW, in->acc[r][v], (int)min_i64(cols - v * VW, VW));
         }
     }
 }
@@ -220,17 +179,17 @@ typedef struct pass {
 
 static int64_t panels_of(const item *it)
 {
-    return ceil_div(it->cols, TILE_COLS);
+    return div_up(it->cols, TILE_COLS);
 }
 
 static int64_t pack_tasks(const item *it)
 {
-    return it->packs ? (it->block_end - it->block0) * ceil_div(panels_of(it), PACK_PANELS) : 0;
+    return it->packs ? (it->block_end - it->block0) * div_up(panels_of(it), PACK_PANELS) : 0;
 }
 
 static int64_t tile_tasks(const item *it)
 {
-    return ceil_div(it->product->rows, BLOCK_ROWS) * ceil_div(panels_of(it), CHUNK_PANELS);
+    return div_up(it->product->rows, BLOCK_ROWS) * div_up(panels_of(it), CHUNK_PANELS);
 }
 
 static float *packed_panel(const item *it, const k_block *block, int64_t panel)
@@ -244,13 +203,13 @@ static void pack_task(void *context, int64_t task, int worker)
     const pass *ps = context;
     const item *it = ps->items;
     while (task >= pack_tasks(it)) task -= pack_tasks(it++);
-    int64_t groups = ceil_div(panels_of(it), PACK_PANELS);
+    int64_t groups = div_up(panels_of(it), PACK_PANELS);
     k_block block = block_at(it->product, it->block0 + task / groups);
     int64_t panel = task % groups * PACK_PANELS;
-    int64_t end = least(panel + PACK_PANELS, panels_of(it));
+    int64_t end = min_i64(panel + PACK_PANELS, panels_of(it));
     int64_t col = panel * TILE_COLS;
     pack_panels(packed_panel(it, &block, panel), TILE_COLS, block.kc * TILE_COLS, &block.b, it->col0 + col,
-                least(it->cols - col, (end - panel) * TILE_COLS), block.k0, block.kc);
+                min_i64(it->cols - col, (end - panel) * TILE_COLS), block.k0, block.kc);
 }
 
 /* A block of rows against one panel, all of one block of k. Meanwhile the next panel comes nearer. */
@@ -262,7 +221,7 @@ static void panel_tiles(const float *a, const float *b, int64_t kc, target t, in
         for (int i = 0; t.sum && i < TILE_ROWS && r + i < rows; ++i) __builtin_prefetch(t.sum + i * t.sum_ld, 1, 3);
         tile result;
         tile_compute(&result, a, b, kc, ahead);
-        ahead += ceil_div(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
+        ahead += div_up(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
         tile_store(&result, &t, rows - r, cols);
         a += A_STRIDE;
         if (t.sum) t.sum += TILE_ROWS * t.sum_ld;
@@ -301,11 +260,11 @@ static void tile_task(void *context, int64_t task, int worker)
     while (task >= tile_tasks(it)) task -= tile_tasks(it++);
     const cpu_product *p = it->product;
     /* Neighbouring tasks share their columns' panels, which are then still in cache. */
-    int64_t row_blocks = ceil_div(p->rows, BLOCK_ROWS);
+    int64_t row_blocks = div_up(p->rows, BLOCK_ROWS);
     int64_t row0 = task % row_blocks * BLOCK_ROWS;
-    int64_t rows = least(p->rows - row0, BLOCK_ROWS);
+    int64_t rows = min_i64(p->rows - row0, BLOCK_ROWS);
     int64_t panel0 = task / row_blocks * CHUNK_PANELS;
-    int64_t panel_end = least(panel0 + CHUNK_PANELS, panels_of(it));
+    int64_t panel_end = min_i64(panel0 + CHUNK_PANELS, panels_of(it));
     float *a = (float *)(void *)(ps->workers + worker * ps->worker_bytes);
     float *scratch = a + A_FLOATS;
     int64_t blocks = block_count(p);
@@ -316,7 +275,7 @@ static void tile_task(void *context, int64_t task, int worker)
             int64_t col = panel * TILE_COLS;
             target t =
                 target_of(p, scratch, row0, it->col0 + col, (panel - panel0) * TILE_COLS, i == 0, i + 1 == blocks);
-            panel_tiles(a, packed_panel(it, &block, panel), block.kc, t, rows, least(it->cols - col, TILE_COLS));
+            panel_tiles(a, packed_panel(it, &block, panel), block.kc, t, rows, min_i64(it->cols - col, TILE_COLS));
         }
     }
 }
@@ -333,106 +292,7 @@ static void run_pass(strait_pool *pool, pass *ps)
     strait_pool_run(pool, tiles, tile_task, ps);
 }
 
-/* ---- few rows: generation --------------------------------------------------------------------------------------- */
-
-static int is_thin(const cpu_product *p)
-{
-    return p->rows <= THIN_ROWS && p->segments == 1 && p->repeats <= 1 && !p->segment[0].a.across &&
-           !p->segment[0].b.across && p->segment[0].a.bf16 == p->segment[0].b.bf16;
-}
-
-/* Columns col .. col + THIN_GROUPS*VW: squares of B are turned in registers and used at once. */
-static inline void thin_columns(const cpu_product *p, int rows, int bf16, int64_t col)
-{
-    const cpu_operand *a = &p->segment[0].a;
-    const cpu_operand *b = &p->segment[0].b;
-    int64_t depth = p->segment[0].k;
-    vf sum[THIN_ROWS][THIN_GROUPS];
-    for (int r = 0; r < rows; ++r) {
-        for (int g = 0; g < THIN_GROUPS; ++g) sum[r][g] = vf_zero();
-    }
-    for (int64_t k0 = 0; k0 < depth; k0 += PRODUCT_BLOCK) {
-        int64_t end = least(k0 + PRODUCT_BLOCK, depth);
-        vf acc[THIN_ROWS][THIN_GROUPS];
-        for (int r = 0; r < rows; ++r) {
-            for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_zero();
-        }
-        for (int64_t k = k0; k < end; k += VW) {
-            int have = (int)least(end - k, VW);
-            vf square[THIN_GROUPS][VW];
-            for (int g = 0; g < THIN_GROUPS; ++g) {
-                for (int i = 0; i < VW; ++i) {
-                    int64_t column = col + g * VW + i;
-                    int64_t at = column * b->ld + k;
-                    int lanes = column < p->cols ? have : 0;
-                    square[g][i] =
-                        lanes == VW ? pack_load(b->data, at, bf16) : pack_load_n(b->data, lanes ? at : 0, bf16, lanes);
-                }
-                vf_transpose(square[g]);
-            }
-            for (int j = 0; j < have; ++j) {
-                for (int r = 0; r < rows; ++r) {
-                    int64_t at = r * a->ld + k + j;
-                    vf x = vf_set1(bf16 ? strait_f32_from_bf16(((const uint16_t *)a->data)[at])
-                                        : ((const float *)a->data)[at]);
-                    for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_fma(x, square[g][j], acc[r][g]);
-                }
-            }
-        }
-        for (int r = 0; r < rows; ++r) {
-            for (int g = 0; g < THIN_GROUPS; ++g) {
-                sum[r][g] = k0 == 0 ? acc[r][g] : vf_add(sum[r][g], acc[r][g]);
-            }
-        }
-    }
-    size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
-    target t = {.out = (char *)p->c + (size_t)col * size, .out_ld = p->ldc, .bf16 = p->c_bf16};
-    if (p->accumulate) {
-        t.sum = t.out;
-        t.sum_ld = p->ldc;
-    }
-    for (int r = 0; r < rows; ++r) {
-        for (int g = 0; g < THIN_GROUPS && col + g * VW < p->cols; ++g) {
-            store_vector(&t, r, g * VW, sum[r][g], (int)least(p->cols - col - g * VW, VW));
-        }
-    }
-}
-
-enum { THIN_COLS = THIN_GROUPS * VW, THIN_TASK_COLS = 64 };
-
-static void thin_task(void *context, int64_t task, int worker)
-{
-    (void)worker;
-    const pass *ps = context;
-    const item *it = ps->items;
-    while (task >= ceil_div(it->cols, THIN_TASK_COLS)) task -= ceil_div((it++)->cols, THIN_TASK_COLS);
-    const cpu_product *p = it->product;
-    int64_t end = least((task + 1) * THIN_TASK_COLS, p->cols);
-    int bf16 = p->segment[0].b.bf16;
-    for (int64_t col = task * THIN_TASK_COLS; col < end; col += THIN_COLS) {
-        if (p->rows == 1) {
-            if (bf16) {
-                thin_columns(p, 1, 1, col);
-            } else {
-                thin_columns(p, 1, 0, col);
-            }
-        } else if (bf16) {
-            thin_columns(p, (int)p->rows, 1, col);
-        } else {
-            thin_columns(p, (int)p->rows, 0, col);
-        }
-    }
-}
-
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
-
-static int all_thin(const cpu_product *products, int count)
-{
-    for (int i = 0; i < count; ++i) {
-        if (!is_thin(&products[i])) return 0;
-    }
-    return 1;
-}
 
 static int64_t packed_bytes(int64_t k, int64_t cols)
 {
@@ -442,7 +302,7 @@ static int64_t packed_bytes(int64_t k, int64_t cols)
 /* How much of k one pass of a product takes at most: all of it where sums must stay with the worker. */
 static int64_t pass_k(const cpu_product *p)
 {
-    return p->c_bf16 ? total_k(p) : least(total_k(p), SPAN);
+    return p->c_bf16 ? total_k(p) : min_i64(total_k(p), SPAN);
 }
 
 /* Columns of one pass where all of them would be too much: whole panels, at least four. */
@@ -450,7 +310,7 @@ static int64_t pass_cols(const cpu_product *p)
 {
     int64_t panels = PACKED_BYTES / (pass_k(p) * TILE_COLS * (int64_t)sizeof(float));
     if (panels < 4) panels = 4;
-    return least(panels * TILE_COLS, round_up(p->cols, TILE_COLS));
+    return min_i64(panels * TILE_COLS, round_up(p->cols, TILE_COLS));
 }
 
 static int64_t batch_bytes(const cpu_product *products, int count, int shared_b)
@@ -476,7 +336,7 @@ static int64_t worker_bytes(const cpu_product *products, int count)
 
 int64_t STRAIT_CPU_SYMBOL(matmul_workspace)(const cpu_product *products, int count, int shared_b, int threads)
 {
-    if (all_thin(products, count)) return 0;
+    if (thin_fits(products, count)) return 0;
     int64_t packed = batch_bytes(products, count, shared_b);
     if (packed > PACKED_BYTES) {
         packed = 0;
@@ -518,7 +378,7 @@ static void run_by_parts(strait_pool *pool, pass *ps)
         for (int64_t block = 0; block < blocks; block = ps->items[0].block_end) {
             for (int i = 0; i < ps->count; ++i) {
                 ps->items[i].col0 = col;
-                ps->items[i].cols = least(step, p->cols - col);
+                ps->items[i].cols = min_i64(step, p->cols - col);
                 take_blocks(&ps->items[i], block);
             }
             run_pass(pool, ps);
@@ -533,13 +393,8 @@ void STRAIT_CPU_SYMBOL(matmul)(strait_pool *pool, const cpu_product *products, i
         for (int i = 0; i < count; ++i) product_clear(&products[i]);
         return;
     }
-    if (all_thin(products, count)) {
-        int64_t tasks = 0;
-        for (int i = 0; i < count; ++i) {
-            ps.items[i] = item_of(&products[i], NULL, 0);
-            tasks += ceil_div(products[i].cols, THIN_TASK_COLS);
-        }
-        strait_pool_run(pool, tasks, thin_task, &ps);
+    if (thin_fits(products, count)) {
+        STRAIT_CPU_SYMBOL(matmul_thin)(pool, products, count);
         return;
     }
     ps.worker_bytes = worker_bytes(products, count);

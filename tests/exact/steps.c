@@ -5,15 +5,12 @@
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them.
  * usage: strait_steps f32|bf16 SHARDS [THREADS [MICRO_BATCH [none|light|full]]]      (STRAIT_CPU as for strait)
  */
-#include "train/engine.h"
-
-#include "base/rng.h"
+#include "tests/exact/tiny.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { STEPS = 20, SEQUENCES = 4, LENGTH = 70, VOCABULARY = 530, SEED = 7, DOCUMENT = 23 };
+enum { STEPS = 20, SEQUENCES = 4, LENGTH = 70, VOCABULARY = 530, DOCUMENT = 23 };
 
 typedef struct batch {
     int32_t tokens[SEQUENCES * LENGTH];
@@ -21,36 +18,12 @@ typedef struct batch {
     int32_t documents[SEQUENCES * LENGTH];
 } batch;
 
-/* Ids from a small range follow each other often, so that there is something to learn. */
-static void fill(batch *out, int step)
-{
-    for (int i = 0; i < SEQUENCES * LENGTH; i++) {
-        uint32_t word = strait_rng_u32(SEED, STRAIT_STREAM_ORDER, (uint64_t)i, (uint64_t)step);
-        out->tokens[i] = (int32_t)(word % (i % 3 == 0 ? 11 : VOCABULARY));
-        out->documents[i] = i % LENGTH / DOCUMENT;
-    }
-    for (int i = 0; i < SEQUENCES * LENGTH; i++) {
-        bool last = i % LENGTH == LENGTH - 1 || out->documents[i + 1] != out->documents[i];
-        out->targets[i] = last ? -1 : out->tokens[i + 1];
-    }
-}
-
-static strait_status initialise(strait_engine *engine, float *flat)
-{
-    const strait_params *params = strait_engine_params(engine);
-    memset(flat, 0, (size_t)params->padded * sizeof *flat);
-    for (int32_t p = 0; p < params->count; p++) {
-        strait_param_initialise(&params->items[p], p, SEED, 0.08, NULL, flat + params->items[p].offset);
-    }
-    return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, 0, params->padded, flat);
-}
-
 static strait_status run_steps(strait_engine *engine)
 {
     batch data;
     strait_step_result result = {0};
     for (int step = 1; step <= STEPS; step++) {
-        fill(&data, step);
+        tiny_batch(data.tokens, data.targets, data.documents, SEQUENCES, LENGTH, VOCABULARY, DOCUMENT, step);
         strait_engine_batch one = {
             .sequences = SEQUENCES, .tokens = data.tokens, .targets = data.targets, .documents = data.documents};
         STRAIT_TRY(strait_engine_step(engine, &one, step, 3e-3, &result));
@@ -80,7 +53,7 @@ static strait_status with_engine(strait_engine *engine)
     float *flat;
     STRAIT_TRY(strait_engine_allocate(engine));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)strait_engine_params(engine)->padded, sizeof *flat, &flat));
-    strait_status status = initialise(engine, flat);
+    strait_status status = tiny_weights(engine, 0.08, flat);
     if (status == STRAIT_OK) status = run_steps(engine);
     if (status == STRAIT_OK) status = write_states(engine, flat);
     strait_free(flat);

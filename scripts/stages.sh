@@ -113,6 +113,7 @@ stage_check() {
     else
         skip_step check "there is no program strait_check yet"
     fi
+    step strait_held lines 120 build/strait_held
 }
 
 # Runs every shell test of the command line with the program of one build tree.

@@ -37,7 +37,24 @@ for isa in avx512 avx512bf16 amx; do
     fi
 done
 
-# Twenty steps of the engine, to the committed hash.
-link_steps ""
+# Twenty steps of the engine, to the committed hash; and whole models in fast, held to exact.
+link_engine ""
 STRAIT_CPU=avx512 tests/exact/steps.sh avx512_emulated $out/strait_steps || failed=1
+for isa in avx512bf16 amx; do
+    $out/strait_held --isa $isa --dtype bf16 --differ || failed=1
+done
+
+# That comparison must be able to fail: a unit whose every instruction rounds its sums to bf16, seen in each shape.
+kernels amx "-O2 $fma -DEMULATED_WRONG -Itests/emulate" avx512
+mv $out/strait_held $out/strait_held_right
+link_engine ""
+$out/strait_held --isa amx --dtype bf16 --differ >$out/wrong.log
+refused=$(grep -c '^FAIL held-.*-\(gradients\|micro-batch-1\) ' $out/wrong.log)
+if [ "$refused" = 8 ] && [ "$(grep -c '^FAIL' $out/wrong.log)" = 8 ]; then
+    echo "ok held-wrong-sums-are-seen"
+else
+    sed 's/^/  /' $out/wrong.log
+    echo "FAIL held-wrong-sums-are-seen a unit that sums in bf16 was refused $refused times, not for each of four shapes"
+    failed=1
+fi
 exit $failed

@@ -65,7 +65,7 @@ kernels avx512 "$avx512"
 kernels avx512bf16 "$avx512 -mavx512bf16" avx512
 kernels amx "$avx512 -mamx-tile -mamx-bf16" avx512
 link_suite -static
-link_steps -static
+link_engine -static
 
 # The guest's files. busybox runs tests/exact/steps.sh as bash would.
 guest=$(mktemp -d) || exit 1

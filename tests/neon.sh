@@ -35,6 +35,6 @@ else
 fi
 
 # Twenty steps of the engine, to the committed hash.
-link_steps "-static"
+link_engine "-static"
 tests/exact/steps.sh neon $run $out/strait_steps || failed=1
 exit $failed

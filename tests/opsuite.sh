@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2016,SC2010
 # Sourced: builds the op suite alone (base, tensor, device, ops and the CPU backend, no other library) into $out with
 # $cc. compile SUFFIX FLAGS SOURCE... makes objects; base_objects and link_suite do the rest. $label names the failure.
-# link_steps then builds tests/exact/steps.c, the engine alone, from the same objects.
+# link_engine then builds tests/exact/steps.c and tests/held/held.c, the engine alone, from the same objects.
 
 suite_flags="-std=c11 -Iinclude -Isrc -I. -Wall -Wextra -Wno-format-truncation -Werror -ffp-contract=off -fno-math-errno"
 
@@ -48,16 +48,20 @@ link_suite() { # flags
     $cc ${1:-} "$out"/*.o -o "$out/strait_check" -lm -lpthread || { echo "FAIL $label does not link"; exit 1; }
 }
 
-# One header of the engine declares functions that take JSON; none of them is compiled, so jansson's headers are enough.
-link_steps() { # flags
-    local sources
+# The programs that drive the engine alone. One header of the engine declares functions that take JSON; none of them is
+# compiled, so jansson's headers are enough.
+link_engine() { # flags
+    local sources program parts
     mkdir -p "$out/include"
     cp "$(pkg-config --variable=includedir jansson)"/jansson*.h "$out/include" || { echo "FAIL $label no jansson.h"; exit 1; }
     sources=$(ls src/base/clock.c src/graph/*.c src/model/*.c src/optim/*.c src/train/engine*.c ops/*/*.graph.c ops/rules.c \
-        tests/exact/steps.c)
+        tests/exact/steps.c tests/held/held.c)
     # shellcheck disable=SC2086
     compile "" "-O2 -I$out/include" $sources
-    # shellcheck disable=SC2046,SC2086
-    $cc ${1:-} $(ls "$out"/*.o | grep -v -e tests_check -e '\.check\.o$') -o "$out/strait_steps" -lm -lpthread ||
-        { echo "FAIL $label the engine alone does not link"; exit 1; }
+    for program in exact_steps held_held; do
+        parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e '\.check\.o$')
+        # shellcheck disable=SC2046,SC2086
+        $cc ${1:-} $parts "$out/tests_$program.o" -o "$out/strait_${program#*_}" -lm -lpthread ||
+            { echo "FAIL $label the engine alone does not link"; exit 1; }
+    done
 }

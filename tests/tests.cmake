@@ -27,9 +27,12 @@ if(TARGET strait)
   add_test(NAME strait_golden COMMAND strait_golden --strait $<TARGET_FILE:strait> ${PROJECT_SOURCE_DIR}/tests/golden)
 endif()
 
-# Steps of the engine without any file, for tests/exact.
+# The engine without any file: steps for tests/exact, and the gradients of fast against those of exact.
 add_executable(strait_steps tests/exact/steps.c)
 target_link_libraries(strait_steps PRIVATE strait_library)
+add_executable(strait_held tests/held/held.c)
+target_link_libraries(strait_held PRIVATE strait_library)
+add_test(NAME strait_held COMMAND strait_held)
 
 # Fuzz targets: tests/fuzz/fuzz_<noun>.c define LLVMFuzzerTestOneInput.
 if(STRAIT_FUZZ)

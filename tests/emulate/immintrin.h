@@ -331,12 +331,23 @@ static inline float emulated_bf16_fma(uint16_t a, uint16_t b, float sum)
 {
     return emulated_flush(fmaf(emulated_bf16(a), emulated_bf16(b), emulated_flush(sum)));
 }
+/* With EMULATED_WRONG every instruction leaves its sums in bf16: what a test must notice. */
+static inline float emulated_sum(float sum)
+{
+#if defined(EMULATED_WRONG)
+    uint32_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000;
+    memcpy(&sum, &bits, sizeof sum);
+#endif
+    return sum;
+}
 static inline __m512 _mm512_dpbf16_ps(__m512 sum, __m512bh a, __m512bh b)
 {
     EACH(i)
     {
         float even = emulated_bf16_fma(a.lane[2 * i], b.lane[2 * i], sum.lane[i]);
-        sum.lane[i] = emulated_bf16_fma(a.lane[2 * i + 1], b.lane[2 * i + 1], even);
+        sum.lane[i] = emulated_sum(emulated_bf16_fma(a.lane[2 * i + 1], b.lane[2 * i + 1], even));
     }
     return sum;
 }
@@ -425,7 +436,7 @@ static inline void _tile_dpbf16ps(int c, int a, int b)
                 even = emulated_bf16_fma(left[2 * k], right[0], even);
                 odd = emulated_bf16_fma(left[2 * k + 1], right[1], odd);
             }
-            sums[n] = emulated_flush(emulated_flush(sums[n]) + emulated_flush(even + odd));
+            sums[n] = emulated_sum(emulated_flush(emulated_flush(sums[n]) + emulated_flush(even + odd)));
         }
         memcpy(t->data[c][row], sums, (size_t)t->bytes[c]);
     }

@@ -4,12 +4,12 @@
  * the maximum is known before the first exponential, as the contract asks.
  */
 #include "backends/cpu/kernels/attention.h"
-#include "backends/cpu/kernels/vector_formula.h"
+#include "backends/cpu/kernels/quad_formula.h"
 
 #include <math.h>
 
-/* Rows of a task, and the most scores a task should keep (256 KB, half of a small second-level cache). */
-enum { TASK_ROWS = 64, TASK_SCORES = 65536 };
+/* Rows of a task, and the bytes of scores above which a task has half of them. */
+enum { TASK_ROWS = 64, TASK_SCORES = 262144 };
 
 typedef struct attention {
     const void *q, *k, *v;
@@ -20,7 +20,7 @@ typedef struct attention {
     int64_t group;
     int64_t width;        /* d, padded */
     int64_t tiles;        /* of 64 keys in a sequence */
-    int64_t span;         /* scores kept per row */
+    int64_t seen;         /* the most of them that a task's rows see */
     int64_t queries;      /* of a block */
     int64_t query_blocks; /* of a sequence */
     float scale;
@@ -32,15 +32,30 @@ typedef struct attention {
 
 typedef struct attention_scratch {
     float *q;      /* [rows, width] */
-    float *scores; /* [rows, span] */
+    float *scores; /* [tiles seen, rows, 64] */
     float *o;      /* [rows, width] */
     float *tile;   /* [64, width] */
     float *turned; /* [width, 64] */
+    float *maxima; /* [rows, VW]: of a row's scores, lane by lane */
+    float *sums;   /* [rows, 64]: of its weights */
+    float *m;      /* [rows] */
+    float *r;      /* [rows] */
     int32_t *lo;   /* [rows]: first key seen */
     int32_t *hi;   /* [rows]: one past the last */
     int32_t *from; /* [rows]: the same inside one tile */
     int32_t *to;
 } attention_scratch;
+
+/* Rows of a task, and as whole vectors. */
+static int64_t task_rows(const attention *a)
+{
+    return a->queries * a->group;
+}
+
+static int64_t padded_rows(const attention *a)
+{
+    return div_up(task_rows(a), 16) * 16;
+}
 
 static attention attention_shape(const strait_op_desc *desc)
 {
@@ -57,27 +72,28 @@ static attention attention_shape(const strait_op_desc *desc)
     a.group = a.hq / a.hkv;
     a.width = tile_width(a.d);
     a.tiles = div_up(a.tk, TILE);
-    a.span = a.tiles * TILE;
-    int64_t rows = max_i64(1, min_i64(TASK_ROWS, TASK_SCORES / max_i64(a.span, 1)));
-    a.queries = max_i64(1, rows / a.group);
-    if (a.window > 0) a.span = min_i64(a.span, div_up(a.window + a.queries, TILE) * TILE + TILE);
-    /* A stride of a power of two would put all rows into the same few sets of the cache. */
-    a.span += 16;
+    int64_t rows = a.tiles * TILE * TASK_ROWS > TASK_SCORES ? TASK_ROWS / 2 : TASK_ROWS;
+    a.queries = min_i64(max_i64(1, rows / a.group), a.tq);
+    a.seen = a.window > 0 ? min_i64(a.tiles, div_up(a.window + a.queries, TILE) + 1) : a.tiles;
     a.query_blocks = div_up(a.tq, a.queries);
-    rows = a.queries * a.group;
-    a.scratch_floats = rows * (2 * a.width + a.span) + 2 * TILE * a.width + div_up(4 * rows, 16) * 16;
+    rows = padded_rows(&a);
+    a.scratch_floats = rows * (2 * a.width + a.seen * TILE + VW + LANES + 6) + 2 * TILE * a.width;
     return a;
 }
 
 static attention_scratch attention_scratch_of(const attention *a, int worker)
 {
-    int64_t rows = a->queries * a->group;
+    int64_t rows = padded_rows(a);
     attention_scratch s = {.q = a->scratch + worker * a->scratch_floats};
     s.scores = s.q + rows * a->width;
-    s.o = s.scores + rows * a->span;
+    s.o = s.scores + rows * a->seen * TILE;
     s.tile = s.o + rows * a->width;
     s.turned = s.tile + TILE * a->width;
-    s.lo = (int32_t *)(void *)(s.turned + TILE * a->width);
+    s.maxima = s.turned + TILE * a->width;
+    s.sums = s.maxima + rows * VW;
+    s.m = s.sums + rows * LANES;
+    s.r = s.m + rows;
+    s.lo = (int32_t *)(void *)(s.r + rows);
     s.hi = s.lo + rows;
     s.from = s.hi + rows;
     s.to = s.from + rows;
@@ -97,8 +113,12 @@ static void load_keys(const attention *a, const void *from, int64_t sequence, in
     int64_t count = min_i64(TILE, keys_of(a, sequence) - first);
     int64_t stride = a->hkv * a->d;
     const void *rows = s_at(from, (sequence * a->tk + first) * stride + head * a->d, a->dtype);
-    tile_load(out, a->width, panels, rows, stride, count, a->d, a->dtype);
-    if (!panels) tile_clear_rest(out, a->width, count);
+    if (panels) {
+        tile_load_panels(out, a->width, rows, stride, count, a->d, a->dtype);
+    } else {
+        tile_load_rows(out, a->width, a->width, rows, stride, count, a->d, a->dtype);
+        tile_clear_rest(out, a->width, count);
+    }
 }
 
 static float *packed_tile(const attention *a, int64_t sequence, int64_t head, int64_t tile)
@@ -120,11 +140,145 @@ static void pack_task(void *context, int64_t task, int worker)
     load_keys(a, a->v, sequence, head, tile, 1, out + TILE * a->width);
 }
 
-/* Scores of keys first * 64 .. for all rows that see any of them; columns nobody sees are skipped by panels. */
-static void score_tiles(const attention *a, attention_scratch *s, int64_t sequence, int64_t head, int64_t rows)
+/* Which keys of a tile each row sees. */
+static void tile_ranges(attention_scratch *s, int64_t tile, int64_t rows)
 {
+    for (int64_t i = 0; i < rows; ++i) {
+        s->from[i] = (int32_t)max_i64(s->lo[i] - tile * TILE, 0);
+        s->to[i] = (int32_t)min_i64(s->hi[i] - tile * TILE, TILE);
+    }
+}
+
+/*
+ * Columns [from, to) of a row of scores in one tile, widened to whole quads; what is added becomes -infinity, which
+ * neither maximum nor sum feels.
+ */
+static inline void widen(float *scores, int32_t *from, int32_t *to)
+{
+    int32_t begin = *from / QUAD_LANES * QUAD_LANES;
+    int32_t end = (*to + QUAD_LANES - 1) / QUAD_LANES * QUAD_LANES;
+    for (int32_t i = begin; i < *from; ++i) scores[i] = -HUGE_VALF;
+    for (int32_t i = *to; i < end; ++i) scores[i] = -HUGE_VALF;
+    *from = begin;
+    *to = end;
+}
+
+/* The rows' maxima go on over one tile of scores; what is passed on is never NaN. */
+static void maxima_tile(attention_scratch *s, float *scores, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; ++i, scores += TILE) {
+        int32_t from = s->from[i];
+        int32_t to = s->to[i];
+        if (from >= to) continue;
+        widen(scores, &from, &to);
+        vf part[QUAD] = {vf_load(s->maxima + i * VW)};
+        for (int v = 1; v < QUAD; ++v) part[v] = part[0];
+        for (int32_t j = from; j < to; j += QUAD_LANES) {
+            for (int v = 0; v < QUAD; ++v) part[v] = vf_max(vf_load(scores + j + v * VW), part[v]);
+        }
+        for (int v = 1; v < QUAD; ++v) part[0] = vf_max(part[v], part[0]);
+        vf_store(s->maxima + i * VW, part[0]);
+    }
+}
+
+/* m of all rows. */
+static void find_maxima(attention_scratch *s, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i += VW) {
+        vf part[VW];
+        for (int j = 0; j < VW; ++j) part[j] = vf_load(s->maxima + (i + j) * VW);
+        vf_transpose(part);
+        for (int half = VW / 2; half >= 1; half /= 2) {
+            for (int j = 0; j < half; ++j) part[j] = vf_max(part[j], part[j + half]);
+        }
+        vf_store(s->m + i, vf_add(part[0], vf_zero()));
+    }
+}
+
+/*
+ * One tile of scores becomes p; the rows' sums go on. The lane of a key is its column, for tiles start at multiples of
+ * 64.
+ */
+static void weights_tile(attention_scratch *s, float *scores, int64_t rows, float scale)
+{
+    for (int64_t i = 0; i < rows; ++i, scores += TILE) {
+        vq top = vq_set1(s->m[i]);
+        float *sums = s->sums + i * LANES;
+        for (int32_t j = s->from[i] / QUAD_LANES * QUAD_LANES; j < s->to[i]; j += QUAD_LANES) {
+            vq t = vq_mul(vq_sub(vq_load(scores + j), top), vq_set1(scale));
+            vq p = vq_select(vq_lt(t, vq_set1(-64.0f)), vq_set1(0.0f), vq_exp_near(t));
+            vq_store(sums + j, vq_add(vq_load(sums + j), p));
+            vq_store(scores + j, p);
+        }
+    }
+}
+
+static inline vf row_fold(const float *sums)
+{
+    vf lanes[VL];
+    for (int v = 0; v < VL; ++v) lanes[v] = vf_load(sums + v * VW);
+    return lanes_fold_vectors(lanes);
+}
+
+/* r of all rows: the lanes fold in halves, VW rows at a time once a row is one vector. */
+static void find_inverses(attention_scratch *s, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i += VW) {
+        vf part[VW];
+        for (int j = 0; j < VW; ++j) part[j] = row_fold(s->sums + (i + j) * LANES);
+        vf_transpose(part);
+        for (int half = VW / 2; half >= 1; half /= 2) {
+            for (int j = 0; j < half; ++j) part[j] = vf_add(part[j], part[j + half]);
+        }
+        vf_store(s->r + i, vf_div(vf_set1(1.0f), part[0]));
+    }
+}
+
+/* Scores of all rows that see any key of the tile; columns nobody sees are skipped by panels. */
+static void score_tile(const attention *a, attention_scratch *s, float *scores, const float *turned, int64_t rows)
+{
+    chain ch = {.c = scores,
+                .a = s->q,
+                .b = turned,
+                .ldc = TILE,
+                .a_row = a->width,
+                .a_k = 1,
+                .b_k = CHAIN_PANEL,
+                .b_panel = a->width * CHAIN_PANEL,
+                .fresh = 1};
+    int64_t row0 = 0;
+    int64_t row1 = 0;
+    for (int32_t col = 0; col < TILE; col += CHAIN_PANEL) {
+        while (row0 < rows && s->to[row0] <= col) ++row0;
+        while (row1 < rows && s->from[row1] < col + CHAIN_PANEL) ++row1;
+        STRAIT_CPU_SYMBOL(chain_rows)(&ch, row0, row1, col, col + CHAIN_PANEL, a->d);
+    }
+}
+
+/* o goes on over the values of one tile. */
+static void value_tile(const attention *a, attention_scratch *s, const float *weights, const float *values,
+                       int64_t rows)
+{
+    const chain ch = {.c = s->o,
+                      .a = weights,
+                      .b = values,
+                      .ldc = a->width,
+                      .a_row = TILE,
+                      .a_k = 1,
+                      .b_k = CHAIN_PANEL,
+                      .b_panel = TILE * CHAIN_PANEL};
+    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, rows, a->width, s->from, s->to);
+}
+
+/* All rows over all tiles they see: first every score, then weights and values tile by tile while they are in cache. */
+static void task_tiles(const attention *a, attention_scratch *s, int64_t sequence, int64_t head, int64_t rows)
+{
+    int64_t padded = padded_rows(a);
     int64_t base = s->lo[0] / TILE;
     int64_t end = div_up(s->hi[rows - 1], TILE);
+    for (int64_t i = 0; i < padded * VW; i += VW) vf_store(s->maxima + i, vf_set1(-HUGE_VALF));
+    memset(s->sums, 0, (size_t)(padded * LANES) * sizeof(float));
+    memset(s->o, 0, (size_t)(rows * a->width) * sizeof(float));
     for (int64_t tile = base; tile < end; ++tile) {
         const float *turned = s->turned;
         if (a->packed) {
@@ -133,62 +287,12 @@ static void score_tiles(const attention *a, attention_scratch *s, int64_t sequen
             load_keys(a, a->k, sequence, head, tile, 0, s->tile);
             tile_turn(s->turned, s->tile, a->width);
         }
-        chain ch = {.c = s->scores + (tile - base) * TILE,
-                    .a = s->q,
-                    .b = turned,
-                    .ldc = a->span,
-                    .a_row = a->width,
-                    .a_k = 1,
-                    .b_k = CHAIN_PANEL,
-                    .b_panel = a->width * CHAIN_PANEL,
-                    .fresh = 1};
-        int64_t row0 = 0;
-        int64_t row1 = 0;
-        for (int64_t col = 0; col < TILE; col += CHAIN_PANEL) {
-            int64_t key = tile * TILE + col;
-            while (row0 < rows && s->hi[row0] <= key) ++row0;
-            while (row1 < rows && s->lo[row1] < key + CHAIN_PANEL) ++row1;
-            STRAIT_CPU_SYMBOL(chain_rows)(&ch, row0, row1, col, col + CHAIN_PANEL, a->d);
-        }
+        float *scores = s->scores + (tile - base) * padded * TILE;
+        tile_ranges(s, tile, rows);
+        score_tile(a, s, scores, turned, rows);
+        maxima_tile(s, scores, rows);
     }
-}
-
-/*
- * One row's scores become p; its m and r come back. [lo, hi) are columns of `scores`, whose column 0 is a multiple of
- * 64. What surrounds them up to whole groups of 64 lanes becomes -infinity, which neither max nor sum feels.
- */
-static void softmax_row(float *scores, int64_t lo, int64_t hi, float scale, float *out_m, float *out_r)
-{
-    int64_t begin = lo / LANES * LANES;
-    int64_t end = div_up(hi, LANES) * LANES;
-    for (int64_t i = begin; i < lo; ++i) scores[i] = -HUGE_VALF;
-    for (int64_t i = hi; i < end; ++i) scores[i] = -HUGE_VALF;
-    vf lanes[VL];
-    for (int v = 0; v < VL; ++v) lanes[v] = vf_set1(-HUGE_VALF);
-    for (int64_t i = begin; i < end; i += LANES) {
-        for (int v = 0; v < VL; ++v) lanes[v] = vf_max(vf_load(scores + i + v * VW), lanes[v]);
-    }
-    float m = lanes_max(lanes, VL);
-    vf top = vf_set1(m);
-    vf vscale = vf_set1(scale);
-    lanes_zero(lanes);
-    for (int64_t i = begin; i < end; i += LANES) {
-        for (int v = 0; v < VL; ++v) {
-            vf t = vf_mul(vf_sub(vf_load(scores + i + v * VW), top), vscale);
-            vf p = vf_select(vf_lt(t, vf_set1(-64.0f)), vf_zero(), vf_exp_near(t));
-            lanes[v] = vf_add(lanes[v], p);
-            vf_store(scores + i + v * VW, p);
-        }
-    }
-    *out_m = m;
-    *out_r = 1.0f / lanes_fold(lanes);
-}
-
-static void value_tiles(const attention *a, attention_scratch *s, int64_t sequence, int64_t head, int64_t rows)
-{
-    int64_t base = s->lo[0] / TILE;
-    int64_t end = div_up(s->hi[rows - 1], TILE);
-    memset(s->o, 0, (size_t)(rows * a->width) * sizeof(float));
+    find_maxima(s, rows);
     for (int64_t tile = base; tile < end; ++tile) {
         const float *values = s->tile;
         if (a->packed) {
@@ -196,20 +300,12 @@ static void value_tiles(const attention *a, attention_scratch *s, int64_t sequen
         } else {
             load_keys(a, a->v, sequence, head, tile, 1, s->tile);
         }
-        for (int64_t i = 0; i < rows; ++i) {
-            s->from[i] = (int32_t)max_i64(s->lo[i] - tile * TILE, 0);
-            s->to[i] = (int32_t)min_i64(s->hi[i] - tile * TILE, TILE);
-        }
-        const chain ch = {.c = s->o,
-                          .a = s->scores + (tile - base) * TILE,
-                          .b = values,
-                          .ldc = a->width,
-                          .a_row = a->span,
-                          .a_k = 1,
-                          .b_k = CHAIN_PANEL,
-                          .b_panel = TILE * CHAIN_PANEL};
-        STRAIT_CPU_SYMBOL(chain_ranges)(&ch, rows, a->width, s->from, s->to);
+        float *scores = s->scores + (tile - base) * padded * TILE;
+        tile_ranges(s, tile, rows);
+        weights_tile(s, scores, rows, a->scale);
+        value_tile(a, s, scores, values, rows);
     }
+    find_inverses(s, rows);
 }
 
 static void attention_task(void *context, int64_t task, int worker)
@@ -232,18 +328,16 @@ static void attention_task(void *context, int64_t task, int worker)
             s.hi[i * a->group + g] = (int32_t)(p + 1);
         }
         const void *q = s_at(a->q, ((token + i) * a->hq + head * a->group) * a->d, a->dtype);
-        tile_load(s.q + i * a->group * a->width, a->width, 0, q, a->d, a->group, a->d, a->dtype);
+        int64_t ahead = ((token + min_i64(i + TILE_AHEAD, count - 1)) * a->hq + head * a->group) * a->d;
+        row_prefetch(s_at(a->q, ahead, a->dtype), a->group * a->d, a->dtype);
+        tile_load_rows(s.q + i * a->group * a->width, a->width, a->width, q, a->d, a->group, a->d, a->dtype);
     }
-    score_tiles(a, &s, sequence, head, rows);
-    int64_t base = s.lo[0] / TILE * TILE;
+    task_tiles(a, &s, sequence, head, rows);
     for (int64_t i = 0; i < rows; ++i) {
         int64_t at = (token + i / a->group) * a->hq + head * a->group + i % a->group;
-        softmax_row(s.scores + i * a->span, s.lo[i] - base, s.hi[i] - base, a->scale, &a->m[at], &a->r[at]);
-    }
-    value_tiles(a, &s, sequence, head, rows);
-    for (int64_t i = 0; i < rows; ++i) {
-        int64_t at = (token + i / a->group) * a->hq + head * a->group + i % a->group;
-        tile_store(s_at(a->o, at * a->d, a->dtype), 0, s.o + i * a->width, a->width, 1, a->d, a->r[at], a->dtype);
+        a->m[at] = s.m[i];
+        a->r[at] = s.r[i];
+        tile_store(s_at(a->o, at * a->d, a->dtype), 0, s.o + i * a->width, a->width, 1, a->d, s.r[i], a->dtype);
     }
 }
 

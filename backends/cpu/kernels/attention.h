@@ -7,7 +7,8 @@
 
 #include "backends/cpu/kernels/chain.h"
 
-enum { TILE = 64 };
+/* TILE_AHEAD: how many rows ahead of their use rows are asked for. */
+enum { TILE = 64, TILE_AHEAD = 4, LINE_BYTES = 64 };
 
 /* The head size padded to whole panels of columns; the padding holds +0 and its results are never stored. */
 static inline int64_t tile_width(int64_t d)
@@ -15,18 +16,25 @@ static inline int64_t tile_width(int64_t d)
     return div_up(d, CHAIN_PANEL) * CHAIN_PANEL;
 }
 
-/*
- * `count` rows of d elements, `stride` elements apart, as f32. With `panels` column c of row i goes to
- * [c / PANEL][i][c % PANEL], 64 rows to a panel: what a product reads in one stream; else to [i][c].
- */
-static inline void tile_load(float *out, int64_t width, int panels, const void *rows, int64_t stride, int64_t count,
-                             int64_t d, strait_dtype dtype)
+/* Asks for one row of d elements. */
+static inline void row_prefetch(const void *row, int64_t d, strait_dtype dtype)
 {
-    int64_t row_step = panels ? CHAIN_PANEL : width;
-    int64_t panel_step = panels ? TILE * CHAIN_PANEL : CHAIN_PANEL;
+    int64_t bytes = (const char *)s_at(row, d, dtype) - (const char *)row;
+    for (int64_t at = 0; at < bytes; at += LINE_BYTES) __builtin_prefetch((const char *)row + at, 0, 3);
+}
+
+/*
+ * `count` rows of d elements, `stride` elements apart, as f32: column c of row i goes to
+ * out[c / PANEL * panel_step + i * row_step + c % PANEL].
+ */
+static inline void tile_load_to(float *out, int64_t row_step, int64_t panel_step, int64_t width, const void *rows,
+                                int64_t stride, int64_t count, int64_t d, strait_dtype dtype)
+{
     for (int64_t i = 0; i < count; ++i) {
         const void *row = s_at(rows, i * stride, dtype);
         float *to = out + i * row_step;
+        /* Rows are far apart: none tells the processor where the next one is. */
+        if (i + TILE_AHEAD < count) row_prefetch(s_at(rows, (i + TILE_AHEAD) * stride, dtype), d, dtype);
         for (int64_t c = 0; c < width; c += CHAIN_PANEL, to += panel_step) {
             for (int64_t v = 0; v < CHAIN_PANEL; v += VW) {
                 vf x = c + v < d ? s_load_to(row, c + v, d, dtype) : vf_zero();
@@ -34,6 +42,20 @@ static inline void tile_load(float *out, int64_t width, int panels, const void *
             }
         }
     }
+}
+
+/* In panels of 64 rows, [c / PANEL][i][c % PANEL]: what a product reads in one stream. */
+static inline void tile_load_panels(float *out, int64_t width, const void *rows, int64_t stride, int64_t count,
+                                    int64_t d, strait_dtype dtype)
+{
+    tile_load_to(out, CHAIN_PANEL, TILE * CHAIN_PANEL, width, rows, stride, count, d, dtype);
+}
+
+/* In plain rows, ld apart: [i][c]. */
+static inline void tile_load_rows(float *out, int64_t ld, int64_t width, const void *rows, int64_t stride,
+                                  int64_t count, int64_t d, strait_dtype dtype)
+{
+    tile_load_to(out, ld, CHAIN_PANEL, width, rows, stride, count, d, dtype);
 }
 
 /* Rows `count` to 63 of a tile of plain rows set to +0, so that turning it reads nothing undefined. */

@@ -7,7 +7,7 @@
  * task per tile of queries of a head (dQ) and per tile of keys (dK, dV). Both give the same bits.
  */
 #include "backends/cpu/kernels/attention.h"
-#include "backends/cpu/kernels/vector_formula.h"
+#include "backends/cpu/kernels/quad_formula.h"
 
 typedef struct attention_bwd {
     const void *q, *k, *v, *o, *d_o;
@@ -16,6 +16,7 @@ typedef struct attention_bwd {
     void *dq, *dk, *dv;
     int64_t sequences, t, hq, hkv, d, window;
     int64_t group, width, tiles;
+    int64_t ld; /* of rows of q and dO, which are read down their columns: not a power of two, whose lines share sets */
     int64_t query_tiles; /* held at once by a worker: 1, or all of a group */
     float scale;
     strait_dtype dtype;
@@ -30,13 +31,13 @@ typedef struct bwd_scratch {
     float *keys;          /* [64, width] */
     float *keys_turned;   /* [width, 64] */
     float *values_turned; /* [width, 64] */
-    float *queries;       /* [64, width]; in one pass [group, tiles * 64, width] */
+    float *queries;       /* [64, ld]; in one pass [group, tiles * 64, ld] */
     float *d_o;           /* the same */
     float *p;             /* [64 queries, 64 keys]: scores, then P */
     float *ds;            /* [64 queries, 64 keys]: dP, then dS */
     float *dk;            /* [64, width] */
     float *dv;            /* [64, width] */
-    float *dq;            /* the same */
+    float *dq;            /* [64, width]; in one pass [group, tiles * 64, width] */
     int32_t *from;        /* [64]: range of keys of a query, or of queries of a key, inside the pair of tiles */
     int32_t *to;
 } bwd_scratch;
@@ -61,9 +62,10 @@ static attention_bwd bwd_shape(const strait_op_desc *desc, int64_t threads)
                        .dtype = desc->dtype};
     a.group = a.hq / a.hkv;
     a.width = tile_width(a.d);
+    a.ld = a.width + 16;
     a.tiles = div_up(a.t, TILE);
     a.query_tiles = one_pass(&a, threads) ? a.group * a.tiles : 1;
-    a.scratch_floats = (5 + 3 * a.query_tiles) * TILE * a.width + 2 * TILE * TILE + 2 * TILE;
+    a.scratch_floats = ((5 + a.query_tiles) * a.width + 2 * a.query_tiles * a.ld) * TILE + 2 * TILE * TILE + 2 * TILE;
     return a;
 }
 
@@ -74,8 +76,8 @@ static bwd_scratch bwd_scratch_of(const attention_bwd *a, int worker)
     s.keys_turned = s.keys + tile;
     s.values_turned = s.keys_turned + tile;
     s.queries = s.values_turned + tile;
-    s.d_o = s.queries + a->query_tiles * tile;
-    s.dk = s.d_o + a->query_tiles * tile;
+    s.d_o = s.queries + a->query_tiles * TILE * a->ld;
+    s.dk = s.d_o + a->query_tiles * TILE * a->ld;
     s.dv = s.dk + tile;
     s.p = s.dv + tile;
     s.ds = s.p + TILE * TILE;
@@ -139,12 +141,12 @@ static void load_key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequen
     int64_t stride = a->hkv * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
     /* `keys` holds plain rows to be turned before it holds what it is for. */
-    tile_load(s->keys, a->width, 0, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load_rows(s->keys, a->width, a->width, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
     tile_clear_rest(s->keys, a->width, count);
     tile_turn(s->values_turned, s->keys, a->width);
-    tile_load(s->keys, a->width, 0, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load_rows(s->keys, a->width, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
     tile_turn(s->keys_turned, s->keys, a->width);
-    tile_load(s->keys, a->width, 1, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load_panels(s->keys, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
 }
 
 /* Into place `place` of those the worker holds. */
@@ -154,9 +156,9 @@ static void load_query_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequ
     int64_t stride = a->hq * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
     int64_t count = tile_count(a, tile);
-    int64_t to = place * TILE * a->width;
-    tile_load(s->queries + to, a->width, 0, s_at(a->q, at, a->dtype), stride, count, a->d, a->dtype);
-    tile_load(s->d_o + to, a->width, 0, s_at(a->d_o, at, a->dtype), stride, count, a->d, a->dtype);
+    int64_t to = place * TILE * a->ld;
+    tile_load_rows(s->queries + to, a->ld, a->width, s_at(a->q, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load_rows(s->d_o + to, a->ld, a->width, s_at(a->d_o, at, a->dtype), stride, count, a->d, a->dtype);
 }
 
 /* Which keys of the tile each query of the tile sees, as from and to; false where there are none. */
@@ -186,20 +188,20 @@ static void key_ranges(const attention_bwd *a, bwd_scratch *s, int64_t sequence,
 static void probabilities(const attention_bwd *a, bwd_scratch *s, int64_t sequence, int64_t head, int64_t queries)
 {
     int64_t count = tile_count(a, queries);
-    vf scale = vf_set1(a->scale);
     for (int64_t i = 0; i < count; ++i) {
         int64_t row = (sequence * a->t + queries * TILE + i) * a->hq + head;
-        vf m = vf_set1(a->m[row]);
-        vf r = vf_set1(a->r[row]);
-        vf delta = vf_set1(a->delta[row]);
+        vq m = vq_set1(a->m[row]);
+        vq r = vq_set1(a->r[row]);
+        vq delta = vq_set1(a->delta[row]);
         float *p = s->p + i * TILE;
         float *ds = s->ds + i * TILE;
-        for (int64_t j = s->from[i] / VW * VW; j < s->to[i]; j += VW) {
-            vf t = vf_mul(vf_sub(vf_load(p + j), m), scale);
-            vf e = vf_select(vf_lt(t, vf_set1(-64.0f)), vf_zero(), vf_exp_near(t));
-            vf big = vf_mul(e, r);
-            vf_store(p + j, big);
-            vf_store(ds + j, vf_mul(big, vf_sub(vf_load(ds + j), delta)));
+        /* Whole quads: what is beside the range is never read. */
+        for (int64_t j = s->from[i] / QUAD_LANES * QUAD_LANES; j < s->to[i]; j += QUAD_LANES) {
+            vq t = vq_mul(vq_sub(vq_load(p + j), m), vq_set1(a->scale));
+            vq e = vq_select(vq_lt(t, vq_set1(-64.0f)), vq_set1(0.0f), vq_exp_near(t));
+            vq big = vq_mul(e, r);
+            vq_store(p + j, big);
+            vq_store(ds + j, vq_mul(big, vq_sub(vq_load(ds + j), delta)));
         }
     }
 }
@@ -211,7 +213,7 @@ static void pair_forward(const attention_bwd *a, bwd_scratch *s, int64_t sequenc
                     .a = s->queries,
                     .b = s->keys_turned,
                     .ldc = TILE,
-                    .a_row = a->width,
+                    .a_row = a->ld,
                     .a_k = 1,
                     .b_k = CHAIN_PANEL,
                     .b_panel = a->width * CHAIN_PANEL,
@@ -255,7 +257,7 @@ static void pair_dkv(const attention_bwd *a, bwd_scratch *s, int64_t keys)
                 .ldc = a->width,
                 .a_row = 1,
                 .a_k = TILE,
-                .b_k = a->width,
+                .b_k = a->ld,
                 .b_panel = CHAIN_PANEL};
     STRAIT_CPU_SYMBOL(chain_ranges)(&ch, tile_count(a, keys), a->width, s->from, s->to);
     ch.c = s->dk;
@@ -291,10 +293,10 @@ static void key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequence, i
             if (!query_ranges(a, s, sequence, queries, keys)) break;
             bwd_scratch pair = *s;
             if (whole) {
-                int64_t at = (g * a->tiles + queries) * TILE * a->width;
-                pair.queries += at;
-                pair.d_o += at;
-                pair.dq += at;
+                int64_t at = (g * a->tiles + queries) * TILE;
+                pair.queries += at * a->ld;
+                pair.d_o += at * a->ld;
+                pair.dq += at * a->width;
             } else {
                 load_query_tile(a, s, sequence, head * a->group + g, queries, 0);
             }

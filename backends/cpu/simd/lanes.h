@@ -7,16 +7,22 @@
 
 enum { LANES = 64, VL = LANES / VW };
 
-/* l += l+32, 16, 8, 4, 2, 1. */
-static inline float lanes_fold(const vf lanes[VL])
+/* The halvings that whole vectors take part in: what is left to fold is inside the vector that comes back. */
+static inline vf lanes_fold_vectors(const vf lanes[VL])
 {
     vf part[VL];
     for (int i = 0; i < VL; ++i) part[i] = lanes[i];
     for (int half = VL / 2; half >= 1; half /= 2) {
         for (int i = 0; i < half; ++i) part[i] = vf_add(part[i], part[i + half]);
     }
+    return part[0];
+}
+
+/* l += l+32, 16, 8, 4, 2, 1. */
+static inline float lanes_fold(const vf lanes[VL])
+{
     float tail[VW];
-    vf_store(tail, part[0]);
+    vf_store(tail, lanes_fold_vectors(lanes));
     for (int half = VW / 2; half >= 1; half /= 2) {
         for (int i = 0; i < half; ++i) tail[i] += tail[i + half];
     }
@@ -28,15 +34,15 @@ static inline void lanes_zero(vf lanes[VL])
     for (int i = 0; i < VL; ++i) lanes[i] = vf_zero();
 }
 
-/* x > m ? x : m over all lanes, from -infinity; the final m + (+0) turns -0 into +0. */
+/* x > m ? x : m over all lanes, none of them NaN; the final m + (+0) turns -0 into +0. */
 static inline float lanes_max(const vf lanes[], int count)
 {
+    vf top = lanes[0];
+    for (int v = 1; v < count; ++v) top = vf_max(lanes[v], top);
     float values[VW];
     float m = -__builtin_inff();
-    for (int v = 0; v < count; ++v) {
-        vf_store(values, lanes[v]);
-        for (int i = 0; i < VW; ++i) m = values[i] > m ? values[i] : m;
-    }
+    vf_store(values, top);
+    for (int i = 0; i < VW; ++i) m = values[i] > m ? values[i] : m;
     return m + 0.0f;
 }
 

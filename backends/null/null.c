@@ -176,11 +176,10 @@ static strait_status null_event_elapsed(strait_handle begin, strait_handle end, 
     return unsupported("event_elapsed");
 }
 
-static strait_status null_program_build(strait_handle device, const char *text, const char *options, strait_handle *out)
+static strait_status null_program_build(strait_handle device, const strait_program_source *source, strait_handle *out)
 {
     (void)device;
-    (void)text;
-    (void)options;
+    (void)source;
     (void)out;
     return unsupported("program_build");
 }

@@ -284,7 +284,7 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
 
 strait_status strait_op_buffers(const strait_op_desc *desc, strait_op_buffer out[STRAIT_OP_MAX_BUFFERS], int *out_count)
 {
-    if (desc->op < 0 || desc->op >= STRAIT_OP_COUNT) {
+    if (desc->op >= STRAIT_OP_COUNT) {
         return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "op number %d does not exist", (int)desc->op);
     }
     if (desc->dtype != STRAIT_DTYPE_F32 && desc->dtype != STRAIT_DTYPE_BF16) {

@@ -73,11 +73,10 @@ static strait_status stub_event_elapsed(strait_handle begin, strait_handle end, 
     return unsupported("timing by events");
 }
 
-static strait_status stub_program_build(strait_handle device, const char *text, const char *options, strait_handle *out)
+static strait_status stub_program_build(strait_handle device, const strait_program_source *source, strait_handle *out)
 {
     (void)device;
-    (void)text;
-    (void)options;
+    (void)source;
     (void)out;
     return unsupported("programs");
 }

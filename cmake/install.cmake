@@ -1,6 +1,7 @@
 # The install target: the program, the library with its public headers, and a pkg-config file.
-include(GNUInstallDirs)
 install(TARGETS strait_library ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${STRAIT_PLUGINS} LIBRARY DESTINATION ${STRAIT_PLUGIN_LIBDIR})
+install(TARGETS strait_query RUNTIME DESTINATION ${STRAIT_PLUGIN_LIBDIR})
 if(TARGET strait)
   install(TARGETS strait RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -20,8 +20,8 @@
  * - Structs that the host gives to be filled carry the size that it has room for; a plug-in writes no more than that.
  * - Text that is returned lives as long as the device, where nothing else is said.
  */
-#ifndef STRAIT_DEVICE_PLUGIN_H
-#define STRAIT_DEVICE_PLUGIN_H
+#ifndef STRAIT_PUBLIC_DEVICE_PLUGIN_H
+#define STRAIT_PUBLIC_DEVICE_PLUGIN_H
 
 #include <stdint.h>
 

@@ -38,8 +38,8 @@ typedef struct strait_device_op_row {
 
 /*
  * Calls `row` for each device of each backend, usable or not: what is wrong with one stands in its row and is no error.
- * The order is that of backends/backends.def. Each is opened and closed. The status is STRAIT_OK whatever is found. May
- * be called from any thread; `row` is called from that one.
+ * Those that are built in come first, then plug-ins by their names. Each is opened and closed. The status is STRAIT_OK
+ * whatever is found, but for STRAIT_ERR_NO_MEMORY and IO. May be called from any thread; `row` is called from that one.
  */
 strait_status strait_devices(void (*row)(void *user, const strait_device_row *row), void *user) STRAIT_MUST_USE;
 /*
@@ -50,6 +50,13 @@ strait_status strait_devices(void (*row)(void *user, const strait_device_row *ro
  */
 strait_status strait_device_ops(const char *id, void (*row)(void *user, const strait_device_op_row *row),
                                 void *user) STRAIT_MUST_USE;
+
+/*
+ * Loads a plug-in (a file strait_<name>.so) into this process and checks what it says of itself; the message of an
+ * error has the reason why it cannot serve. What a faulty one does while it is loaded, crashing included, it does here:
+ * the library calls this in a process of its own before it opens a plug-in.
+ */
+strait_status strait_plugin_check(const char *path) STRAIT_MUST_USE;
 
 #ifdef __cplusplus
 }

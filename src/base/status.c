@@ -66,6 +66,13 @@ strait_status strait__fail(strait_status code, const char *file, int line, const
     return code;
 }
 
+strait_status strait__fail_at(strait_status code, const char *place, const char *message)
+{
+    snprintf(last_message, sizeof last_message, "%s", message);
+    snprintf(last_place, sizeof last_place, "%s", place);
+    return code;
+}
+
 strait_status strait__fail_context(strait_status code, const char *format, ...)
 {
     char message[MESSAGE_MAX];

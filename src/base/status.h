@@ -26,6 +26,9 @@
 strait_status strait__fail(strait_status code, const char *file, int line, const char *format, ...) STRAIT_PRINTF(4, 5);
 strait_status strait__fail_context(strait_status code, const char *format, ...) STRAIT_PRINTF(2, 3);
 
+/* Records an error that was decided elsewhere, at "file.c:12", and returns its code. */
+strait_status strait__fail_at(strait_status code, const char *place, const char *message);
+
 /* Puts an error back after code that may itself have failed (writing a log about it); keeps the place. */
 void strait__restore_error(strait_status code, const char *message);
 

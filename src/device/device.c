@@ -37,21 +37,6 @@ struct strait_event {
 
 /* ---- devices ---- */
 
-static strait_status find_driver(const char *name, size_t length, const strait_driver **out)
-{
-    char known[256] = "";
-    for (int i = 0; i < strait_driver_count(); i++) {
-        const strait_driver *driver = strait_driver_at(i);
-        if (strlen(driver->name) == length && strncmp(driver->name, name, length) == 0) {
-            *out = driver;
-            return STRAIT_OK;
-        }
-        if (i > 0) strncat(known, ", ", sizeof known - strlen(known) - 1);
-        strncat(known, driver->name, sizeof known - strlen(known) - 1);
-    }
-    return STRAIT_FAIL(STRAIT_ERR_USAGE, "device \"%s\": no such backend; there are: %s", name, known);
-}
-
 static strait_status parse_index(const char *name, const char *colon, int32_t count, int32_t *out)
 {
     if (!colon) {
@@ -74,14 +59,11 @@ static strait_status parse_index(const char *name, const char *colon, int32_t co
 strait_status strait_device_open(const char *name, const strait_device_options *options, strait_device **out)
 {
     const char *colon = strchr(name, ':');
-    const strait_driver *driver = NULL;
-    STRAIT_TRY(find_driver(name, colon ? (size_t)(colon - name) : strlen(name), &driver));
-
     strait_device *device;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *device, &device));
     int32_t count = 0;
     int32_t index = 0;
-    strait_status status = strait__driver_complete(driver, &device->driver);
+    strait_status status = strait__driver_find(name, colon ? (size_t)(colon - name) : strlen(name), &device->driver);
     if (status == STRAIT_OK) status = device->driver.count(&count);
     if (status == STRAIT_OK) status = parse_index(name, colon, count, &index);
     if (status == STRAIT_OK && count == 0) {

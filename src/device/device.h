@@ -29,6 +29,11 @@ typedef struct strait_slice {
 int strait_driver_count(void);
 const strait_driver *strait_driver_at(int index);
 
+/* The names of all backends, those built in first, then plug-ins. Free with strait_names_free (base/file.h). */
+strait_status strait_backend_names(char ***out_names, size_t *out_count) STRAIT_MUST_USE;
+/* How many devices a backend finds; an error says why none can be looked for. */
+strait_status strait_backend_count(const char *name, int32_t *out_count) STRAIT_MUST_USE;
+
 /*
  * Opens "cpu" or "cpu:0" (backend, optional index). Unknown names list what there is. The caller owns the device; it
  * must outlive its memory, queues and events.

@@ -1,4 +1,4 @@
-/* The drivers that are built in. Private to src/device. */
+/* Drivers, built in or found as plug-ins. Private to src/device. */
 #ifndef STRAIT_DEVICE_REGISTRY_H
 #define STRAIT_DEVICE_REGISTRY_H
 
@@ -9,5 +9,11 @@
  * answers STRAIT_ERR_UNSUPPORTED.
  */
 strait_status strait__driver_complete(const strait_driver *driver, strait_driver *out) STRAIT_MUST_USE;
+
+/*
+ * The driver called `name` (`length` characters), built in or a plug-in, completed. A plug-in that is there and cannot
+ * be used is an error with the reason; unknown names list what there is.
+ */
+strait_status strait__driver_find(const char *name, size_t length, strait_driver *out) STRAIT_MUST_USE;
 
 #endif

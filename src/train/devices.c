@@ -1,27 +1,41 @@
 /* Listing devices and what runs each op on them. */
 #include <strait/devices.h>
 
+#include "base/file.h"
 #include "device/device.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void list_one(const char *id, const strait_driver *driver, void (*row)(void *user, const strait_device_row *row),
+/* A row with nothing but what is wrong. */
+static void give_problem(const char *id, const char *backend, void (*row)(void *user, const strait_device_row *row),
+                         void *user)
+{
+    strait_device_row out = {.id = id,
+                             .name = "",
+                             .backend = backend,
+                             .implementation = "",
+                             .driver_version = "",
+                             .problem = strait_error_message()};
+    row(user, &out);
+}
+
+static void list_one(const char *id, const char *backend, void (*row)(void *user, const strait_device_row *row),
                      void *user)
 {
-    strait_device_row out = {.id = id, .name = "", .backend = driver->name, .implementation = "", .driver_version = ""};
     strait_device *device;
     if (strait_device_open(id, NULL, &device) != STRAIT_OK) {
-        out.problem = strait_error_message();
-        row(user, &out);
+        give_problem(id, backend, row, user);
         return;
     }
     const strait_device_props *props = strait_device_get_props(device);
-    out.name = props->name;
-    out.implementation = props->implementation;
-    out.driver_version = props->driver_version;
-    out.compute_units = props->compute_units;
-    out.supports_bf16 = props->supports_bf16;
+    strait_device_row out = {.id = id,
+                             .name = props->name,
+                             .backend = backend,
+                             .implementation = props->implementation,
+                             .driver_version = props->driver_version,
+                             .compute_units = props->compute_units,
+                             .supports_bf16 = props->supports_bf16};
     if (strait_device_memory(device, &out.memory_free, &out.memory_bytes) != STRAIT_OK)
         out.problem = strait_error_message();
     row(user, &out);
@@ -30,25 +44,19 @@ static void list_one(const char *id, const strait_driver *driver, void (*row)(vo
 
 strait_status strait_devices(void (*row)(void *user, const strait_device_row *row), void *user)
 {
-    for (int i = 0; i < strait_driver_count(); i++) {
-        const strait_driver *driver = strait_driver_at(i);
+    char **names = NULL;
+    size_t name_count = 0;
+    STRAIT_TRY(strait_backend_names(&names, &name_count));
+    for (size_t i = 0; i < name_count; i++) {
         int32_t count = 0;
-        if (driver->count(&count) != STRAIT_OK) {
-            strait_device_row out = {.id = driver->name,
-                                     .name = "",
-                                     .backend = driver->name,
-                                     .implementation = "",
-                                     .driver_version = "",
-                                     .problem = strait_error_message()};
-            row(user, &out);
-            continue;
-        }
+        if (strait_backend_count(names[i], &count) != STRAIT_OK) give_problem(names[i], names[i], row, user);
         for (int32_t index = 0; index < count; index++) {
-            char id[64];
-            snprintf(id, sizeof id, "%s:%d", driver->name, index);
-            list_one(id, driver, row, user);
+            char id[96];
+            snprintf(id, sizeof id, "%s:%d", names[i], index);
+            list_one(id, names[i], row, user);
         }
     }
+    strait_names_free(names, name_count);
     return STRAIT_OK;
 }
 

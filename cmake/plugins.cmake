@@ -3,10 +3,8 @@
 include(GNUInstallDirs)
 set(STRAIT_PLUGIN_LIBDIR ${CMAKE_INSTALL_LIBDIR}/strait)
 file(RELATIVE_PATH plugin_folder_from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/strait)
-set_source_files_properties(src/device/plugin_path.c src/device/plugin_ask.c PROPERTIES COMPILE_DEFINITIONS
+set_source_files_properties(src/device/plugin_path.c src/device/plugin_ask.c src/device/backend.c PROPERTIES COMPILE_DEFINITIONS
   "STRAIT_PLUGIN_FOLDER=\"${CMAKE_INSTALL_FULL_LIBDIR}/strait\";STRAIT_PLUGIN_FOLDER_FROM_BIN=\"${plugin_folder_from_bin}\"")
-set_source_files_properties(src/device/registry.c PROPERTIES COMPILE_DEFINITIONS
-  "STRAIT_PLUGIN_FOLDER=\"${CMAKE_INSTALL_FULL_LIBDIR}/strait\"")
 
 set(STRAIT_PLUGINS "")
 foreach(backend opencl)

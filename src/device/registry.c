@@ -1,10 +1,5 @@
-/* The list of built-in drivers, the search for others, and the stubs for what a driver does not offer. */
+/* The list of built-in drivers, and the stubs for what a driver does not offer. */
 #include "device/registry.h"
-
-#include "base/file.h"
-#include "device/plugin.h"
-
-#include <string.h>
 
 #define STRAIT_BACKEND(name) extern const strait_driver strait_##name##_driver;
 #include "backends/backends.def"
@@ -24,69 +19,6 @@ int strait_driver_count(void)
 const strait_driver *strait_driver_at(int index)
 {
     return drivers[index];
-}
-
-strait_status strait_backend_names(char ***out_names, size_t *out_count)
-{
-    char **names = NULL;
-    size_t count = 0;
-    STRAIT_TRY(strait__plugin_names(&names, &count));
-    size_t built_in = (size_t)strait_driver_count();
-    strait_status status = strait_realloc(STRAIT_TAG_OTHER, count + built_in, sizeof *names, &names);
-    if (status == STRAIT_OK) memmove(names + built_in, names, count * sizeof *names);
-    for (size_t i = 0; i < built_in && status == STRAIT_OK; i++) {
-        names[i] = NULL;
-        status = strait_strdup(STRAIT_TAG_OTHER, strait_driver_at((int)i)->name, &names[i]);
-        count++;
-    }
-    if (status != STRAIT_OK) {
-        strait_names_free(names, count);
-        return status;
-    }
-    *out_names = names;
-    *out_count = count;
-    return STRAIT_OK;
-}
-
-static strait_status unknown_backend(const char *name, size_t length)
-{
-    char known[256] = "";
-    char **names = NULL;
-    size_t count = 0;
-    STRAIT_TRY(strait_backend_names(&names, &count));
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) strncat(known, ", ", sizeof known - strlen(known) - 1);
-        strncat(known, names[i], sizeof known - strlen(known) - 1);
-    }
-    strait_names_free(names, count);
-    return STRAIT_FAIL(
-        STRAIT_ERR_USAGE,
-        "device \"%.*s\": no such backend; there are: %s (plug-ins are looked for in STRAIT_PLUGIN_PATH and "
-        "in %s)",
-        (int)length, name, known, STRAIT_PLUGIN_FOLDER);
-}
-
-strait_status strait__driver_find(const char *name, size_t length, strait_driver *out)
-{
-    for (int i = 0; i < strait_driver_count(); i++) {
-        const strait_driver *driver = strait_driver_at(i);
-        if (strlen(driver->name) == length && strncmp(driver->name, name, length) == 0) {
-            return strait__driver_complete(driver, out);
-        }
-    }
-    char *path = NULL;
-    STRAIT_TRY(strait__plugin_find(name, length, &path));
-    if (!path) return unknown_backend(name, length);
-    strait_status status = strait__plugin_load(path, out);
-    strait_free(path);
-    return status;
-}
-
-strait_status strait_backend_count(const char *name, int32_t *out_count)
-{
-    strait_driver driver;
-    STRAIT_TRY(strait__driver_find(name, strlen(name), &driver));
-    return driver.count(out_count);
 }
 
 static strait_status unsupported(const char *what)

@@ -18,7 +18,8 @@ static const shape shapes[] = {
     {1, 130, 130, 4, 1, 80, 0, 0, 0, 0},  {1, 70, 70, 5, 1, 128, 0, 0, 0, 0},   {2, 130, 130, 2, 1, 16, 20, 0, 0, 0},
     {2, 140, 140, 2, 2, 24, 0, 37, 0, 0}, {1, 200, 200, 2, 1, 6, 70, 90, 0, 0}, {2, 1, 90, 4, 2, 64, 0, 0, 21, 0},
     {2, 5, 150, 2, 1, 16, 0, 0, 70, 0},   {2, 9, 80, 2, 1, 2, 30, 25, 11, 0},   {1, 66, 66, 2, 1, 16, 0, 0, 0, 1},
-    {1, 300, 300, 1, 1, 8, 0, 0, 0, 0},
+    {1, 300, 300, 1, 1, 8, 0, 0, 0, 0},   {1, 1, 200, 1, 1, 72, 0, 0, 0, 0},    {1, 1, 200, 6, 2, 72, 0, 0, 7, 0},
+    {1, 80, 80, 1, 1, 64, 0, 0, 0, 1},
 };
 
 typedef struct problem {
@@ -216,8 +217,45 @@ static void test_attention(void **state)
     for_each_setup(check_all);
 }
 
+/* Bytes for T tokens of 16 heads over 8 of keys, of 128: forward, or its gradient. */
+static int64_t workspace_of(const strait_cpu_kernel *kernels, strait_op op, int64_t t, int threads)
+{
+    strait_op_desc desc = {.struct_size = sizeof desc, .op = op, .dims = {1, t, t, 16, 8, 128, 0}, .scalars = {0.1f}};
+    return kernels[op].workspace(&desc, threads);
+}
+
+/*
+ * Nothing grows with T x T. Twice the tokens take at most twice the memory, and 32,768 of them no more than: forward,
+ * keys and values in f32 and 64 rows of scores for each worker; backward, of each worker's pair of heads q, dO and dQ
+ * in f32, rows padded by an eighth at most. A megabyte a worker is for tiles.
+ */
+static void test_workspace(void **state)
+{
+    (void)state;
+    int count;
+    const strait_cpu_isa *isas = strait__cpu_isas(&count);
+    for (int i = 0; i < count; ++i) {
+        const strait_cpu_kernel *kernels = isas[i].kernels(STRAIT_NUMERICS_EXACT);
+        if (!kernels[STRAIT_OP_ATTENTION].run) continue;
+        for (int threads = 1; threads <= 64; threads *= 4) {
+            const int64_t t = 32768;
+            const int64_t room = threads * (INT64_C(1) << 20);
+            assert_in_range(workspace_of(kernels, STRAIT_OP_ATTENTION, t, threads), 1,
+                            (2 * 8 * t * 128 + threads * 64 * t) * 4 + room);
+            assert_in_range(workspace_of(kernels, STRAIT_OP_ATTENTION_BWD, t, threads), 1,
+                            (threads * 3 * 2 * t * (128 + 16) + 18 * t) * 4 + room);
+            for (int64_t half = 1024; half < t; half *= 2) {
+                for (int op = STRAIT_OP_ATTENTION; op <= STRAIT_OP_ATTENTION_BWD; ++op) {
+                    int64_t least = workspace_of(kernels, (strait_op)op, half, threads);
+                    assert_in_range(workspace_of(kernels, (strait_op)op, 2 * half, threads), 1, 2 * least + room);
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_attention)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_attention), cmocka_unit_test(test_workspace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,6 @@ typedef struct attention_scratch {
     float *scores; /* [tiles seen, rows, 64] */
     float *o;      /* [rows, width] */
     float *tile;   /* [64, width] */
-    float *turned; /* [width, 64] */
     float *maxima; /* [rows, VW]: of a row's scores, lane by lane */
     float *sums;   /* [rows, 64]: of its weights */
     float *m;      /* [rows] */
@@ -77,7 +76,7 @@ static attention attention_shape(const strait_op_desc *desc)
     a.seen = a.window > 0 ? min_i64(a.tiles, div_up(a.window + a.queries, TILE) + 1) : a.tiles;
     a.query_blocks = div_up(a.tq, a.queries);
     rows = padded_rows(&a);
-    a.scratch_floats = rows * (2 * a.width + a.seen * TILE + VW + LANES + 6) + 2 * TILE * a.width;
+    a.scratch_floats = rows * (2 * a.width + a.seen * TILE + VW + LANES + 6) + TILE * a.width;
     return a;
 }
 
@@ -88,8 +87,7 @@ static attention_scratch attention_scratch_of(const attention *a, int worker)
     s.scores = s.q + rows * a->width;
     s.o = s.scores + rows * a->seen * TILE;
     s.tile = s.o + rows * a->width;
-    s.turned = s.tile + TILE * a->width;
-    s.maxima = s.turned + TILE * a->width;
+    s.maxima = s.tile + TILE * a->width;
     s.sums = s.maxima + rows * VW;
     s.m = s.sums + rows * LANES;
     s.r = s.m + rows;
@@ -105,20 +103,22 @@ static int64_t keys_of(const attention *a, int64_t sequence)
     return a->lengths ? a->lengths[sequence] : a->tk;
 }
 
-/* Keys (or values) of one tile. */
-static void load_keys(const attention *a, const void *from, int64_t sequence, int64_t head, int64_t tile, int panels,
-                      float *out)
+/* The keys of one tile, turned. */
+static void load_keys(const attention *a, int64_t sequence, int64_t head, int64_t tile, float *out)
 {
     int64_t first = tile * TILE;
-    int64_t count = min_i64(TILE, keys_of(a, sequence) - first);
     int64_t stride = a->hkv * a->d;
-    const void *rows = s_at(from, (sequence * a->tk + first) * stride + head * a->d, a->dtype);
-    if (panels) {
-        tile_load_panels(out, a->width, rows, stride, count, a->d, a->dtype);
-    } else {
-        tile_load_rows(out, a->width, a->width, rows, stride, count, a->d, a->dtype);
-        tile_clear_rest(out, a->width, count);
-    }
+    const void *rows = s_at(a->k, (sequence * a->tk + first) * stride + head * a->d, a->dtype);
+    tile_load_turned(out, a->width, rows, stride, keys_of(a, sequence) - first, a->d, a->dtype);
+}
+
+/* The values of one tile, in panels. */
+static void load_values(const attention *a, int64_t sequence, int64_t head, int64_t tile, float *out)
+{
+    int64_t first = tile * TILE;
+    int64_t stride = a->hkv * a->d;
+    const void *rows = s_at(a->v, (sequence * a->tk + first) * stride + head * a->d, a->dtype);
+    tile_load_panels(out, a->width, rows, stride, min_i64(TILE, keys_of(a, sequence) - first), a->d, a->dtype);
 }
 
 static float *packed_tile(const attention *a, int64_t sequence, int64_t head, int64_t tile)
@@ -128,16 +128,15 @@ static float *packed_tile(const attention *a, int64_t sequence, int64_t head, in
 
 static void pack_task(void *context, int64_t task, int worker)
 {
+    (void)worker;
     const attention *a = context;
     int64_t tile = task % a->tiles;
     int64_t head = task / a->tiles % a->hkv;
     int64_t sequence = task / a->tiles / a->hkv;
     if (tile * TILE >= keys_of(a, sequence)) return;
-    attention_scratch s = attention_scratch_of(a, worker);
     float *out = packed_tile(a, sequence, head, tile);
-    load_keys(a, a->k, sequence, head, tile, 0, s.tile);
-    tile_turn(out, s.tile, a->width);
-    load_keys(a, a->v, sequence, head, tile, 1, out + TILE * a->width);
+    load_keys(a, sequence, head, tile, out);
+    load_values(a, sequence, head, tile, out + TILE * a->width);
 }
 
 /* Which keys of a tile each row sees. */
@@ -246,6 +245,10 @@ static void score_tile(const attention *a, attention_scratch *s, float *scores, 
                 .b_k = CHAIN_PANEL,
                 .b_panel = a->width * CHAIN_PANEL,
                 .fresh = 1};
+    if (s->from[rows - 1] == 0 && s->to[0] == TILE) {
+        STRAIT_CPU_SYMBOL(chain_rows)(&ch, 0, rows, 0, TILE, a->d);
+        return;
+    }
     int64_t row0 = 0;
     int64_t row1 = 0;
     for (int32_t col = 0; col < TILE; col += CHAIN_PANEL) {
@@ -280,12 +283,11 @@ static void task_tiles(const attention *a, attention_scratch *s, int64_t sequenc
     memset(s->sums, 0, (size_t)(padded * LANES) * sizeof(float));
     memset(s->o, 0, (size_t)(rows * a->width) * sizeof(float));
     for (int64_t tile = base; tile < end; ++tile) {
-        const float *turned = s->turned;
+        const float *turned = s->tile;
         if (a->packed) {
             turned = packed_tile(a, sequence, head, tile);
         } else {
-            load_keys(a, a->k, sequence, head, tile, 0, s->tile);
-            tile_turn(s->turned, s->tile, a->width);
+            load_keys(a, sequence, head, tile, s->tile);
         }
         float *scores = s->scores + (tile - base) * padded * TILE;
         tile_ranges(s, tile, rows);
@@ -298,7 +300,7 @@ static void task_tiles(const attention *a, attention_scratch *s, int64_t sequenc
         if (a->packed) {
             values = packed_tile(a, sequence, head, tile) + TILE * a->width;
         } else {
-            load_keys(a, a->v, sequence, head, tile, 1, s->tile);
+            load_values(a, sequence, head, tile, s->tile);
         }
         float *scores = s->scores + (tile - base) * padded * TILE;
         tile_ranges(s, tile, rows);

@@ -58,22 +58,23 @@ static inline void tile_load_rows(float *out, int64_t ld, int64_t width, const v
     tile_load_to(out, ld, CHAIN_PANEL, width, rows, stride, count, d, dtype);
 }
 
-/* Rows `count` to 63 of a tile of plain rows set to +0, so that turning it reads nothing undefined. */
-static inline void tile_clear_rest(float *tile, int64_t width, int64_t count)
-{
-    memset(tile + count * width, 0, (size_t)((TILE - count) * width) * sizeof(float));
-}
-
-/* A tile of plain rows turned, in panels: element (j, c) goes to [j / PANEL][c][j % PANEL]. */
-static inline void tile_turn(float *out, const float *tile, int64_t width)
+/* Turned, in panels: element c of row j goes to [j / PANEL][c][j % PANEL], +0 for rows `count` to 63. */
+static inline void tile_load_turned(float *out, int64_t width, const void *rows, int64_t stride, int64_t count,
+                                    int64_t d, strait_dtype dtype)
 {
     for (int64_t j = 0; j < TILE; j += VW) {
         float *to = out + j / CHAIN_PANEL * width * CHAIN_PANEL + j % CHAIN_PANEL;
+        for (int64_t i = j + VW; i < j + 2 * VW && i < count; ++i) {
+            row_prefetch(s_at(rows, i * stride, dtype), d, dtype);
+        }
         for (int64_t c = 0; c < width; c += VW) {
-            vf rows[VW];
-            for (int i = 0; i < VW; ++i) rows[i] = vf_load(tile + (j + i) * width + c);
-            vf_transpose(rows);
-            for (int i = 0; i < VW; ++i) vf_store(to + (c + i) * CHAIN_PANEL, rows[i]);
+            vf square[VW];
+            for (int i = 0; i < VW; ++i) {
+                int there = j + i < count && c < d;
+                square[i] = there ? s_load_to(s_at(rows, (j + i) * stride, dtype), c, d, dtype) : vf_zero();
+            }
+            vf_transpose(square);
+            for (int i = 0; i < VW; ++i) vf_store(to + (c + i) * CHAIN_PANEL, square[i]);
         }
     }
 }

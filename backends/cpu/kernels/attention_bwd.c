@@ -140,12 +140,8 @@ static void load_key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequen
     int64_t count = tile_count(a, tile);
     int64_t stride = a->hkv * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
-    /* `keys` holds plain rows to be turned before it holds what it is for. */
-    tile_load_rows(s->keys, a->width, a->width, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
-    tile_clear_rest(s->keys, a->width, count);
-    tile_turn(s->values_turned, s->keys, a->width);
-    tile_load_rows(s->keys, a->width, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
-    tile_turn(s->keys_turned, s->keys, a->width);
+    tile_load_turned(s->values_turned, a->width, s_at(a->v, at, a->dtype), stride, count, a->d, a->dtype);
+    tile_load_turned(s->keys_turned, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
     tile_load_panels(s->keys, a->width, s_at(a->k, at, a->dtype), stride, count, a->d, a->dtype);
 }
 

@@ -27,8 +27,12 @@ static const float chain_zeros[8 * VW] = {0.0f};
 #define CHAIN_ROWS 1
 #define CHAIN_VECTORS 2
 #include "backends/cpu/kernels/chain_tile.inc"
-/* One row alone hides the latency of fma by its columns. */
-#define CHAIN_NAME chain_tile_wide
+/* One or two rows hide the latency of fma by their columns. */
+#define CHAIN_NAME chain_tile_2_wide
+#define CHAIN_ROWS 2
+#define CHAIN_VECTORS 4
+#include "backends/cpu/kernels/chain_tile.inc"
+#define CHAIN_NAME chain_tile_1_wide
 #define CHAIN_ROWS 1
 #define CHAIN_VECTORS 8
 #include "backends/cpu/kernels/chain_tile.inc"
@@ -40,34 +44,41 @@ static inline int64_t chain_step(int64_t left)
     return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-static inline void chain_tile(const chain *ch, int64_t rows, int64_t row, int64_t col, int64_t k0, int64_t k1)
+/* `rows` as chain_step gave them, columns col to col1. */
+static inline void chain_tiles(const chain *ch, int64_t rows, int64_t row, int64_t col, int64_t col1, int64_t k0,
+                               int64_t k1)
 {
     switch (rows) {
-    case CHAIN_ROWS_MAX: chain_tile_max(ch, row, col, k0, k1); break;
-    case 4: chain_tile_4(ch, row, col, k0, k1); break;
-    case 2: chain_tile_2(ch, row, col, k0, k1); break;
-    default: chain_tile_1(ch, row, col, k0, k1); break;
+    case CHAIN_ROWS_MAX:
+        for (; col < col1; col += CHAIN_PANEL) chain_tile_max(ch, row, col, k0, k1);
+        break;
+    case 4:
+        for (; col < col1; col += CHAIN_PANEL) chain_tile_4(ch, row, col, k0, k1);
+        break;
+    case 2:
+        for (; col + 4 * VW <= col1; col += 4 * VW) chain_tile_2_wide(ch, row, col, k0, k1);
+        for (; col < col1; col += CHAIN_PANEL) chain_tile_2(ch, row, col, k0, k1);
+        break;
+    default:
+        for (; col + 8 * VW <= col1; col += 8 * VW) chain_tile_1_wide(ch, row, col, k0, k1);
+        for (; col < col1; col += CHAIN_PANEL) chain_tile_1(ch, row, col, k0, k1);
+        break;
     }
 }
 
 void STRAIT_CPU_SYMBOL(chain_rows)(const chain *ch, int64_t row0, int64_t row1, int64_t col0, int64_t col1, int64_t k1)
 {
-    for (int64_t col = col0; col < col1; col += CHAIN_PANEL) {
-        int64_t step;
-        for (int64_t row = row0; row < row1; row += step) {
-            step = chain_step(row1 - row);
-            chain_tile(ch, step, row, col, 0, k1);
-        }
+    int64_t step;
+    for (int64_t row = row0; row < row1; row += step) {
+        step = chain_step(row1 - row);
+        chain_tiles(ch, step, row, col0, col1, 0, k1);
     }
 }
 
 /* One row over all its columns. */
 static inline void chain_row(const chain *ch, int64_t row, int64_t cols, int64_t k0, int64_t k1)
 {
-    if (k0 >= k1) return;
-    int64_t col = 0;
-    for (; col + 8 * VW <= cols; col += 8 * VW) chain_tile_wide(ch, row, col, k0, k1);
-    for (; col < cols; col += CHAIN_PANEL) chain_tile_1(ch, row, col, k0, k1);
+    if (k0 < k1) chain_tiles(ch, 1, row, 0, cols, k0, k1);
 }
 
 void STRAIT_CPU_SYMBOL(chain_ranges)(const chain *ch, int64_t rows, int64_t cols, const int32_t *lo, const int32_t *hi)
@@ -83,9 +94,7 @@ void STRAIT_CPU_SYMBOL(chain_ranges)(const chain *ch, int64_t rows, int64_t cols
         int64_t last = hi[row];
         if (first >= last) first = last = hi[row];
         for (int64_t i = row; i < row + step; ++i) chain_row(ch, i, cols, lo[i], min_i64(first, hi[i]));
-        if (first < last) {
-            for (int64_t col = 0; col < cols; col += CHAIN_PANEL) chain_tile(ch, step, row, col, first, last);
-        }
+        if (first < last) chain_tiles(ch, step, row, 0, cols, first, last);
         for (int64_t i = row; i < row + step; ++i) chain_row(ch, i, cols, max_i64(lo[i], last), hi[i]);
     }
 }

@@ -1,6 +1,6 @@
 /*
  * Matrix products by the rule of docs/numerics.md: k in blocks of 512, in each a chain of fma from +0, block results
- * added in order (matmul.c). Instruction sets with a matrix unit have another under the same name, for the fast
+ * added in order (matmul_exact.c). Instruction sets with a matrix unit have another under the same name, for the fast
  * contract and bf16 factors only, which sums k as suits the unit and knows no blocks (matmul_fast.c). Shared by the
  * linear layers and the loss; not an op itself.
  */

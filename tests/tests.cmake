@@ -12,6 +12,32 @@ endforeach()
 # Its machine, which computes wrongly in many ways, stands in the place of the first driver.
 target_link_options(test_probe PRIVATE LINKER:--wrap=strait_driver_at)
 
+# Types and values against the standard's headers, where they are installed.
+find_path(opencl_headers CL/cl.h)
+target_compile_definitions(test_opencl_headers PRIVATE STRAIT_HAVE_OPENCL_HEADERS=$<BOOL:${opencl_headers}>)
+# They use what lies in the build tree's folder of plug-ins.
+add_dependencies(test_opencl strait_opencl strait_query)
+
+# Plug-ins right and wrong, for test_plugin (tests/plugin/cases.h); one is a text file.
+set(test_plugins ${PROJECT_BINARY_DIR}/test_plugins)
+file(READ tests/plugin/cases.h plugin_cases)
+string(REGEX MATCHALL "    X[(][a-z0-9_]+" plugin_cases "${plugin_cases}")
+foreach(case ${plugin_cases})
+  string(REGEX REPLACE ".*[(]" "" case ${case})
+  add_library(plugin_${case} MODULE tests/plugin/sample.c)
+  set_target_properties(plugin_${case} PROPERTIES PREFIX "" OUTPUT_NAME strait_${case} LIBRARY_OUTPUT_DIRECTORY ${test_plugins})
+  target_compile_definitions(plugin_${case} PRIVATE PLUGIN_CASE=CASE_${case} PLUGIN_NAME=${case})
+  target_compile_options(plugin_${case} PRIVATE -fvisibility=hidden)
+  target_include_directories(plugin_${case} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+  add_dependencies(test_plugin plugin_${case})
+endforeach()
+target_include_directories(plugin_frozen BEFORE PRIVATE tests/plugin/v1_0)
+target_compile_definitions(plugin_only_v2 PRIVATE PLUGIN_SYMBOL=strait_plugin_query_v2)
+target_compile_definitions(plugin_no_symbol PRIVATE PLUGIN_SYMBOL=some_other_function)
+file(WRITE ${test_plugins}/strait_not_elf.so "This is no program.\n")
+target_compile_definitions(test_plugin PRIVATE STRAIT_TEST_PLUGINS="${test_plugins}")
+add_dependencies(test_plugin strait_query)
+
 # The op suite: every op against its reference; also the micro-benchmark.
 file(GLOB STRAIT_CHECKS CONFIGURE_DEPENDS tests/check/*.c ops/*/*.check.c)
 if(STRAIT_CHECKS)

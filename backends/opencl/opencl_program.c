@@ -9,6 +9,9 @@ enum { OPTIONS_BYTES = 4096, LOG_BYTES = 6144, DIMENSIONS = 3 };
 /* A compiler may contract unless every text says no; PoCL does. */
 static const char no_contraction[] = "#pragma OPENCL FP_CONTRACT OFF\n";
 
+/* Before a binary stands what built it; the number grows when the options do, or the line above. */
+static const char binary_mark[16] = "strait opencl 1";
+
 static int32_t options_of(ocl_device_state *device, const strait_program_source *source, char out[OPTIONS_BYTES])
 {
     bool exact = source->numerics == STRAIT_NUMERICS_EXACT;
@@ -91,24 +94,29 @@ int32_t ocl_program_binary(strait_handle handle, void *bytes, int64_t *inout_len
     int32_t answer = cl->GetProgramInfo(state->program, OCL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL);
     if (answer != 0) return OCL_REFUSED(state->device, answer, "clGetProgramInfo of the binary's size");
     if (length == 0) return OCL_FAIL(STRAIT_CODE_UNSUPPORTED, "the driver gives no binaries of its programs");
+    int64_t whole = (int64_t)(length + sizeof binary_mark);
     if (bytes) {
-        if ((int64_t)length > *inout_length) {
+        if (whole > *inout_length) {
             return OCL_FAIL(STRAIT_CODE_USAGE, "room for %lld bytes, the program has %lld", (long long)*inout_length,
-                            (long long)length);
+                            (long long)whole);
         }
-        unsigned char *target = bytes;
+        unsigned char *target = (unsigned char *)bytes + sizeof binary_mark;
+        memcpy(bytes, binary_mark, sizeof binary_mark);
         answer = cl->GetProgramInfo(state->program, OCL_PROGRAM_BINARIES, sizeof target, &target, NULL);
         if (answer != 0) return OCL_REFUSED(state->device, answer, "clGetProgramInfo of the binary");
     }
-    *inout_length = (int64_t)length;
+    *inout_length = whole;
     return STRAIT_CODE_OK;
 }
 
 int32_t ocl_program_load(strait_handle handle, const void *bytes, int64_t length, strait_handle *out)
 {
     ocl_device_state *device = ocl_object_of(handle);
-    const unsigned char *binary = bytes;
-    size_t size = (size_t)length;
+    if (length <= (int64_t)sizeof binary_mark || memcmp(bytes, binary_mark, sizeof binary_mark) != 0) {
+        return OCL_FAIL(STRAIT_CODE_FORMAT, "the binary was not written by this version of the plug-in");
+    }
+    const unsigned char *binary = (const unsigned char *)bytes + sizeof binary_mark;
+    size_t size = (size_t)length - sizeof binary_mark;
     int32_t status = 0;
     int32_t answer = 0;
     ocl_program program =

@@ -77,7 +77,8 @@ int32_t ocl_queue_wait(strait_handle handle, int64_t timeout_ms)
     if (answer != 0) return OCL_REFUSED(queue->device, answer, "clEnqueueMarkerWithWaitList");
     answer = cl->Flush(queue->queue);
     if (answer == 0 && timeout_ms < 0) answer = cl->Finish(queue->queue);
-    int32_t state = answer == 0 ? wait_within(cl, marker, timeout_ms < 0 ? 0 : timeout_ms) : answer;
+    /* The marker itself takes a moment on an idle queue. */
+    int32_t state = answer == 0 ? wait_within(cl, marker, timeout_ms < 1 ? 1 : timeout_ms) : answer;
     cl->ReleaseEvent(marker);
     if (state < 0) queue->failed = state;
     if (state == 0) {

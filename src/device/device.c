@@ -6,6 +6,7 @@
 
 #include "device/registry.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
     strait_device_props props;
+    atomic_bool lost; /* the driver is not called any more, not even to free */
     int64_t used[STRAIT_TAG_COUNT];
     int64_t peak[STRAIT_TAG_COUNT];
 };
@@ -34,6 +36,24 @@ struct strait_event {
     strait_device *device; /* borrowed */
     strait_handle handle;
 };
+
+/* ---- what a driver answers ---- */
+
+static strait_status check_there(const strait_device *device)
+{
+    if (!atomic_load(&device->lost)) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_DEVICE_LOST, "%s was lost and is not used any more: resume from the last checkpoint",
+                       device->props.name);
+}
+
+/* A plug-in's answer is a number until it is known to be a code. */
+static strait_status answered(strait_device *device, int32_t code)
+{
+    if (code == STRAIT_ERR_DEVICE_LOST) atomic_store(&device->lost, true);
+    if (code <= 0 && code >= STRAIT_ERR_INTERNAL) return (strait_status)code;
+    return STRAIT_FAIL(STRAIT_ERR_DEVICE, "%s: its driver answered %d, which is no code; its last words: %s",
+                       device->props.name, (int)code, device->driver.last_error(device->handle));
+}
 
 /* ---- devices ---- */
 
@@ -91,7 +111,7 @@ free_device:
 void strait_device_close(strait_device *device)
 {
     if (!device) return;
-    device->driver.close(device->handle);
+    if (!atomic_load(&device->lost)) device->driver.close(device->handle);
     strait_free(device);
 }
 
@@ -102,7 +122,8 @@ const strait_device_props *strait_device_get_props(const strait_device *device)
 
 strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total)
 {
-    return device->driver.mem_info(device->handle, out_free, out_total);
+    STRAIT_TRY(check_there(device));
+    return answered(device, device->driver.mem_info(device->handle, out_free, out_total));
 }
 
 int64_t strait_device_used(const strait_device *device, strait_tag tag)
@@ -120,16 +141,18 @@ int64_t strait_device_peak(const strait_device *device, strait_tag tag)
 strait_status strait_memory_create(strait_device *device, strait_tag tag, int64_t bytes, strait_memory **out)
 {
     if (bytes < 0) return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: %lld bytes", strait_tag_name(tag), (long long)bytes);
+    STRAIT_TRY(check_there(device));
     strait_memory *memory;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *memory, &memory));
-    strait_status status = device->driver.alloc(device->handle, bytes > 0 ? bytes : 1, &memory->handle);
+    strait_status status =
+        answered(device, device->driver.alloc(device->handle, bytes > 0 ? bytes : 1, &memory->handle));
     if (status != STRAIT_OK) {
         int64_t available = 0;
         int64_t total = 0;
         char reason[512];
         strncpy(reason, strait_error_message(), sizeof reason - 1);
         reason[sizeof reason - 1] = '\0';
-        if (device->driver.mem_info(device->handle, &available, &total) != STRAIT_OK) available = 0;
+        if (strait_device_memory(device, &available, &total) != STRAIT_OK) available = 0;
         strait_free(memory);
         return STRAIT_FAIL(status, "%s: cannot get %lld bytes for %s (%lld of %lld free): %s", device->props.name,
                            (long long)bytes, strait_tag_name(tag), (long long)available, (long long)total, reason);
@@ -147,7 +170,7 @@ void strait_memory_destroy(strait_memory *memory)
 {
     if (!memory) return;
     memory->device->used[memory->tag] -= memory->bytes;
-    memory->device->driver.free(memory->device->handle, memory->handle);
+    if (!atomic_load(&memory->device->lost)) memory->device->driver.free(memory->device->handle, memory->handle);
     strait_free(memory);
 }
 
@@ -160,10 +183,11 @@ int64_t strait_memory_bytes(const strait_memory *memory)
 
 strait_status strait_queue_create(strait_device *device, strait_queue **out)
 {
+    STRAIT_TRY(check_there(device));
     strait_queue *queue;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *queue, &queue));
     queue->device = device;
-    strait_status status = device->driver.queue_create(device->handle, &queue->handle);
+    strait_status status = answered(device, device->driver.queue_create(device->handle, &queue->handle));
     if (status != STRAIT_OK) {
         strait_free(queue);
         return status;
@@ -175,17 +199,25 @@ strait_status strait_queue_create(strait_device *device, strait_queue **out)
 void strait_queue_destroy(strait_queue *queue)
 {
     if (!queue) return;
-    queue->device->driver.queue_destroy(queue->handle);
+    if (!atomic_load(&queue->device->lost)) queue->device->driver.queue_destroy(queue->handle);
     strait_free(queue);
 }
 
 strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms)
 {
-    return queue->device->driver.queue_wait(queue->handle, timeout_ms);
+    strait_device *device = queue->device;
+    STRAIT_TRY(check_there(device));
+    strait_status status = answered(device, device->driver.queue_wait(queue->handle, timeout_ms));
+    if (status != STRAIT_ERR_TIMEOUT || timeout_ms <= 0) return status;
+    /* What does not end in time may never end, and a call into its driver neither. */
+    atomic_store(&device->lost, true);
+    return STRAIT_FAIL(STRAIT_ERR_DEVICE_LOST, "%s did not finish its work within %lld ms and counts as lost: %s",
+                       device->props.name, (long long)timeout_ms, strait_error_message());
 }
 
 static strait_status check_slice(const strait_queue *queue, strait_slice slice, int64_t bytes, const char *what)
 {
+    STRAIT_TRY(check_there(queue->device));
     if (!slice.memory) return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: no buffer given", what);
     if (slice.memory->device != queue->device) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: the buffer belongs to another device", what);
@@ -209,16 +241,17 @@ strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const 
     STRAIT_TRY(check_slice(queue, to, bytes, "copy to device"));
     if (bytes == 0) return STRAIT_OK;
     /* The driver's one copy entry serves both directions; it only reads `host` for this kind. */
-    return queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_DEVICE, driver_slice(to), (void *)(uintptr_t)host,
-                                      (strait_driver_slice){0}, bytes);
+    return answered(queue->device,
+                    queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_DEVICE, driver_slice(to),
+                                               (void *)(uintptr_t)host, (strait_driver_slice){0}, bytes));
 }
 
 strait_status strait_copy_to_host(strait_queue *queue, void *host, strait_slice from, int64_t bytes)
 {
     STRAIT_TRY(check_slice(queue, from, bytes, "copy to host"));
     if (bytes == 0) return STRAIT_OK;
-    return queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_HOST, driver_slice(from), host,
-                                      (strait_driver_slice){0}, bytes);
+    return answered(queue->device, queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_HOST, driver_slice(from),
+                                                              host, (strait_driver_slice){0}, bytes));
 }
 
 strait_status strait_copy_on_device(strait_queue *queue, strait_slice to, strait_slice from, int64_t bytes)
@@ -226,25 +259,30 @@ strait_status strait_copy_on_device(strait_queue *queue, strait_slice to, strait
     STRAIT_TRY(check_slice(queue, to, bytes, "copy on device, target"));
     STRAIT_TRY(check_slice(queue, from, bytes, "copy on device, source"));
     if (bytes == 0) return STRAIT_OK;
-    return queue->device->driver.copy(queue->handle, STRAIT_COPY_ON_DEVICE, driver_slice(to), NULL, driver_slice(from),
-                                      bytes);
+    if (to.memory == from.memory && to.offset < from.offset + bytes && from.offset < to.offset + bytes) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "copy on device: %lld bytes from offset %lld to %lld overlap",
+                           (long long)bytes, (long long)from.offset, (long long)to.offset);
+    }
+    return answered(queue->device, queue->device->driver.copy(queue->handle, STRAIT_COPY_ON_DEVICE, driver_slice(to),
+                                                              NULL, driver_slice(from), bytes));
 }
 
 strait_status strait_fill(strait_queue *queue, strait_slice to, uint8_t byte, int64_t bytes)
 {
     STRAIT_TRY(check_slice(queue, to, bytes, "fill"));
     if (bytes == 0) return STRAIT_OK;
-    return queue->device->driver.fill(queue->handle, driver_slice(to), byte, bytes);
+    return answered(queue->device, queue->device->driver.fill(queue->handle, driver_slice(to), byte, bytes));
 }
 
 /* ---- events ---- */
 
 strait_status strait_event_create(strait_device *device, strait_event **out)
 {
+    STRAIT_TRY(check_there(device));
     strait_event *event;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *event, &event));
     event->device = device;
-    strait_status status = device->driver.event_create(device->handle, &event->handle);
+    strait_status status = answered(device, device->driver.event_create(device->handle, &event->handle));
     if (status != STRAIT_OK) {
         strait_free(event);
         return status;
@@ -256,28 +294,32 @@ strait_status strait_event_create(strait_device *device, strait_event **out)
 void strait_event_destroy(strait_event *event)
 {
     if (!event) return;
-    event->device->driver.event_destroy(event->handle);
+    if (!atomic_load(&event->device->lost)) event->device->driver.event_destroy(event->handle);
     strait_free(event);
 }
 
 strait_status strait_event_record(strait_queue *queue, strait_event *event)
 {
-    return queue->device->driver.event_record(queue->handle, event->handle);
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device, queue->device->driver.event_record(queue->handle, event->handle));
 }
 
 strait_status strait_event_wait(strait_event *event, int64_t timeout_ms)
 {
-    return event->device->driver.event_wait(event->handle, timeout_ms);
+    STRAIT_TRY(check_there(event->device));
+    return answered(event->device, event->device->driver.event_wait(event->handle, timeout_ms));
 }
 
 strait_status strait_queue_wait_event(strait_queue *queue, strait_event *event)
 {
-    return queue->device->driver.queue_wait_event(queue->handle, event->handle);
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device, queue->device->driver.queue_wait_event(queue->handle, event->handle));
 }
 
 strait_status strait_event_elapsed(strait_event *begin, strait_event *end, double *out_seconds)
 {
-    return begin->device->driver.event_elapsed(begin->handle, end->handle, out_seconds);
+    STRAIT_TRY(check_there(begin->device));
+    return answered(begin->device, begin->device->driver.event_elapsed(begin->handle, end->handle, out_seconds));
 }
 
 /* ---- ops ---- */
@@ -288,7 +330,8 @@ strait_status strait_op_query(strait_device *device, const strait_op_desc *desc,
     int count;
     STRAIT_TRY(strait_op_buffers(desc, buffers, &count));
     strait_op_info info = {.struct_size = sizeof info};
-    STRAIT_TRY(device->driver.op_query(device->handle, desc, &info));
+    STRAIT_TRY(check_there(device));
+    STRAIT_TRY(answered(device, device->driver.op_query(device->handle, desc, &info)));
     *out = info;
     return STRAIT_OK;
 }
@@ -315,5 +358,7 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
                                (long long)buffers[i].offset, (long long)queue->device->props.alignment);
         }
     }
-    return queue->device->driver.op_run(queue->handle, desc, slices, count, driver_slice(workspace));
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device,
+                    queue->device->driver.op_run(queue->handle, desc, slices, count, driver_slice(workspace)));
 }

@@ -4,7 +4,7 @@
  * Above it stand device, memory, queue and event objects whose arguments are checked here, once; below it a
  * strait_driver, a table of functions that may trust what reaches them. That table and all it speaks of are in the
  * public header, <strait/device_plugin.h>. All work is on a queue; order comes from queues and events only. A queue
- * belongs to one thread at a time.
+ * belongs to one thread at a time. After STRAIT_ERR_DEVICE_LOST the driver is called no more, and every call says so.
  */
 #ifndef STRAIT_DEVICE_DEVICE_H
 #define STRAIT_DEVICE_DEVICE_H
@@ -55,7 +55,10 @@ int64_t strait_device_peak(const strait_device *device, strait_tag tag);
 
 strait_status strait_queue_create(strait_device *device, strait_queue **out) STRAIT_MUST_USE;
 void strait_queue_destroy(strait_queue *queue);
-/* Waits until all work put on the queue is done; errors of that work are reported here. timeout_ms < 0: for ever. */
+/*
+ * Waits until all work put on the queue is done; errors of that work are reported here. timeout_ms < 0: for ever; 0:
+ * asks, and STRAIT_ERR_TIMEOUT means not yet. A device that is not done within a time given counts as lost.
+ */
 strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms) STRAIT_MUST_USE;
 /* Copies are in queue order; to_host returns when the bytes are there, to_device when `host` may be reused. */
 strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const void *host,

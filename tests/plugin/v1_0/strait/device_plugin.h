@@ -1,0 +1,614 @@
+/*
+ * The interface between Strait and a chip: what a plug-in implements. This header is all a plug-in needs; it includes
+ * nothing of Strait, and compiles as C11 and C++11.
+ *
+ * A plug-in is a shared object strait_<name>.so that exports one function, strait_plugin_query_v1. The major version
+ * stands in that name, the minor in STRAIT_PLUGIN_MINOR. A minor version adds at the end of structs and nothing else:
+ * every struct begins with its size, each side reads what the other's size covers, and what lies beyond is absent
+ * (zero). What is optional stays optional. (strait_driver_slice and strait_kernel_argument stand in arrays and are
+ * therefore fixed.)
+ *
+ * Rules for both sides:
+ * - Functions return STRAIT_CODE_OK (0) or a negative code. Where an error is decided, strait_host.fail records its
+ *   text, with the vendor's own words in it. Outputs are written on success only. Nothing calls exit() or abort().
+ * - Buffers are handles with byte offsets. Arguments were checked: sizes, alignment, ownership, absence.
+ * - All work is put on a queue, may be done before the call returns, and is ordered by queues and events alone. Errors
+ *   of work in flight are reported by the next wait, and by each after it. A queue is used by one thread at a time,
+ *   different queues of a device by different threads at the same time; so may everything else.
+ * - A driver that returns STRAIT_CODE_DEVICE_LOST is not called again for that device, and neither is one whose queue
+ *   did not end in time: not even to free.
+ * - Structs that the host gives to be filled carry the size that it has room for; a plug-in writes no more than that.
+ * - Text that is returned lives as long as the device, where nothing else is said.
+ */
+#ifndef STRAIT_PUBLIC_DEVICE_PLUGIN_H
+#define STRAIT_PUBLIC_DEVICE_PLUGIN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STRAIT_PLUGIN_MINOR 0
+
+typedef uint64_t strait_handle; /* what a driver names its objects by; 0 is none */
+
+/* What a function returns. Each code says what the caller may do next; they are those of strait/status.h. */
+enum {
+    STRAIT_CODE_OK = 0,
+    STRAIT_CODE_USAGE = -1,        /* the request is wrong */
+    STRAIT_CODE_NOT_FOUND = -2,    /* no such device, library, kernel, key */
+    STRAIT_CODE_IO = -4,           /* reading or writing failed */
+    STRAIT_CODE_NO_MEMORY = -6,    /* memory ran out, the device's or the host's */
+    STRAIT_CODE_FORMAT = -7,       /* a program's binary is not one of this device and driver: build it again */
+    STRAIT_CODE_UNSUPPORTED = -8,  /* understood, and not offered */
+    STRAIT_CODE_DEVICE = -13,      /* the device refused: the message has its own words */
+    STRAIT_CODE_DEVICE_LOST = -14, /* the device is gone; no call follows */
+    STRAIT_CODE_TIMEOUT = -15      /* not done in the time allowed */
+};
+
+/* ---- devices ---------------------------------------------------------------------------------------------------- */
+
+enum { STRAIT_KIND_UNKNOWN = 0, STRAIT_KIND_CPU = 1, STRAIT_KIND_GPU = 2, STRAIT_KIND_ACCELERATOR = 3 };
+
+/* Languages of programs. One text serves all; before it stands the language's prelude, which the host brings. */
+typedef enum strait_dialect {
+    STRAIT_DIALECT_NONE = 0, /* takes no programs */
+    STRAIT_DIALECT_OPENCL = 1,
+    STRAIT_DIALECT_CUDA = 2,
+    STRAIT_DIALECT_HIP = 3,
+    STRAIT_DIALECT_OWN = 4 /* the driver puts a prelude of its own before the text */
+} strait_dialect;
+
+/* What the arithmetic of binary32 can do on a device; exact runs need all of them. */
+enum {
+    STRAIT_FLOAT_SUBNORMALS = 1,
+    STRAIT_FLOAT_INF_NAN = 2,
+    STRAIT_FLOAT_NEAREST = 4,
+    STRAIT_FLOAT_FMA = 8,
+    STRAIT_FLOAT_DIV_SQRT = 16 /* correctly rounded where a program asks for numerics exact */
+};
+
+typedef struct strait_device_props {
+    uint32_t struct_size;
+    char name[128];          /* "AMD EPYC 7763" */
+    char backend[32];        /* "cpu" */
+    char implementation[32]; /* "avx2", "sm_90" */
+    char driver_version[64];
+    char serial[64];
+    int64_t memory_bytes; /* in all; 0 where unknown */
+    int64_t max_alloc_bytes;
+    int64_t alignment;     /* of buffers and offsets, at least 256 */
+    int32_t compute_units; /* threads for a CPU */
+    int32_t supports_bf16;
+    int32_t dialect; /* strait_dialect */
+    int32_t max_work_group;
+    int32_t vector_width;   /* f32 lanes of a work-item that computes a whole tile (a CPU); 0: work-groups do */
+    double declared_gflops; /* 0 where not declared */
+    double declared_gbps;
+    int32_t kind;               /* STRAIT_KIND_* */
+    int32_t float_features;     /* STRAIT_FLOAT_*; of interest where programs are taken */
+    int64_t local_memory_bytes; /* for a work-group; 0 where unknown */
+} strait_device_props;
+
+typedef struct strait_device_options {
+    uint32_t struct_size;
+    int32_t threads; /* CPU: 0 = all */
+    const char *isa; /* CPU: NULL or a name to force ("generic", "avx2", ...); STRAIT_CPU says the same */
+} strait_device_options;
+
+/* A place in device memory: handle 0 = absent. */
+typedef struct strait_driver_slice {
+    strait_handle memory;
+    int64_t offset; /* bytes; of an op's or kernel's buffer a multiple of the device's alignment */
+} strait_driver_slice;
+
+/* Kinds of a copy. */
+typedef enum strait_copy_kind { STRAIT_COPY_TO_DEVICE, STRAIT_COPY_TO_HOST, STRAIT_COPY_ON_DEVICE } strait_copy_kind;
+
+/* ---- programs --------------------------------------------------------------------------------------------------- */
+
+/* The contract that arithmetic keeps. */
+typedef enum strait_numerics {
+    STRAIT_NUMERICS_EXACT = 0, /* the same bits everywhere */
+    STRAIT_NUMERICS_FAST = 1   /* a stated tolerance to exact, the same bits from run to run */
+} strait_numerics;
+
+/*
+ * A program to be compiled. The driver adds the options that the contract needs on its compiler: for exact no
+ * contraction of a product and a sum, correctly rounded division and square root, subnormals kept.
+ */
+typedef struct strait_program_source {
+    uint32_t struct_size;
+    uint32_t numerics; /* strait_numerics */
+    const char *name;  /* for the compiler's messages: "rmsnorm.k.c" */
+    const char
+        *prelude;     /* the macros of the dialect, which stand before the text; may be replaced by the driver's own */
+    const char *text; /* includes nothing */
+    const char *options; /* "-DNAME=VALUE" separated by spaces, or "" */
+} strait_program_source;
+
+/* What a kernel or an op does with a buffer. */
+typedef enum strait_access {
+    STRAIT_ACCESS_READ = 1,
+    STRAIT_ACCESS_WRITE = 2,
+    STRAIT_ACCESS_READ_WRITE = 3
+} strait_access;
+
+typedef enum strait_kernel_argument_kind {
+    STRAIT_KERNEL_BUFFER,
+    STRAIT_KERNEL_I32,
+    STRAIT_KERNEL_U32,
+    STRAIT_KERNEL_I64,
+    STRAIT_KERNEL_F32
+} strait_kernel_argument_kind;
+
+/*
+ * One parameter of a kernel. A buffer is one pointer where the host can add the offset to it (CUDA, HIP, C), and two
+ * parameters, a pointer and a `long` with the offset in bytes, where it cannot (OpenCL C); the preludes hide the
+ * difference. An absent buffer is a null pointer and is not touched.
+ */
+typedef struct strait_kernel_argument {
+    uint32_t kind;   /* strait_kernel_argument_kind */
+    uint32_t access; /* of a buffer: strait_access */
+    union {
+        strait_driver_slice buffer;
+        int32_t i32;
+        uint32_t u32;
+        int64_t i64;
+        float f32;
+    } value;
+} strait_kernel_argument;
+
+/* ---- ops -------------------------------------------------------------------------------------------------------- */
+/*
+ * What an op is: a number, a storage dtype, a contract, integer dimensions and scalars, and buffers in a fixed order.
+ *
+ * M tokens are B sequences of T tokens each, sequence-major. All matrices are row-major. S is the storage dtype (f32
+ * or bf16) of activations, their gradients and the weights used in compute; everything marked f32 is f32 in both.
+ * Arithmetic is that of docs/numerics.md. "acc" gradients: with dim ACCUMULATE 0 the first contribution is stored, with
+ * 1 it is added to what is there, and each further sequence's contribution is added in order either way.
+ */
+
+/* Storage dtypes. */
+enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
+
+/* STRAIT_OP(NAME, name), in the order of their numbers; new ones come at the end. */
+#define STRAIT_OPS(STRAIT_OP)                 \
+    STRAIT_OP(EMBEDDING, embedding)           \
+    STRAIT_OP(EMBEDDING_BWD, embedding_bwd)   \
+    STRAIT_OP(EMBEDDING_FOLD, embedding_fold) \
+    STRAIT_OP(LINEAR, linear)                 \
+    STRAIT_OP(LINEAR_DX, linear_dx)           \
+    STRAIT_OP(LINEAR_DW, linear_dw)           \
+    STRAIT_OP(RMSNORM, rmsnorm)               \
+    STRAIT_OP(RMSNORM_BWD, rmsnorm_bwd)       \
+    STRAIT_OP(NORM_ROPE, norm_rope)           \
+    STRAIT_OP(NORM_ROPE_BWD, norm_rope_bwd)   \
+    STRAIT_OP(ATTENTION, attention)           \
+    STRAIT_OP(ATTENTION_BWD, attention_bwd)   \
+    STRAIT_OP(KV_STORE, kv_store)             \
+    STRAIT_OP(SWIGLU, swiglu)                 \
+    STRAIT_OP(SWIGLU_BWD, swiglu_bwd)         \
+    STRAIT_OP(LINEAR_XENT, linear_xent)       \
+    STRAIT_OP(LOSS_SUM, loss_sum)             \
+    STRAIT_OP(ADD, add)                       \
+    STRAIT_OP(GRAD_NORM, grad_norm)           \
+    STRAIT_OP(ADAMW, adamw)
+
+typedef enum strait_op {
+#define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
+    STRAIT_OPS(STRAIT_OP_VALUE)
+#undef STRAIT_OP_VALUE
+        STRAIT_OP_COUNT
+} strait_op;
+
+/* Of docs/numerics.md: any change of an order or a rounding is a new version. */
+#define STRAIT_NUMERICS_VERSION 1
+
+enum { STRAIT_OP_MAX_BUFFERS = 12, STRAIT_OP_MAX_DIMS = 12, STRAIT_OP_MAX_SCALARS = 4, STRAIT_LINEAR_SEGMENTS = 3 };
+
+/* EMBEDDING: y[m] = table[ids[m]]. */
+enum { EMBEDDING_IDS /* i32 [M] */, EMBEDDING_TABLE /* S [V, H] */, EMBEDDING_Y /* S [M, H] out */ };
+enum { EMBEDDING_DIM_M, EMBEDDING_DIM_V, EMBEDDING_DIM_H };
+
+/* EMBEDDING_BWD: grad[slots[m]] += dy[m] for m ascending where slots[m] >= 0; grad was zeroed when the shard began. */
+enum { EMBEDDING_BWD_SLOTS /* i32 [M] */, EMBEDDING_BWD_DY /* S [M, H] */, EMBEDDING_BWD_GRAD /* f32 [R, H] in out */ };
+enum { EMBEDDING_BWD_DIM_M, EMBEDDING_BWD_DIM_R, EMBEDDING_BWD_DIM_H };
+
+/* EMBEDDING_FOLD (tied tables, end of a shard): grad[rows[r]] += acc[r] where rows[r] >= 0; rows are distinct. */
+enum {
+    EMBEDDING_FOLD_ROWS /* i32 [R] */,
+    EMBEDDING_FOLD_ACC /* f32 [R, H] */,
+    EMBEDDING_FOLD_GRAD /* f32 [V, H] in out */
+};
+enum { EMBEDDING_FOLD_DIM_R, EMBEDDING_FOLD_DIM_V, EMBEDDING_FOLD_DIM_H };
+
+/*
+ * LINEAR: y_i = x W_i^T for i < SEGMENTS (1 to 3); absent segments have no buffers and N_i = 0. y is S, or f32 if
+ * DIM_OUT_F32. LINEAR_DX: dx = sum over i of dy_i W_i, k running over the segments in order, each starting a new block
+ * of 512. LINEAR_DW: grad_i = dy_i^T x (acc), blocks restarting at each sequence of T tokens.
+ */
+enum {
+    LINEAR_X,     /* S [M, K] */
+    LINEAR_W,     /* S [N_i, K], three slots */
+    LINEAR_Y = 4, /* S or f32 [M, N_i], three slots, out */
+    LINEAR_BUFFERS = 7
+};
+enum {
+    LINEAR_DX_DX,     /* S [M, K] out */
+    LINEAR_DX_W,      /* S [N_i, K], three slots */
+    LINEAR_DX_DY = 4, /* S [M, N_i], three slots */
+    LINEAR_DX_BUFFERS = 7
+};
+enum {
+    LINEAR_DW_X,      /* S [M, K] */
+    LINEAR_DW_GRAD,   /* f32 [N_i, K], three slots, in out */
+    LINEAR_DW_DY = 4, /* S [M, N_i], three slots */
+    LINEAR_DW_BUFFERS = 7
+};
+enum {
+    LINEAR_DIM_M,
+    LINEAR_DIM_K,
+    LINEAR_DIM_SEGMENTS,
+    LINEAR_DIM_N, /* three */
+    LINEAR_DIM_OUT_F32 = 6,
+    LINEAR_DIM_T,          /* LINEAR_DW only */
+    LINEAR_DIM_ACCUMULATE, /* LINEAR_DW only */
+    LINEAR_DIMS
+};
+
+/*
+ * RMSNORM: x' = x + d (x' = x where D and XSUM are absent); r = 1/sqrt(sumsq(x')/H + eps); y = (x' r) w. The sum is
+ * rounded to S before it is used.
+ */
+enum {
+    RMSNORM_X,    /* S [M, H] */
+    RMSNORM_D,    /* S [M, H] or absent */
+    RMSNORM_W,    /* S [H] */
+    RMSNORM_XSUM, /* S [M, H] out, absent with D */
+    RMSNORM_Y,    /* S [M, H] out */
+    RMSNORM_R,    /* f32 [M] out */
+    RMSNORM_BUFFERS
+};
+enum { RMSNORM_DIM_M, RMSNORM_DIM_H, RMSNORM_DIM_T /* for its gradient only */ };
+enum { RMSNORM_SCALAR_EPS };
+
+/* RMSNORM_BWD: dx = norm's gradient + dres, added in f32 in this order and rounded once; x is x' of the forward op. */
+enum {
+    RMSNORM_BWD_DY,   /* S [M, H] */
+    RMSNORM_BWD_DRES, /* S [M, H] or absent: the gradient of x' from its other uses */
+    RMSNORM_BWD_X,    /* S [M, H] */
+    RMSNORM_BWD_W,    /* S [H] */
+    RMSNORM_BWD_R,    /* f32 [M] */
+    RMSNORM_BWD_DX,   /* S [M, H] out; may be the same buffer as DRES or DY */
+    RMSNORM_BWD_DW,   /* f32 [H] in out (acc) */
+    RMSNORM_BWD_BUFFERS
+};
+enum { RMSNORM_BWD_DIM_M, RMSNORM_BWD_DIM_H, RMSNORM_BWD_DIM_T, RMSNORM_BWD_DIM_ACCUMULATE };
+
+/*
+ * NORM_ROPE: per token and head of D dims: RMSNorm with w (skipped where W and R are absent), then rotary embedding on
+ * (i, i + D/2) with cos = table[p][i], sin = table[p][D/2 + i], p = positions[m]. The normalised value is not rounded
+ * in between.
+ */
+enum {
+    NORM_ROPE_X,         /* S [M, N*D] */
+    NORM_ROPE_W,         /* S [D] or absent */
+    NORM_ROPE_TABLE,     /* f32 [P, D] */
+    NORM_ROPE_POSITIONS, /* i32 [M], each in [0, P) */
+    NORM_ROPE_Y,         /* S [M, N*D] out */
+    NORM_ROPE_R,         /* f32 [M, N] out or absent */
+    NORM_ROPE_BUFFERS
+};
+enum {
+    NORM_ROPE_DIM_M,
+    NORM_ROPE_DIM_N,
+    NORM_ROPE_DIM_D,
+    NORM_ROPE_DIM_P,
+    NORM_ROPE_DIM_T /* for its gradient only */
+};
+enum { NORM_ROPE_SCALAR_EPS };
+
+enum {
+    NORM_ROPE_BWD_DY,        /* S [M, N*D] */
+    NORM_ROPE_BWD_X,         /* S [M, N*D] */
+    NORM_ROPE_BWD_W,         /* S [D] or absent */
+    NORM_ROPE_BWD_TABLE,     /* f32 [P, D] */
+    NORM_ROPE_BWD_POSITIONS, /* i32 [M] */
+    NORM_ROPE_BWD_R,         /* f32 [M, N] or absent */
+    NORM_ROPE_BWD_DX,        /* S [M, N*D] out; may be the same buffer as DY */
+    NORM_ROPE_BWD_DW,        /* f32 [D] in out (acc) or absent; rows are (token, head), head fastest */
+    NORM_ROPE_BWD_BUFFERS
+};
+enum {
+    NORM_ROPE_BWD_DIM_M,
+    NORM_ROPE_BWD_DIM_N,
+    NORM_ROPE_BWD_DIM_D,
+    NORM_ROPE_BWD_DIM_P,
+    NORM_ROPE_BWD_DIM_T,
+    NORM_ROPE_BWD_DIM_ACCUMULATE
+};
+
+/*
+ * ATTENTION: causal, grouped-query. Sequence b has TQ query rows and room for TK key rows; length[b] keys are there
+ * (TK where LENGTHS is absent) and query row i stands at position length[b] - TQ + i. Key j is visible to position p if
+ * j <= p, p - j < WINDOW (where WINDOW > 0), and both are of the same document (where DOCUMENTS is given).
+ * m is the row's maximum score before scaling, r = 1/l.
+ */
+enum {
+    ATTENTION_Q,         /* S [B, TQ, HQ*D] */
+    ATTENTION_K,         /* S [B, TK, HKV*D] */
+    ATTENTION_V,         /* S [B, TK, HKV*D] */
+    ATTENTION_DOCUMENTS, /* i32 [B, TK], not descending within a sequence, or absent */
+    ATTENTION_LENGTHS,   /* i32 [B], each in [TQ, TK], or absent */
+    ATTENTION_O,         /* S [B, TQ, HQ*D] out */
+    ATTENTION_M,         /* f32 [B, TQ, HQ] out */
+    ATTENTION_R,         /* f32 [B, TQ, HQ] out */
+    ATTENTION_BUFFERS
+};
+enum {
+    ATTENTION_DIM_B,
+    ATTENTION_DIM_TQ,
+    ATTENTION_DIM_TK,
+    ATTENTION_DIM_HQ,
+    ATTENTION_DIM_HKV,
+    ATTENTION_DIM_D,
+    ATTENTION_DIM_WINDOW,
+    ATTENTION_DIMS
+};
+enum { ATTENTION_SCALAR_SCALE };
+
+/* ATTENTION_BWD: TQ = TK = T, no LENGTHS. The same dims and scalar as ATTENTION. */
+enum {
+    ATTENTION_BWD_Q,
+    ATTENTION_BWD_K,
+    ATTENTION_BWD_V,
+    ATTENTION_BWD_O,
+    ATTENTION_BWD_M,
+    ATTENTION_BWD_R,
+    ATTENTION_BWD_DO,        /* S [B, T, HQ*D] */
+    ATTENTION_BWD_DOCUMENTS, /* i32 [B, T] or absent */
+    ATTENTION_BWD_DQ,        /* S [B, T, HQ*D] out */
+    ATTENTION_BWD_DK,        /* S [B, T, HKV*D] out */
+    ATTENTION_BWD_DV,        /* S [B, T, HKV*D] out */
+    ATTENTION_BWD_BUFFERS
+};
+
+/* KV_STORE: cache[b][positions[b*TQ + i]] = x[b*TQ + i]. */
+enum { KV_STORE_X /* S [B, TQ, N] */, KV_STORE_POSITIONS /* i32 [B*TQ] */, KV_STORE_CACHE /* S [B, TK, N] in out */ };
+enum { KV_STORE_DIM_B, KV_STORE_DIM_TQ, KV_STORE_DIM_TK, KV_STORE_DIM_N };
+
+/* SWIGLU: h = (g sigmoid(g)) u, elementwise over N elements. */
+enum { SWIGLU_G, SWIGLU_U, SWIGLU_H /* out */ };
+enum { SWIGLU_BWD_G, SWIGLU_BWD_U, SWIGLU_BWD_DH, SWIGLU_BWD_DG /* out */, SWIGLU_BWD_DU /* out */ };
+enum { SWIGLU_DIM_N };
+
+/*
+ * LINEAR_XENT: loss[m] = cross-entropy of y[m] W^T against targets[m] (negative: ignored, loss +0), not scaled. Where
+ * DY and GRAD are given it also computes, in the same pass, dy = dlogits W and grad = dlogits^T y (acc), with dlogits
+ * scaled by step[STRAIT_STEP_LOSS_SCALE]. Logits exist for a chunk of tokens at a time only.
+ */
+enum {
+    LINEAR_XENT_Y,       /* S [M, H] */
+    LINEAR_XENT_W,       /* S [V, H] */
+    LINEAR_XENT_TARGETS, /* i32 [M], below V */
+    LINEAR_XENT_STEP,    /* f32 [STRAIT_STEP_WORDS]; may be absent without DY */
+    LINEAR_XENT_LOSS,    /* f32 [M] out */
+    LINEAR_XENT_DY,      /* S [M, H] out, or absent */
+    LINEAR_XENT_GRAD,    /* f32 [V, H] in out (acc), absent with DY */
+    LINEAR_XENT_BUFFERS
+};
+enum { LINEAR_XENT_DIM_M, LINEAR_XENT_DIM_H, LINEAR_XENT_DIM_V, LINEAR_XENT_DIM_T, LINEAR_XENT_DIM_ACCUMULATE };
+
+/* LOSS_SUM: a long sum per sequence of T, sequences added in order to sum[0] (acc). */
+enum { LOSS_SUM_LOSS /* f32 [M] */, LOSS_SUM_SUM /* f32 [1] in out */ };
+enum { LOSS_SUM_DIM_M, LOSS_SUM_DIM_T, LOSS_SUM_DIM_ACCUMULATE };
+
+/* ADD: dst = dst + src over N f32 elements (the shards' tree). */
+enum { ADD_SRC, ADD_DST /* in out */ };
+enum { ADD_DIM_N };
+
+/*
+ * GRAD_NORM: tensor p is f32 elements [table[2p], table[2p] + table[2p+1]) of grads, tensors in the order of their
+ * saved names. sums[p] = its long sum of squares; then step[NORM], step[CLIP_FACTOR] from step[CLIP] and step[APPLY] (1
+ * where the norm is finite, else 0).
+ */
+enum {
+    GRAD_NORM_GRADS /* f32 */,
+    GRAD_NORM_TABLE /* i64 [P, 2] */,
+    GRAD_NORM_SUMS /* f32 [P] out */,
+    GRAD_NORM_STEP /* in out */
+};
+enum { GRAD_NORM_DIM_P, GRAD_NORM_DIM_TOTAL /* elements of grads */ };
+
+/* ADAMW: as docs/numerics.md; nothing is written where step[APPLY] is 0. table rows: offset, length, 1 if decayed. */
+enum {
+    ADAMW_W,       /* f32 master weights, in out */
+    ADAMW_M,       /* f32, in out */
+    ADAMW_V,       /* f32, in out */
+    ADAMW_G,       /* f32 */
+    ADAMW_TABLE,   /* i64 [P, 3] */
+    ADAMW_STEP,    /* f32 [STRAIT_STEP_WORDS] */
+    ADAMW_COMPUTE, /* bf16 copy of w at the same element offsets, out; absent for dtype f32 */
+    ADAMW_BUFFERS
+};
+enum { ADAMW_DIM_P, ADAMW_DIM_TOTAL };
+
+/* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
+enum {
+    STRAIT_STEP_LOSS_SCALE, /* c = f32(1 / target tokens of the step) */
+    STRAIT_STEP_A,          /* lr / (1 - b1^t) */
+    STRAIT_STEP_B,          /* 1 / sqrt(1 - b2^t) */
+    STRAIT_STEP_W,          /* 1 - lr wd, for decayed tensors */
+    STRAIT_STEP_BETA1,
+    STRAIT_STEP_BETA2,
+    STRAIT_STEP_1_BETA1, /* 1 - b1, rounded once */
+    STRAIT_STEP_1_BETA2,
+    STRAIT_STEP_EPS,
+    STRAIT_STEP_CLIP,        /* 0 = no clipping */
+    STRAIT_STEP_NORM,        /* result */
+    STRAIT_STEP_CLIP_FACTOR, /* result */
+    STRAIT_STEP_APPLY,       /* result: 1 or 0 */
+    STRAIT_STEP_WORDS = 64
+};
+
+/* One op with its shape, before buffers are bound. */
+typedef struct strait_op_desc {
+    uint32_t struct_size;
+    uint32_t op;       /* strait_op */
+    uint32_t dtype;    /* S: STRAIT_STORAGE_* */
+    uint32_t numerics; /* strait_numerics */
+    int64_t dims[STRAIT_OP_MAX_DIMS];
+    float scalars[STRAIT_OP_MAX_SCALARS];
+} strait_op_desc;
+
+/* How the result of an op on a device may vary. */
+typedef enum strait_determinism {
+    STRAIT_DETERMINISM_NONE = 0,
+    STRAIT_DETERMINISM_RUN_TO_RUN = 1, /* the same bits on one machine and build */
+    STRAIT_DETERMINISM_EXACT = 2       /* the bits of docs/numerics.md */
+} strait_determinism;
+
+/* What a device answers about an op: how it would run it, or why not. */
+typedef struct strait_op_info {
+    uint32_t struct_size;
+    int32_t supported;
+    const char *implementation; /* "avx2", "generic": static text */
+    const char *reason;         /* why not, or why this one and not a faster: lives as long as the device; or NULL */
+    int64_t workspace_bytes;
+    uint32_t accumulation; /* STRAIT_STORAGE_*: what sums are held in */
+    uint32_t determinism;  /* strait_determinism */
+} strait_op_info;
+
+/* ---- the driver ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Functions marked R are required; NULL in any other place means that the device does not offer it. Either programs or
+ * ops are needed to run anything.
+ */
+typedef struct strait_driver {
+    uint32_t struct_size;
+    const char *name; /* "cpu" */
+
+    /* device */
+    int32_t (*count)(int32_t *out_count); /* R: fails with the reason where nothing can be asked (no vendor library) */
+    int32_t (*open)(int32_t index, const strait_device_options *options, strait_handle *out); /* R */
+    void (*close)(strait_handle device); /* R: everything made on it was destroyed before */
+    int32_t (*props)(strait_handle device, strait_device_props *out); /* R */
+    const char *(*last_error)(strait_handle device);                  /* R: the vendor's own words */
+    int32_t (*mem_info)(strait_handle device, int64_t *out_free, int64_t *out_total);
+
+    /* memory */
+    int32_t (*alloc)(strait_handle device, int64_t bytes, strait_handle *out); /* R: contents undefined */
+    void (*free)(strait_handle device, strait_handle memory); /* R: no work that uses it is in flight */
+    /* R: memory <- host, host <- memory, memory <- other (no overlap). Returns when `host` may be used again. */
+    int32_t (*copy)(strait_handle queue, strait_copy_kind kind, strait_driver_slice memory, void *host,
+                    strait_driver_slice other, int64_t bytes);
+    int32_t (*fill)(strait_handle queue, strait_driver_slice memory, uint8_t byte, int64_t bytes); /* R */
+    int32_t (*host_alloc)(strait_handle device, int64_t bytes, void **out);
+    void (*host_free)(strait_handle device, void *host);
+    int32_t (*peer_copy)(strait_handle queue, strait_driver_slice to, strait_handle from_device,
+                         strait_driver_slice from, int64_t bytes);
+
+    /* queue and events; timeouts are milliseconds, negative = for ever, 0 = ask and return */
+    int32_t (*queue_create)(strait_handle device, strait_handle *out);     /* R */
+    void (*queue_destroy)(strait_handle queue);                            /* R: nothing is in flight on it */
+    int32_t (*queue_wait)(strait_handle queue, int64_t timeout_ms);        /* R */
+    int32_t (*queue_flush)(strait_handle queue);                           /* work begins without a wait */
+    int32_t (*event_create)(strait_handle device, strait_handle *out);     /* R */
+    void (*event_destroy)(strait_handle event);                            /* R */
+    int32_t (*event_record)(strait_handle queue, strait_handle event);     /* R: may be recorded again */
+    int32_t (*event_wait)(strait_handle event, int64_t timeout_ms);        /* R: never recorded = done */
+    int32_t (*queue_wait_event)(strait_handle queue, strait_handle event); /* R: what follows waits */
+    int32_t (*event_elapsed)(strait_handle begin, strait_handle end, double *out_seconds); /* both are done */
+
+    /* programs: for chips that compile C-like text */
+    int32_t (*program_build)(strait_handle device, const strait_program_source *source, strait_handle *out);
+    /* With bytes NULL only the length; else *inout_length is the room that there is. */
+    int32_t (*program_binary)(strait_handle program, void *bytes, int64_t *inout_length);
+    /* STRAIT_CODE_FORMAT where the bytes are not a program of this device and driver. */
+    int32_t (*program_load)(strait_handle device, const void *bytes, int64_t length, strait_handle *out);
+    void (*program_free)(strait_handle program); /* its kernels end with it */
+    int32_t (*kernel_get)(strait_handle program, const char *name, strait_handle *out);
+    int32_t (*kernel_launch)(strait_handle queue, strait_handle kernel, const int64_t groups[3],
+                             const int32_t group_size[3], const strait_kernel_argument *arguments, int32_t count);
+
+    /* ops: for chips that bring tuned ones */
+    int32_t (*op_query)(strait_handle device, const strait_op_desc *desc, strait_op_info *out);
+    int32_t (*op_run)(strait_handle queue, const strait_op_desc *desc, const strait_driver_slice *buffers,
+                      int32_t count, strait_driver_slice workspace);
+
+    /* capture of a step for replay */
+    int32_t (*capture_begin)(strait_handle queue);
+    int32_t (*capture_end)(strait_handle queue, strait_handle *out_graph);
+    int32_t (*graph_launch)(strait_handle queue, strait_handle graph);
+    void (*graph_free)(strait_handle graph);
+
+    /* collectives; absent: ranks exchange through the host */
+    int32_t (*collectives_open)(strait_handle device, int32_t rank, int32_t size, const void *unique_id,
+                                strait_handle *out);
+} strait_driver;
+
+/* ---- the plug-in ------------------------------------------------------------------------------------------------ */
+
+/* What the host offers. It lives as long as the process; every function may be called from any thread. */
+typedef struct strait_host {
+    uint32_t struct_size;
+    uint32_t minor; /* of the host's own version of this header */
+    /* Records an error of the calling thread and returns `code`: `return host->fail(code, "file.c:12", text);` */
+    int32_t (*fail)(int32_t code, const char *place, const char *message);
+    /* A line for whoever looks for a fault; appended to the file that STRAIT_PLUGIN_LOG names, else dropped. */
+    void (*log)(const char *plugin, const char *message);
+    /* Memory of the host, zeroed, aligned to 64 bytes and counted; NULL where there is none left. free(NULL) is legal.
+     */
+    void *(*alloc)(uint64_t bytes);
+    void (*free)(void *memory);
+    /*
+     * Bytes kept on disk between runs, under a key that names everything they depend on (programs need none of this:
+     * the host keeps their binaries by itself). Reading with bytes NULL gives the length. STRAIT_CODE_NOT_FOUND: none.
+     */
+    int32_t (*cache_read)(const char *key, void *bytes, int64_t *inout_length);
+    int32_t (*cache_write)(const char *key, const void *bytes, int64_t length);
+    /* Values that the ranks of a run share, for a communicator's identity; NULL in a run of one rank. */
+    int32_t (*value_put)(const char *key, const void *bytes, int64_t length);
+    int32_t (*value_get)(const char *key, void *bytes, int64_t *inout_length, int64_t timeout_ms);
+} strait_host;
+
+/* What a plug-in is. Static; it lives as long as the process. */
+typedef struct strait_plugin {
+    uint32_t struct_size;
+    uint32_t minor;       /* STRAIT_PLUGIN_MINOR of the header it was built with */
+    uint32_t minor_least; /* the lowest minor of a host that it can live with */
+    uint32_t reserved;    /* 0 */
+    const char *name;     /* "opencl": that of its file, strait_opencl.so, and of its driver */
+    const char *version;  /* its own */
+    const strait_driver *driver;
+} strait_plugin;
+
+/* Sizes in version 1.0, on machines with pointers of 8 bytes: nothing shorter is accepted. */
+enum {
+    STRAIT_PLUGIN_BYTES_1_0 = 40,
+    STRAIT_DRIVER_BYTES_1_0 = 8 * 38,
+    STRAIT_HOST_BYTES_1_0 = 8 * 9,
+    STRAIT_PROPS_BYTES_1_0 = 408
+};
+
+#if defined(__GNUC__)
+#define STRAIT_PLUGIN_EXPORT __attribute__((visibility("default")))
+#else
+#define STRAIT_PLUGIN_EXPORT
+#endif
+
+/*
+ * The one function that a plug-in exports. It is called in a process of its own first, and only if it returned there in
+ * time in the one that will use it: it should look at the host's version and at nothing that takes long; vendor
+ * libraries are opened in `count`. STRAIT_CODE_OK and *out, or a code and the reason by host->fail.
+ */
+STRAIT_PLUGIN_EXPORT int32_t strait_plugin_query_v1(const strait_host *host, const strait_plugin **out);
+typedef int32_t (*strait_plugin_query_fn)(const strait_host *host, const strait_plugin **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

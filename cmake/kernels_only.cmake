@@ -2,7 +2,7 @@
 # (preset arm64-cross). tests/neon.sh does the same without CMake.
 find_package(Threads REQUIRED)
 file(GLOB sources CONFIGURE_DEPENDS
-  src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c backends/cpu/*.c backends/null/*.c kernels/formula/*.c)
+  src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c backends/cpu/*.c kernels/formula/*.c)
 list(FILTER sources EXCLUDE REGEX "\\.(check|k|graph)\\.c$|/ops/rules\\.c$")
 foreach(name status memory pool fpenv math64 rng buffer file clock)
   list(APPEND sources src/base/${name}.c)

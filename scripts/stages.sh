@@ -103,7 +103,11 @@ stage_format() {
     step format one 120 bash -c 'git ls-files -z "*.c" "*.h" | xargs -0 "$0" --dry-run --Werror' "$tool"
 }
 
-stage_build() { build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo; }
+stage_build() {
+    need_packages "the tests of the OpenCL backend (PoCL runs OpenCL on the processor; its headers are compared with ours)" \
+        ocl-icd-libopencl1 pocl-opencl-icd opencl-headers || true
+    build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+}
 
 stage_unit() { unit_tests build unit 120; }
 

@@ -45,6 +45,13 @@ EOF
 check pkg-config-compiles-and-links gcc -std=c11 -Wall -Werror "$work/user.c" -o "$work/user" \
     $(pkg-config --cflags --libs --static strait)
 check program-runs "$work/user"
+# The installed program finds its plug-ins, wherever its prefix went.
+lists_opencl() { "$work/moved/bin/strait" devices | grep '^opencl'; }
+check plugin-found lists_opencl
+check plugin-of-the-prefix test -f "$(find "$work/moved" -name strait_opencl.so)"
+# It needs no vendor's library to start, and neither does a plug-in to be loaded.
+no_vendor_library() { ! find "$work/moved" -type f \( -name strait -o -name '*.so' \) -exec ldd {} + | grep -iE 'opencl|cuda|hip' | grep '=>'; }
+check no-vendor-library no_vendor_library
 for header in "$work"/moved/include/strait/*.h; do
     name=$(basename "$header")
     case $name in *.inc.h) continue ;; esac

@@ -19,7 +19,7 @@ base_objects() {
     rm -f "$out"/*.o
     local sources
     sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer,file,clock}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
-        backends/cpu/*.c backends/null/*.c tests/check/*.c |
+        backends/cpu/*.c tests/check/*.c |
         grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$' -e '^backends/cpu/isa\.c$' -e "^${2:-none}\$")
     # shellcheck disable=SC2086
     compile "" -O2 $sources

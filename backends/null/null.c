@@ -1,22 +1,28 @@
 /*
- * The skeleton of a backend: every method is here and answers that it is not supported. README.md says how to make a
- * real one of it.
+ * The skeleton of a plug-in: every method is here and answers that it is not supported. docs/add-a-backend.md says how
+ * to make a real one of it.
  */
-#include "backends/null/null_driver.h"
+#include <strait/device_plugin.h>
 
-static strait_status unsupported(const char *method)
+#include <stdio.h>
+
+static const strait_host *services;
+
+static int32_t unsupported(const char *method)
 {
-    return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "the null backend has no %s", method);
+    char message[64];
+    snprintf(message, sizeof message, "the null backend has no %s", method);
+    return services->fail(STRAIT_CODE_UNSUPPORTED, "null.c", message);
 }
 
 /* The one method with a true answer. */
-static strait_status null_count(int32_t *out_count)
+static int32_t null_count(int32_t *out_count)
 {
     *out_count = 0;
-    return STRAIT_OK;
+    return STRAIT_CODE_OK;
 }
 
-static strait_status null_open(int32_t index, const strait_device_options *options, strait_handle *out)
+static int32_t null_open(int32_t index, const strait_device_options *options, strait_handle *out)
 {
     (void)index;
     (void)options;
@@ -29,7 +35,7 @@ static void null_close(strait_handle device)
     (void)device;
 }
 
-static strait_status null_props(strait_handle device, strait_device_props *out)
+static int32_t null_props(strait_handle device, strait_device_props *out)
 {
     (void)device;
     (void)out;
@@ -42,7 +48,7 @@ static const char *null_last_error(strait_handle device)
     return "the null backend has no devices";
 }
 
-static strait_status null_mem_info(strait_handle device, int64_t *out_free, int64_t *out_total)
+static int32_t null_mem_info(strait_handle device, int64_t *out_free, int64_t *out_total)
 {
     (void)device;
     (void)out_free;
@@ -50,7 +56,7 @@ static strait_status null_mem_info(strait_handle device, int64_t *out_free, int6
     return unsupported("mem_info");
 }
 
-static strait_status null_alloc(strait_handle device, int64_t bytes, strait_handle *out)
+static int32_t null_alloc(strait_handle device, int64_t bytes, strait_handle *out)
 {
     (void)device;
     (void)bytes;
@@ -64,8 +70,8 @@ static void null_free(strait_handle device, strait_handle memory)
     (void)memory;
 }
 
-static strait_status null_copy(strait_handle queue, strait_copy_kind kind, strait_driver_slice memory, void *host,
-                               strait_driver_slice other, int64_t bytes)
+static int32_t null_copy(strait_handle queue, strait_copy_kind kind, strait_driver_slice memory, void *host,
+                         strait_driver_slice other, int64_t bytes)
 {
     (void)queue;
     (void)kind;
@@ -76,7 +82,7 @@ static strait_status null_copy(strait_handle queue, strait_copy_kind kind, strai
     return unsupported("copy");
 }
 
-static strait_status null_fill(strait_handle queue, strait_driver_slice memory, uint8_t byte, int64_t bytes)
+static int32_t null_fill(strait_handle queue, strait_driver_slice memory, uint8_t byte, int64_t bytes)
 {
     (void)queue;
     (void)memory;
@@ -85,7 +91,7 @@ static strait_status null_fill(strait_handle queue, strait_driver_slice memory, 
     return unsupported("fill");
 }
 
-static strait_status null_host_alloc(strait_handle device, int64_t bytes, void **out)
+static int32_t null_host_alloc(strait_handle device, int64_t bytes, void **out)
 {
     (void)device;
     (void)bytes;
@@ -99,8 +105,8 @@ static void null_host_free(strait_handle device, void *host)
     (void)host;
 }
 
-static strait_status null_peer_copy(strait_handle queue, strait_driver_slice to, strait_handle from_device,
-                                    strait_driver_slice from, int64_t bytes)
+static int32_t null_peer_copy(strait_handle queue, strait_driver_slice to, strait_handle from_device,
+                              strait_driver_slice from, int64_t bytes)
 {
     (void)queue;
     (void)to;
@@ -110,7 +116,7 @@ static strait_status null_peer_copy(strait_handle queue, strait_driver_slice to,
     return unsupported("peer_copy");
 }
 
-static strait_status null_queue_create(strait_handle device, strait_handle *out)
+static int32_t null_queue_create(strait_handle device, strait_handle *out)
 {
     (void)device;
     (void)out;
@@ -122,20 +128,20 @@ static void null_queue_destroy(strait_handle queue)
     (void)queue;
 }
 
-static strait_status null_queue_wait(strait_handle queue, int64_t timeout_ms)
+static int32_t null_queue_wait(strait_handle queue, int64_t timeout_ms)
 {
     (void)queue;
     (void)timeout_ms;
     return unsupported("queue_wait");
 }
 
-static strait_status null_queue_flush(strait_handle queue)
+static int32_t null_queue_flush(strait_handle queue)
 {
     (void)queue;
     return unsupported("queue_flush");
 }
 
-static strait_status null_event_create(strait_handle device, strait_handle *out)
+static int32_t null_event_create(strait_handle device, strait_handle *out)
 {
     (void)device;
     (void)out;
@@ -147,28 +153,28 @@ static void null_event_destroy(strait_handle event)
     (void)event;
 }
 
-static strait_status null_event_record(strait_handle queue, strait_handle event)
+static int32_t null_event_record(strait_handle queue, strait_handle event)
 {
     (void)queue;
     (void)event;
     return unsupported("event_record");
 }
 
-static strait_status null_event_wait(strait_handle event, int64_t timeout_ms)
+static int32_t null_event_wait(strait_handle event, int64_t timeout_ms)
 {
     (void)event;
     (void)timeout_ms;
     return unsupported("event_wait");
 }
 
-static strait_status null_queue_wait_event(strait_handle queue, strait_handle event)
+static int32_t null_queue_wait_event(strait_handle queue, strait_handle event)
 {
     (void)queue;
     (void)event;
     return unsupported("queue_wait_event");
 }
 
-static strait_status null_event_elapsed(strait_handle begin, strait_handle end, double *out_seconds)
+static int32_t null_event_elapsed(strait_handle begin, strait_handle end, double *out_seconds)
 {
     (void)begin;
     (void)end;
@@ -176,7 +182,7 @@ static strait_status null_event_elapsed(strait_handle begin, strait_handle end, 
     return unsupported("event_elapsed");
 }
 
-static strait_status null_program_build(strait_handle device, const strait_program_source *source, strait_handle *out)
+static int32_t null_program_build(strait_handle device, const strait_program_source *source, strait_handle *out)
 {
     (void)device;
     (void)source;
@@ -184,7 +190,7 @@ static strait_status null_program_build(strait_handle device, const strait_progr
     return unsupported("program_build");
 }
 
-static strait_status null_program_binary(strait_handle program, void *bytes, int64_t *inout_length)
+static int32_t null_program_binary(strait_handle program, void *bytes, int64_t *inout_length)
 {
     (void)program;
     (void)bytes;
@@ -192,7 +198,7 @@ static strait_status null_program_binary(strait_handle program, void *bytes, int
     return unsupported("program_binary");
 }
 
-static strait_status null_program_load(strait_handle device, const void *bytes, int64_t length, strait_handle *out)
+static int32_t null_program_load(strait_handle device, const void *bytes, int64_t length, strait_handle *out)
 {
     (void)device;
     (void)bytes;
@@ -206,7 +212,7 @@ static void null_program_free(strait_handle program)
     (void)program;
 }
 
-static strait_status null_kernel_get(strait_handle program, const char *name, strait_handle *out)
+static int32_t null_kernel_get(strait_handle program, const char *name, strait_handle *out)
 {
     (void)program;
     (void)name;
@@ -214,9 +220,8 @@ static strait_status null_kernel_get(strait_handle program, const char *name, st
     return unsupported("kernel_get");
 }
 
-static strait_status null_kernel_launch(strait_handle queue, strait_handle kernel, const int64_t groups[3],
-                                        const int32_t group_size[3], const strait_kernel_argument *arguments,
-                                        int32_t count)
+static int32_t null_kernel_launch(strait_handle queue, strait_handle kernel, const int64_t groups[3],
+                                  const int32_t group_size[3], const strait_kernel_argument *arguments, int32_t count)
 {
     (void)queue;
     (void)kernel;
@@ -227,7 +232,7 @@ static strait_status null_kernel_launch(strait_handle queue, strait_handle kerne
     return unsupported("kernel_launch");
 }
 
-static strait_status null_op_query(strait_handle device, const strait_op_desc *desc, strait_op_info *out)
+static int32_t null_op_query(strait_handle device, const strait_op_desc *desc, strait_op_info *out)
 {
     (void)device;
     (void)desc;
@@ -235,8 +240,8 @@ static strait_status null_op_query(strait_handle device, const strait_op_desc *d
     return unsupported("op_query");
 }
 
-static strait_status null_op_run(strait_handle queue, const strait_op_desc *desc, const strait_driver_slice *buffers,
-                                 int32_t count, strait_driver_slice workspace)
+static int32_t null_op_run(strait_handle queue, const strait_op_desc *desc, const strait_driver_slice *buffers,
+                           int32_t count, strait_driver_slice workspace)
 {
     (void)queue;
     (void)desc;
@@ -246,20 +251,20 @@ static strait_status null_op_run(strait_handle queue, const strait_op_desc *desc
     return unsupported("op_run");
 }
 
-static strait_status null_capture_begin(strait_handle queue)
+static int32_t null_capture_begin(strait_handle queue)
 {
     (void)queue;
     return unsupported("capture_begin");
 }
 
-static strait_status null_capture_end(strait_handle queue, strait_handle *out_graph)
+static int32_t null_capture_end(strait_handle queue, strait_handle *out_graph)
 {
     (void)queue;
     (void)out_graph;
     return unsupported("capture_end");
 }
 
-static strait_status null_graph_launch(strait_handle queue, strait_handle graph)
+static int32_t null_graph_launch(strait_handle queue, strait_handle graph)
 {
     (void)queue;
     (void)graph;
@@ -271,8 +276,8 @@ static void null_graph_free(strait_handle graph)
     (void)graph;
 }
 
-static strait_status null_collectives_open(strait_handle device, int32_t rank, int32_t size, const void *unique_id,
-                                           strait_handle *out)
+static int32_t null_collectives_open(strait_handle device, int32_t rank, int32_t size, const void *unique_id,
+                                     strait_handle *out)
 {
     (void)device;
     (void)rank;
@@ -282,7 +287,7 @@ static strait_status null_collectives_open(strait_handle device, int32_t rank, i
     return unsupported("collectives_open");
 }
 
-const strait_driver strait_null_driver = {
+static const strait_driver driver = {
     .struct_size = sizeof(strait_driver),
     .name = "null",
     .count = null_count,
@@ -322,3 +327,19 @@ const strait_driver strait_null_driver = {
     .graph_free = null_graph_free,
     .collectives_open = null_collectives_open,
 };
+
+static const strait_plugin plugin = {
+    .struct_size = sizeof(strait_plugin),
+    .minor = STRAIT_PLUGIN_MINOR,
+    .minor_least = 0,
+    .name = "null",
+    .version = "1",
+    .driver = &driver,
+};
+
+int32_t strait_plugin_query_v1(const strait_host *host, const strait_plugin **out)
+{
+    services = host;
+    *out = &plugin;
+    return STRAIT_CODE_OK;
+}

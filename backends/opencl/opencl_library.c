@@ -3,6 +3,7 @@
 #include "backends/opencl/opencl.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SONAME "libOpenCL.so.1"
@@ -12,11 +13,13 @@ const strait_host *ocl_host;
 
 static int32_t resolve(ocl_functions *out)
 {
-    void *handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    /* Some vendors bring a loader of their own, somewhere of their own. */
+    const char *named = getenv("STRAIT_OPENCL_LIBRARY");
+    void *handle = dlopen(named && *named ? named : SONAME, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         return OCL_FAIL(STRAIT_CODE_NOT_FOUND,
                         "the OpenCL loader cannot be opened (%s): install it (apt install ocl-icd-libopencl1) and the "
-                        "chip's OpenCL driver",
+                        "chip's OpenCL driver, or name it in STRAIT_OPENCL_LIBRARY",
                         dlerror());
     }
     const char *missing = NULL;

@@ -25,7 +25,18 @@ expect help_of_unknown_verb 2 "no verb 'xyzzy'" "$STRAIT" help xyzzy
 expect unknown_verb_far 2 "no verb 'xyzzy'; 'strait --help'" "$STRAIT" xyzzy
 expect unknown_option 2 "unknown option '--versoin', did you mean '--version'" "$STRAIT" --versoin
 expect devices 0 '^cpu' "$STRAIT" devices
-expect devices_none_usable 1 '^cpu.*STRAIT_CPU asks for instruction set .foo., which is unknown' env STRAIT_CPU=foo "$STRAIT" devices
+expect devices_none_usable 1 '^cpu.*STRAIT_CPU asks for instruction set .foo., which is unknown' env STRAIT_CPU=foo STRAIT_OPENCL_LIBRARY=/nowhere/libOpenCL.so "$STRAIT" devices
+# A plug-in that finds no library of its chip says so; the rest works.
+expect devices_without_opencl 0 '^cpu' env STRAIT_OPENCL_LIBRARY=/nowhere/libOpenCL.so "$STRAIT" devices
+expect devices_says_why_none 0 '^opencl .*the OpenCL loader cannot be opened .*apt install ocl-icd-libopencl1' \
+  env STRAIT_OPENCL_LIBRARY=/nowhere/libOpenCL.so "$STRAIT" devices
+if ldconfig -p 2>/dev/null | grep -q libOpenCL.so.1; then
+  expect devices_without_driver 0 '^opencl .*finds no OpenCL driver.*CL_PLATFORM_NOT_FOUND_KHR' env OCL_ICD_VENDORS=/nowhere "$STRAIT" devices
+else echo "skip devices_without_driver there is no OpenCL loader here"; fi
+expect device_without_library 1 'the OpenCL loader cannot be opened' env STRAIT_OPENCL_LIBRARY=/nowhere/libOpenCL.so "$STRAIT" devices opencl --why
+expect device_not_a_plugin 2 'no such backend; there are: cpu' "$STRAIT" devices nosuch --why
+echo "no program" >strait_text.so
+expect devices_with_a_bad_plugin 0 '^text .*strait_text.so cannot be loaded' env STRAIT_PLUGIN_PATH="$PWD" "$STRAIT" devices
 expect devices_of_one 2 'a DEVICE is named together with --why' "$STRAIT" devices cpu
 # shellcheck disable=SC2016
 expect full_disk 1 'cannot write the result: No space left' bash -c '"$1" --help >/dev/full' - "$STRAIT"

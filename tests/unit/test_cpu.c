@@ -1,6 +1,5 @@
 /*
- * The CPU's driver below the waist: choosing an instruction set, memory, events, the floating-point environment, and
- * the null backend.
+ * The CPU's driver below the waist: choosing an instruction set, memory, events, the floating-point environment.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
@@ -15,7 +14,6 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/cpu_driver.h"
-#include "backends/null/null_driver.h"
 #include "base/fpenv.h"
 
 static void instruction_sets(void **state)
@@ -207,33 +205,11 @@ static void floating_point(void **state)
     d->close(handle);
 }
 
-static void null_backend(void **state)
-{
-    (void)state;
-    const strait_driver *d = &strait_null_driver;
-    int32_t count = -1;
-    assert_int_equal(d->count(&count), STRAIT_OK);
-    assert_int_equal(count, 0);
-    strait_handle handle = 7;
-    assert_int_equal(d->open(0, NULL, &handle), STRAIT_ERR_UNSUPPORTED);
-    assert_int_equal(handle, 7);
-    assert_int_equal(d->alloc(0, 1, &handle), STRAIT_ERR_UNSUPPORTED);
-    assert_non_null(d->last_error(0));
-    /* Every slot is there, so that a clone starts with nothing forgotten. */
-    const char *slots = (const char *)d + offsetof(strait_driver, count);
-    size_t slot_count = (sizeof *d - offsetof(strait_driver, count)) / sizeof(void (*)(void));
-    for (size_t i = 0; i < slot_count; ++i) {
-        void (*slot)(void);
-        memcpy(&slot, slots + i * sizeof slot, sizeof slot);
-        assert_true(slot != NULL);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instruction_sets), cmocka_unit_test(device),         cmocka_unit_test(memory),
-        cmocka_unit_test(events),           cmocka_unit_test(floating_point), cmocka_unit_test(null_backend),
+        cmocka_unit_test(events),           cmocka_unit_test(floating_point),
     };
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "device/device.h"
 
+#include "device/portable.h"
 #include "device/registry.h"
 
 #include <stdatomic.h>
@@ -15,7 +16,8 @@ struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
     strait_device_props props;
-    atomic_bool lost; /* the driver is not called any more, not even to free */
+    atomic_bool lost;          /* the driver is not called any more, not even to free */
+    strait_portable *portable; /* owned; NULL where the device takes no programs */
     int64_t used[STRAIT_TAG_COUNT];
     int64_t peak[STRAIT_TAG_COUNT];
 };
@@ -96,13 +98,16 @@ strait_status strait_device_open(const char *name, const strait_device_options *
     if (status != STRAIT_OK) goto free_device;
     device->props.struct_size = sizeof device->props;
     status = device->driver.props(device->handle, &device->props);
-    if (status != STRAIT_OK) {
-        device->driver.close(device->handle);
-        goto free_device;
+    if (status == STRAIT_OK && device->props.dialect != STRAIT_DIALECT_NONE) {
+        status = strait__portable_create(&device->driver, device->handle, &device->props, options ? options->isa : NULL,
+                                         &device->portable);
     }
+    if (status != STRAIT_OK) goto close_device;
     *out = device;
     return STRAIT_OK;
 
+close_device:
+    device->driver.close(device->handle);
 free_device:
     strait_free(device);
     return status;
@@ -111,7 +116,9 @@ free_device:
 void strait_device_close(strait_device *device)
 {
     if (!device) return;
-    if (!atomic_load(&device->lost)) device->driver.close(device->handle);
+    bool lost = atomic_load(&device->lost);
+    strait__portable_destroy(device->portable, lost);
+    if (!lost) device->driver.close(device->handle);
     strait_free(device);
 }
 
@@ -322,18 +329,26 @@ strait_status strait_event_elapsed(strait_event *begin, strait_event *end, doubl
     return answered(begin->device, begin->device->driver.event_elapsed(begin->handle, end->handle, out_seconds));
 }
 
-/* ---- ops ---- */
+/* ---- ops: the driver's own where it has one, else the portable kernel ---- */
+
+static strait_status resolve(strait_device *device, const strait_op_desc *desc, strait_op_info *out, bool *out_portable)
+{
+    strait_op_info info = {.struct_size = sizeof info};
+    STRAIT_TRY(check_there(device));
+    STRAIT_TRY(answered(device, device->driver.op_query(device->handle, desc, &info)));
+    *out_portable = !info.supported && device->portable != NULL;
+    if (*out_portable) strait__portable_query(device->portable, desc, &info);
+    *out = info;
+    return STRAIT_OK;
+}
 
 strait_status strait_op_query(strait_device *device, const strait_op_desc *desc, strait_op_info *out)
 {
     strait_op_buffer buffers[STRAIT_OP_MAX_BUFFERS];
     int count;
     STRAIT_TRY(strait_op_buffers(desc, buffers, &count));
-    strait_op_info info = {.struct_size = sizeof info};
-    STRAIT_TRY(check_there(device));
-    STRAIT_TRY(answered(device, device->driver.op_query(device->handle, desc, &info)));
-    *out = info;
-    return STRAIT_OK;
+    bool portable;
+    return resolve(device, desc, out, &portable);
 }
 
 strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, const strait_slice *buffers, int count,
@@ -358,7 +373,16 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
                                (long long)buffers[i].offset, (long long)queue->device->props.alignment);
         }
     }
-    STRAIT_TRY(check_there(queue->device));
-    return answered(queue->device,
-                    queue->device->driver.op_run(queue->handle, desc, slices, count, driver_slice(workspace)));
+    strait_device *device = queue->device;
+    const strait_driver_slice room = driver_slice(workspace);
+    STRAIT_TRY(check_there(device));
+    if (device->portable) {
+        strait_op_info info;
+        bool portable;
+        STRAIT_TRY(resolve(device, desc, &info, &portable));
+        if (portable) {
+            return answered(device, strait__portable_run(device->portable, queue->handle, desc, slices, room));
+        }
+    }
+    return answered(device, device->driver.op_run(queue->handle, desc, slices, count, room));
 }

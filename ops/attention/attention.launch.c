@@ -1,0 +1,283 @@
+/*
+ * How ATTENTION and its gradient run on a device that compiles kernels: scores of whole rows in the workspace, for as
+ * many heads at a time as fit into SCORES_BYTES.
+ */
+#include "ops/linear/product.h"
+
+extern const char strait_text_attention[];
+
+enum { CHAIN_ROWS = 6, MOST_HEAD_SIZE = 512 };
+#define SCORES_BYTES (INT64_C(128) << 20)
+
+typedef struct attention {
+    const strait_portable_call *call;
+    int64_t sequences, tq, tk, hq, hkv, d, window, group;
+    float scale;
+    strait_dtype dtype;
+    int64_t ld;    /* of a row of scores */
+    int64_t units; /* (sequence, head) pairs: query heads forward, key heads backward */
+    int64_t pass;  /* units whose scores are kept at a time */
+    /* places in the workspace; those of the gradient only are 0 forward */
+    int64_t q, k, d_o, v, scores, dp, delta, low, high, last, own, total;
+} attention;
+
+static attention attention_of(const strait_portable_shape *shape, const strait_op_desc *desc)
+{
+    const int64_t *dims = desc->dims;
+    bool backward = desc->op == STRAIT_OP_ATTENTION_BWD;
+    attention a = {.sequences = dims[ATTENTION_DIM_B],
+                   .tq = dims[ATTENTION_DIM_TQ],
+                   .tk = dims[ATTENTION_DIM_TK],
+                   .hq = dims[ATTENTION_DIM_HQ],
+                   .hkv = dims[ATTENTION_DIM_HKV],
+                   .d = dims[ATTENTION_DIM_D],
+                   .window = dims[ATTENTION_DIM_WINDOW],
+                   .scale = desc->scalars[ATTENTION_SCALAR_SCALE],
+                   .dtype = desc->dtype};
+    a.group = a.hq / a.hkv;
+    a.ld = strait_div_up(a.tk, STRAIT_PORTABLE_LANES) * STRAIT_PORTABLE_LANES;
+    a.units = a.sequences * (backward ? a.hkv : a.hq);
+    int64_t unit_bytes = (backward ? a.group : 1) * a.tq * a.ld * (int64_t)sizeof(float);
+    a.pass = unit_bytes > 0 ? SCORES_BYTES / unit_bytes : 1;
+    if (a.pass > a.units) a.pass = a.units;
+    if (a.pass < 1) a.pass = 1;
+    int64_t queries = a.sequences * a.hq * strait_pack_bytes(shape, a.tq, a.d, false);
+    int64_t keys = a.sequences * a.hkv * strait_pack_bytes(shape, a.tk, a.d, true);
+    int64_t tokens = a.sequences * a.tq * (int64_t)sizeof(int32_t);
+    a.q = strait_portable_place(shape, &a.total, queries);
+    a.k = strait_portable_place(shape, &a.total, keys);
+    a.scores = strait_portable_place(shape, &a.total, a.pass * unit_bytes);
+    a.low = strait_portable_place(shape, &a.total, tokens);
+    a.high = strait_portable_place(shape, &a.total, tokens);
+    a.last = strait_portable_place(shape, &a.total, tokens);
+    a.own = strait_portable_place(shape, &a.total, a.tq * (int64_t)sizeof(int32_t));
+    if (!backward) return a;
+    a.d_o = strait_portable_place(shape, &a.total, queries);
+    a.v = strait_portable_place(shape, &a.total, keys);
+    a.dp = strait_portable_place(shape, &a.total, a.pass * unit_bytes);
+    a.delta = strait_portable_place(shape, &a.total, tokens * a.hq);
+    return a;
+}
+
+static int64_t attention_workspace(const strait_portable_shape *shape, const strait_op_desc *desc)
+{
+    return attention_of(shape, desc).total;
+}
+
+static const char *attention_declines(const strait_op_desc *desc)
+{
+    if (desc->dims[ATTENTION_DIM_D] <= MOST_HEAD_SIZE) return NULL;
+    return "the portable kernel takes heads of at most 512 dimensions";
+}
+
+static strait_driver_slice part(const attention *a, int64_t place)
+{
+    return strait_portable_part(a->call, place);
+}
+
+static strait_status launch(const attention *a, const char *name, int64_t groups, int32_t size,
+                            const strait_kernel_argument *arguments, size_t count)
+{
+    const strait_portable_kernel kernel = {strait_text_attention, name};
+    return strait_portable_launch(a->call, &kernel, a->dtype, groups, size, arguments, (int)count);
+}
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+static strait_status ranges(const attention *a, strait_driver_slice documents, strait_driver_slice lengths)
+{
+    const int64_t each = 256;
+    const strait_kernel_argument arguments[] = {strait_arg_in(documents),
+                                                strait_arg_in(lengths),
+                                                strait_arg_out(part(a, a->low)),
+                                                strait_arg_out(part(a, a->high)),
+                                                strait_arg_out(part(a, a->last)),
+                                                strait_arg_out(part(a, a->own)),
+                                                strait_arg_i64(a->sequences),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->tk),
+                                                strait_arg_i64(a->window),
+                                                strait_arg_i32((documents.memory ? 1 : 0) | (lengths.memory ? 2 : 0)),
+                                                strait_arg_i64(each)};
+    int64_t groups = strait_div_up(a->sequences * a->tq, each);
+    return launch(a, "attention_ranges", groups, a->call->shape->group, arguments, COUNT_OF(arguments));
+}
+
+/* All heads of queries (or keys) into panels. */
+static strait_status pack_heads(const attention *a, int64_t place, strait_driver_slice in, bool keys)
+{
+    int64_t heads = keys ? a->hkv : a->hq;
+    int64_t tokens = keys ? a->tk : a->tq;
+    strait_pack pack = {.out = part(a, place), .in = in, .dtype = a->dtype, .columns = keys, .items = tokens};
+    pack.k = pack.all_k = a->d;
+    pack.item = heads * a->d;
+    pack.step = 1;
+    pack.batches = a->sequences * heads;
+    pack.inner = heads;
+    pack.outer_stride = tokens * heads * a->d;
+    pack.inner_stride = a->d;
+    return strait_pack_run(a->call, &pack);
+}
+
+/* Products of packed rows and packed keys for `count` query heads from `first` on. */
+static strait_status scores(const attention *a, int64_t rows, int64_t keys, int64_t out, int64_t first, int64_t count)
+{
+    const strait_portable_shape *shape = a->call->shape;
+    const strait_kernel_argument arguments[] = {strait_arg_in(part(a, rows)),
+                                                strait_arg_in(part(a, keys)),
+                                                strait_arg_out(part(a, out)),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->group),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->tk),
+                                                strait_arg_i64(a->d),
+                                                strait_arg_i64(a->ld)};
+    int64_t tiles = strait_div_up(a->tq, shape->tile_rows) * strait_div_up(a->tk, shape->tile_cols);
+    return launch(a, "attention_scores", tiles * count, shape->product_group, arguments, COUNT_OF(arguments));
+}
+
+static int64_t chain_tiles(const attention *a, int64_t rows)
+{
+    const strait_portable_shape *shape = a->call->shape;
+    int64_t cols = shape->group > 1 ? shape->group : 2 * shape->vector;
+    return strait_div_up(rows, CHAIN_ROWS) * strait_div_up(a->d, cols);
+}
+
+/* out = weights over keys (or values) `b`, times r of the row or, where r is absent, times the scale. */
+static strait_status over_keys(const attention *a, int64_t weights, strait_driver_slice b, strait_driver_slice out,
+                               strait_driver_slice r, int64_t first, int64_t count)
+{
+    const strait_kernel_argument arguments[] = {strait_arg_in(part(a, weights)),
+                                                strait_arg_in(b),
+                                                strait_arg_out(out),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_in(r),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->group),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->tk),
+                                                strait_arg_i64(a->d),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_f32(a->scale),
+                                                strait_arg_i32(r.memory != 0)};
+    return launch(a, "attention_over_keys", chain_tiles(a, a->tq) * count, a->call->shape->group, arguments,
+                  COUNT_OF(arguments));
+}
+
+static strait_status softmax(const attention *a, int64_t first, int64_t count)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_kernel_argument arguments[] = {strait_arg_inout(part(a, a->scores)),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_out(b[ATTENTION_M]),
+                                                strait_arg_out(b[ATTENTION_R]),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_f32(a->scale)};
+    return launch(a, "attention_softmax", count * a->tq, a->call->shape->group, arguments, COUNT_OF(arguments));
+}
+
+static strait_status attention_launch(const strait_portable_call *call)
+{
+    attention a = attention_of(call->shape, call->desc);
+    a.call = call;
+    const strait_driver_slice *b = call->buffers;
+    STRAIT_TRY(ranges(&a, b[ATTENTION_DOCUMENTS], b[ATTENTION_LENGTHS]));
+    STRAIT_TRY(pack_heads(&a, a.q, b[ATTENTION_Q], false));
+    STRAIT_TRY(pack_heads(&a, a.k, b[ATTENTION_K], true));
+    for (int64_t first = 0; first < a.units; first += a.pass) {
+        int64_t count = a.pass < a.units - first ? a.pass : a.units - first;
+        STRAIT_TRY(scores(&a, a.q, a.k, a.scores, first, count));
+        STRAIT_TRY(softmax(&a, first, count));
+        STRAIT_TRY(over_keys(&a, a.scores, b[ATTENTION_V], b[ATTENTION_O], b[ATTENTION_R], first, count));
+    }
+    return STRAIT_OK;
+}
+
+static strait_status delta(const attention *a)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_kernel_argument arguments[] = {strait_arg_in(b[ATTENTION_BWD_O]), strait_arg_in(b[ATTENTION_BWD_DO]),
+                                                strait_arg_out(part(a, a->delta)), strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->d)};
+    return launch(a, "attention_delta", a->sequences * a->tq, a->call->shape->group, arguments, COUNT_OF(arguments));
+}
+
+static strait_status gradient(const attention *a, int64_t first, int64_t count)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_kernel_argument arguments[] = {strait_arg_inout(part(a, a->scores)),
+                                                strait_arg_inout(part(a, a->dp)),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_in(b[ATTENTION_BWD_M]),
+                                                strait_arg_in(b[ATTENTION_BWD_R]),
+                                                strait_arg_in(part(a, a->delta)),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_f32(a->scale)};
+    return launch(a, "attention_gradient", count * a->tq, a->call->shape->group, arguments, COUNT_OF(arguments));
+}
+
+/* Units are key heads here. */
+static strait_status over_queries(const attention *a, int64_t first, int64_t count)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_kernel_argument arguments[] = {strait_arg_in(part(a, a->scores)),
+                                                strait_arg_in(part(a, a->dp)),
+                                                strait_arg_in(b[ATTENTION_BWD_DO]),
+                                                strait_arg_in(b[ATTENTION_BWD_Q]),
+                                                strait_arg_out(b[ATTENTION_BWD_DV]),
+                                                strait_arg_out(b[ATTENTION_BWD_DK]),
+                                                strait_arg_in(part(a, a->own)),
+                                                strait_arg_in(part(a, a->last)),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(count),
+                                                strait_arg_i64(a->hkv),
+                                                strait_arg_i64(a->group),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->d),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_f32(a->scale)};
+    return launch(a, "attention_over_queries", 2 * count * chain_tiles(a, a->tq), a->call->shape->group, arguments,
+                  COUNT_OF(arguments));
+}
+
+static strait_status attention_bwd_launch(const strait_portable_call *call)
+{
+    attention a = attention_of(call->shape, call->desc);
+    a.call = call;
+    const strait_driver_slice *b = call->buffers;
+    const strait_driver_slice none = {0};
+    STRAIT_TRY(ranges(&a, b[ATTENTION_BWD_DOCUMENTS], none));
+    STRAIT_TRY(delta(&a));
+    STRAIT_TRY(pack_heads(&a, a.q, b[ATTENTION_BWD_Q], false));
+    STRAIT_TRY(pack_heads(&a, a.d_o, b[ATTENTION_BWD_DO], false));
+    STRAIT_TRY(pack_heads(&a, a.k, b[ATTENTION_BWD_K], true));
+    STRAIT_TRY(pack_heads(&a, a.v, b[ATTENTION_BWD_V], true));
+    for (int64_t first = 0; first < a.units; first += a.pass) {
+        int64_t count = a.pass < a.units - first ? a.pass : a.units - first;
+        int64_t head = first * a.group;
+        int64_t heads = count * a.group;
+        STRAIT_TRY(scores(&a, a.q, a.k, a.scores, head, heads));
+        STRAIT_TRY(scores(&a, a.d_o, a.v, a.dp, head, heads));
+        STRAIT_TRY(gradient(&a, head, heads));
+        STRAIT_TRY(over_keys(&a, a.dp, b[ATTENTION_BWD_K], b[ATTENTION_BWD_DQ], none, head, heads));
+        STRAIT_TRY(over_queries(&a, first, count));
+    }
+    return STRAIT_OK;
+}
+
+const strait_portable_op strait_portable_attention = {
+    .declines = attention_declines, .workspace = attention_workspace, .launch = attention_launch};
+const strait_portable_op strait_portable_attention_bwd = {
+    .declines = attention_declines, .workspace = attention_workspace, .launch = attention_bwd_launch};

@@ -1,0 +1,126 @@
+/* NORM_ROPE: per-head RMSNorm (where there is a weight) and rotary embedding, and its gradient. */
+#include "kernels/dialect/kernel.h"
+#include "kernels/dialect/norm.h"
+
+/* (x r) w, or x where there is no weight */
+DEVICE vf normed(GLOBAL const st *x, GLOBAL const st *w, float r, i32 norm, i64 n)
+{
+    vf a = s_load_n(x, n);
+    return norm ? (a * V_SET(r)) * s_load_n(w, n) : a;
+}
+
+/* A work-group is a token. */
+KERNEL(WG) norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y), OUT(float, r), i64 heads,
+                     i64 d, float eps, i32 norm, i32 keep)
+{
+    OPEN_IN(st, x);
+    OPEN_IN(st, w);
+    OPEN_IN(float, table);
+    OPEN_IN(i32, positions);
+    OPEN(st, y);
+    OPEN(float, r);
+    LANES_LOCAL(scratch);
+    i64 mid = d / 2;
+    GLOBAL const float *cosine = table + positions[GROUP_ID] * d;
+    for (i64 row = GROUP_ID * heads; row < (GROUP_ID + 1) * heads; ++row) {
+        GLOBAL const st *from = x + row * d;
+        GLOBAL st *to = y + row * d;
+        float reciprocal = norm ? norm_reciprocal(from, d, eps, scratch) : 1.0f;
+        if (norm && keep && LOCAL_ID == 0) r[row] = reciprocal;
+        for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
+            i64 n = mid - i;
+            vf c = f_load_n(cosine + i, n);
+            vf s = f_load_n(cosine + mid + i, n);
+            vf x1 = normed(from + i, w + i, reciprocal, norm, n);
+            vf x2 = normed(from + mid + i, w + mid + i, reciprocal, norm, n);
+            s_store_n(to + i, V_FMA(x1, c, -(x2 * s)), n);
+            s_store_n(to + mid + i, V_FMA(x2, c, x1 * s), n);
+        }
+    }
+}
+
+/* sum(g x^) by fma in the lane, g = d w, x^ = x r */
+DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const st *w, float r, i64 n, LANES_PTR scratch)
+{
+    vf lanes[VL];
+    for (i32 v = 0; v < VL; ++v) lanes[v] = V_SET(0.0f);
+    for (i64 i = 0; i < n; i += LANES) {
+        for (i32 v = 0; v < VL; ++v) {
+            i64 at = i + LANE_AT(v);
+            if (at >= n) continue;
+            vf g = f_load_n(d + at, n - at) * s_load_n(w + at, n - at);
+            vf sum = V_FMA(g, s_load_n(x + at, n - at) * V_SET(r), lanes[v]);
+            lanes[v] = v_first(sum, lanes[v], n - at);
+        }
+    }
+    return lanes_fold(lanes, scratch);
+}
+
+/*
+ * A work-group is a block of 64 rows of one sequence; rows are (token, head), head fastest. dx may be dy: both halves
+ * of a row are read before either is written. `turned` has room for a row per work-group.
+ */
+KERNEL(WG) norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), IN(float, r),
+                         INOUT(st, dx), OUT(float, blocks), INOUT(float, turned), i64 heads, i64 d, i64 sequence_rows,
+                         i64 per_sequence, i32 norm)
+{
+    OPEN_IN(st, dy);
+    OPEN_IN(st, x);
+    OPEN_IN(st, w);
+    OPEN_IN(float, table);
+    OPEN_IN(i32, positions);
+    OPEN_IN(float, r);
+    OPEN(st, dx);
+    OPEN(float, blocks);
+    OPEN(float, turned);
+    LANES_LOCAL(scratch);
+    i64 mid = d / 2;
+    i64 first = GROUP_ID % per_sequence * COLUMN_BLOCK;
+    i64 begin = GROUP_ID / per_sequence * sequence_rows + first;
+    i64 end = begin + MIN(COLUMN_BLOCK, sequence_rows - first);
+    GLOBAL float *dw = blocks + GROUP_ID * d;
+    GLOBAL float *back = turned + GROUP_ID * d;
+    for (i64 i = LOCAL_ID * VW; norm && i < d; i += WG * VW) f_store_n(dw + i, V_SET(0.0f), d - i);
+    for (i64 row = begin; row < end; ++row) {
+        GLOBAL const float *cosine = table + positions[row / heads] * d;
+        GLOBAL const st *from = dy + row * d;
+        GLOBAL st *to = dx + row * d;
+        GROUP_BARRIER();
+        for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
+            i64 n = mid - i;
+            vf c = f_load_n(cosine + i, n);
+            vf s = f_load_n(cosine + mid + i, n);
+            vf d1 = s_load_n(from + i, n);
+            vf d2 = s_load_n(from + mid + i, n);
+            vf b1 = V_FMA(d1, c, d2 * s);
+            vf b2 = V_FMA(d2, c, -(d1 * s));
+            if (norm) {
+                f_store_n(back + i, b1, n);
+                f_store_n(back + mid + i, b2, n);
+            } else {
+                s_store_n(to + i, b1, n);
+                s_store_n(to + mid + i, b2, n);
+            }
+        }
+        if (!norm) continue;
+        GROUP_BARRIER();
+        vf reciprocal = V_SET(r[row]);
+        vf minus_c = V_SET(-(projection(back, x + row * d, w, r[row], d, scratch) / (float)(i32)d));
+        for (i64 i = LOCAL_ID * VW; i < d; i += WG * VW) {
+            i64 n = d - i;
+            vf y = f_load_n(back + i, n);
+            vf g = y * s_load_n(w + i, n);
+            vf hat = s_load_n(x + row * d + i, n) * reciprocal;
+            s_store_n(to + i, reciprocal * V_FMA(minus_c, hat, g), n);
+            f_store_n(dw + i, V_FMA(y, hat, f_load_n(dw + i, n)), n);
+        }
+    }
+}
+
+KERNEL(WG) norm_rope_columns(INOUT(float, blocks), INOUT(float, grad), i64 sequences, i64 per_sequence, i64 width,
+                             i32 accumulate)
+{
+    OPEN(float, blocks);
+    OPEN(float, grad);
+    column_sums(blocks, grad, sequences, per_sequence, width, accumulate);
+}

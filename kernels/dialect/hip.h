@@ -1,6 +1,6 @@
 /*
  * The kernel dialect in HIP as hipRTC compiles it. Vectors have one lane: threads of a
- * work-group stand side by side instead. README.md says what each word means.
+ * work-group stand side by side instead. docs/portable-kernels.md says what each word means.
  */
 typedef int i32;
 typedef unsigned int u32;

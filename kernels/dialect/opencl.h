@@ -1,6 +1,6 @@
 /*
  * The kernel dialect in OpenCL C 1.2. -D VW gives the lanes of a vector (1, 4, 8 or 16). What each word means stands in
- * README.md; nothing but these words differs between the languages.
+ * docs/portable-kernels.md; nothing but these words differs between the languages.
  */
 #pragma OPENCL FP_CONTRACT OFF
 

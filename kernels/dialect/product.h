@@ -9,29 +9,28 @@ enum { TILE_ROWS = ITEM_ROWS * PRODUCT_SIDE, TILE_COLS = ITEM_VECTORS * VW * PRO
 #if PRODUCT_WG > 1
 #define PRODUCT_LOCAL(name, width) LOCAL float name[PRODUCT_STEP * (width)]
 #define PRODUCT_PTR LOCAL_PTR float *
+#define PANEL_PTR LOCAL_PTR const float *
 #define ITEM_ROW (LOCAL_ID / PRODUCT_SIDE * ITEM_ROWS)
 #define ITEM_COL (LOCAL_ID % PRODUCT_SIDE * ITEM_VECTORS * VW)
 #else
 #define PRODUCT_LOCAL(name, width) float name[1]
 #define PRODUCT_PTR float *
+#define PANEL_PTR GLOBAL const float *
 #define ITEM_ROW 0
 #define ITEM_COL 0
 #endif
 
-/* One step of k: panels from memory or from local memory. */
-#define PRODUCT_FMA(a, b)                                                             \
-    {                                                                                 \
-        vf columns[ITEM_VECTORS];                                                     \
-        UNROLL for (i32 v = 0; v < ITEM_VECTORS; ++v) columns[v] = V_LOAD((b) + v * VW); \
-        UNROLL for (i32 r = 0; r < ITEM_ROWS; ++r)                                    \
-        {                                                                             \
-            vf x = V_SET((a)[r]);                                                     \
-            UNROLL for (i32 v = 0; v < ITEM_VECTORS; ++v)                             \
-            {                                                                         \
-                acc[r][v] = V_FMA(x, columns[v], acc[r][v]);                          \
-            }                                                                         \
-        }                                                                             \
+/* One step of k: a row of either panel. */
+DEVICE void product_step(vf acc[ITEM_ROWS][ITEM_VECTORS], PANEL_PTR a, PANEL_PTR b)
+{
+    vf columns[ITEM_VECTORS];
+    UNROLL for (i32 v = 0; v < ITEM_VECTORS; ++v) columns[v] = V_LOAD(b + v * VW);
+    UNROLL for (i32 r = 0; r < ITEM_ROWS; ++r)
+    {
+        vf x = V_SET(a[r]);
+        UNROLL for (i32 v = 0; v < ITEM_VECTORS; ++v) acc[r][v] = V_FMA(x, columns[v], acc[r][v]);
     }
+}
 
 /* acc = a chain of fma from +0 over kc steps of k. */
 DEVICE void tile_chain(vf acc[ITEM_ROWS][ITEM_VECTORS], GLOBAL const float *a, GLOBAL const float *b, i32 kc,
@@ -48,14 +47,14 @@ DEVICE void tile_chain(vf acc[ITEM_ROWS][ITEM_VECTORS], GLOBAL const float *a, G
         for (i32 i = LOCAL_ID; i < steps * TILE_COLS; i += PRODUCT_WG) local_b[i] = b[k * TILE_COLS + i];
         BARRIER();
         for (i32 j = 0; j < steps; ++j) {
-            PRODUCT_FMA(local_a + j * TILE_ROWS + ITEM_ROW, local_b + j * TILE_COLS + ITEM_COL)
+            product_step(acc, local_a + j * TILE_ROWS + ITEM_ROW, local_b + j * TILE_COLS + ITEM_COL);
         }
     }
 #else
     (void)local_a;
     (void)local_b;
     for (i32 k = 0; k < kc; ++k) {
-        PRODUCT_FMA(a, b)
+        product_step(acc, a, b);
         a += TILE_ROWS;
         b += TILE_COLS;
     }

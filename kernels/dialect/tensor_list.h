@@ -1,6 +1,7 @@
 /* A list of tensors cut into equal blocks that are numbered through, so that a work-group is a block number. */
 
-/* table rows of `stride` begin with offset and length. first[p] = tensor p's first block; first[tensors] their number. */
+/* table rows of `stride` begin with offset and length. first[p] = tensor p's first block; first[tensors] their number.
+ */
 DEVICE void list_number(GLOBAL const i64 *table, i32 stride, i64 tensors, i64 block, GLOBAL i64 *first)
 {
     i64 number = 0;

@@ -24,9 +24,9 @@ DEVICE vf size_of(vf x)
  * The step's words stand in the order of device/op.h from `words` on: A, B, W, beta1, beta2, 1 - beta1, 1 - beta2, eps;
  * `factor` and `apply` are places too. `narrow` says whether there is a bf16 copy.
  */
-KERNEL(WG) adamw(INOUT(float, w), INOUT(float, m), INOUT(float, v), IN(float, g), IN(i64, table), IN(float, step),
-                 OUT(u16, compute), IN(i64, first), i64 tensors, i64 block, i32 words, i32 factor, i32 apply,
-                 i32 narrow)
+KERNEL(WG)
+adamw(INOUT(float, w), INOUT(float, m), INOUT(float, v), IN(float, g), IN(i64, table), IN(float, step),
+      OUT(u16, compute), IN(i64, first), i64 tensors, i64 block, i32 words, i32 factor, i32 apply, i32 narrow)
 {
     OPEN(float, w);
     OPEN(float, m);

@@ -26,8 +26,9 @@ DEVICE i64 first_of(GLOBAL const i32 *documents, i64 count, i32 document)
  * What each query sees, and, where tq = tk, by which queries each key is seen: [own, last). Bit 1 of `have`: documents,
  * bit 2: lengths. A work-group takes `each` queries.
  */
-KERNEL(WG) attention_ranges(IN(i32, documents), IN(i32, lengths), OUT(i32, low), OUT(i32, high), OUT(i32, last),
-                            OUT(i32, own), i64 sequences, i64 tq, i64 tk, i64 window, i32 have, i64 each)
+KERNEL(WG)
+attention_ranges(IN(i32, documents), IN(i32, lengths), OUT(i32, low), OUT(i32, high), OUT(i32, last), OUT(i32, own),
+                 i64 sequences, i64 tq, i64 tk, i64 window, i32 have, i64 each)
 {
     OPEN_IN(i32, documents);
     OPEN_IN(i32, lengths);
@@ -57,8 +58,9 @@ KERNEL(WG) attention_ranges(IN(i32, documents), IN(i32, lengths), OUT(i32, low),
  * out[unit - unit0][row][column] = chain over d of a (panels of unit) and b (panels of unit / group); rows of `out` are
  * ld elements apart. Tiles that nobody sees are left as they are. Work-groups are columns, then rows, then units.
  */
-KERNEL(PRODUCT_WG) attention_scores(IN(float, a), IN(float, b), OUT(float, out), IN(i32, low), IN(i32, high), i64 unit0,
-                                    i64 heads, i64 group, i64 rows, i64 cols, i64 d, i64 ld)
+KERNEL(PRODUCT_WG)
+attention_scores(IN(float, a), IN(float, b), OUT(float, out), IN(i32, low), IN(i32, high), i64 unit0, i64 heads,
+                 i64 group, i64 rows, i64 cols, i64 d, i64 ld)
 {
     OPEN_IN(float, a);
     OPEN_IN(float, b);
@@ -98,8 +100,9 @@ DEVICE vf visible(vf x, i64 at, i64 from, i64 until)
 }
 
 /* A work-group is a row: scores become p, m and r come out. The sum's lanes are those of absolute key numbers. */
-KERNEL(WG) attention_softmax(INOUT(float, scores), IN(i32, low), IN(i32, high), OUT(float, m), OUT(float, r), i64 unit0,
-                             i64 heads, i64 rows, i64 ld, float scale)
+KERNEL(WG)
+attention_softmax(INOUT(float, scores), IN(i32, low), IN(i32, high), OUT(float, m), OUT(float, r), i64 unit0, i64 heads,
+                  i64 rows, i64 ld, float scale)
 {
     OPEN(float, scores);
     OPEN_IN(i32, low);
@@ -145,7 +148,8 @@ enum { CHAIN_ROWS = 6, CHAIN_VECTORS = WG > 1 ? 1 : 2, CHAIN_COLS = CHAIN_VECTOR
 
 /* acc[r] goes on over k in [low[r], high[r]), r < rows: a at r * a_row + k * a_k, b at k * b_row, `left` columns. */
 DEVICE void range_chain(vf acc[CHAIN_ROWS][CHAIN_VECTORS], GLOBAL const float *a, i64 a_row, i64 a_k,
-                        GLOBAL const st *b, i64 b_row, GLOBAL const i32 *low, GLOBAL const i32 *high, i32 rows, i64 left)
+                        GLOBAL const st *b, i64 b_row, GLOBAL const i32 *low, GLOBAL const i32 *high, i32 rows,
+                        i64 left)
 {
     i64 begin = low[0];
     i64 end = high[rows - 1];
@@ -189,9 +193,9 @@ DEVICE void chain_zero(vf acc[CHAIN_ROWS][CHAIN_VECTORS])
  * being keys or values; the factor is r of the row, or `scale` where by_row is 0. Work-groups are columns, then rows,
  * then units.
  */
-KERNEL(WG) attention_over_keys(IN(float, a), IN(st, b), OUT(st, out), IN(i32, low), IN(i32, high), IN(float, r),
-                               i64 unit0, i64 heads, i64 group, i64 rows, i64 keys, i64 d, i64 ld, float scale,
-                               i32 by_row)
+KERNEL(WG)
+attention_over_keys(IN(float, a), IN(st, b), OUT(st, out), IN(i32, low), IN(i32, high), IN(float, r), i64 unit0,
+                    i64 heads, i64 group, i64 rows, i64 keys, i64 d, i64 ld, float scale, i32 by_row)
 {
     OPEN_IN(float, a);
     OPEN_IN(st, b);
@@ -249,8 +253,9 @@ KERNEL(WG) attention_delta(IN(st, o), IN(st, d_o), OUT(float, delta), i64 heads,
 }
 
 /* A work-group is a row: scores become P and dP becomes dS. */
-KERNEL(WG) attention_gradient(INOUT(float, scores), INOUT(float, dp), IN(i32, low), IN(i32, high), IN(float, m),
-                              IN(float, r), IN(float, delta), i64 unit0, i64 heads, i64 rows, i64 ld, float scale)
+KERNEL(WG)
+attention_gradient(INOUT(float, scores), INOUT(float, dp), IN(i32, low), IN(i32, high), IN(float, m), IN(float, r),
+                   IN(float, delta), i64 unit0, i64 heads, i64 rows, i64 ld, float scale)
 {
     OPEN(float, scores);
     OPEN(float, dp);
@@ -280,9 +285,10 @@ KERNEL(WG) attention_gradient(INOUT(float, scores), INOUT(float, dp), IN(i32, lo
  * (sequence, key head); p and ds are those of units unit0 * group on. Work-groups are columns, then rows, then units;
  * the second half of them makes dK.
  */
-KERNEL(WG) attention_over_queries(IN(float, p), IN(float, ds), IN(st, d_o), IN(st, q), OUT(st, dv), OUT(st, dk),
-                                  IN(i32, own), IN(i32, last), i64 unit0, i64 units, i64 key_heads, i64 group, i64 rows,
-                                  i64 d, i64 ld, float scale)
+KERNEL(WG)
+attention_over_queries(IN(float, p), IN(float, ds), IN(st, d_o), IN(st, q), OUT(st, dv), OUT(st, dk), IN(i32, own),
+                       IN(i32, last), i64 unit0, i64 units, i64 key_heads, i64 group, i64 rows, i64 d, i64 ld,
+                       float scale)
 {
     OPEN_IN(float, p);
     OPEN_IN(float, ds);
@@ -310,8 +316,8 @@ KERNEL(WG) attention_over_queries(IN(float, p), IN(float, ds), IN(st, d_o), IN(s
     vf acc[CHAIN_ROWS][CHAIN_VECTORS];
     chain_zero(acc);
     for (i64 g = 0; g < group; ++g) {
-        range_chain(acc, a + (local_unit * group + g) * rows * ld, 1, ld, b + g * d, b_row, own + row, last + token, count,
-                    d - col);
+        range_chain(acc, a + (local_unit * group + g) * rows * ld, 1, ld, b + g * d, b_row, own + row, last + token,
+                    count, d - col);
     }
     GLOBAL st *out = for_keys ? dk : dv;
     vf factor = V_SET(for_keys ? scale : 1.0f);

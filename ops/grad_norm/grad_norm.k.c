@@ -27,8 +27,9 @@ KERNEL(WG) grad_norm_blocks(IN(float, grads), IN(i64, table), IN(i64, first), OU
 }
 
 /* `clip` and what follows are places in the step buffer (device/op.h). */
-KERNEL(WG) grad_norm_finish(IN(i64, first), INOUT(float, results), OUT(float, sums), INOUT(float, step), i64 tensors,
-                            i32 clip, i32 norm, i32 factor, i32 apply)
+KERNEL(WG)
+grad_norm_finish(IN(i64, first), INOUT(float, results), OUT(float, sums), INOUT(float, step), i64 tensors, i32 clip,
+                 i32 norm, i32 factor, i32 apply)
 {
     OPEN_IN(i64, first);
     OPEN(float, results);

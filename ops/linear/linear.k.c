@@ -30,8 +30,9 @@ DEVICE void pack(GLOBAL float *out, GLOBAL const st *in, i64 items, i32 kc, i64 
  * A factor of `items` rows or columns into panels [panel][all_k][width], its k from k_at on. Work-groups are steps of
  * k, then panels, then batches; batch n reads from n / inner * outer_stride + n % inner * inner_stride.
  */
-KERNEL(WG) pack_panels(OUT(float, out), IN(st, in), i64 in_at, i64 items, i64 k, i64 item, i64 step, i64 k_at,
-                       i64 all_k, i64 inner, i64 outer_stride, i64 inner_stride, i32 columns)
+KERNEL(WG)
+pack_panels(OUT(float, out), IN(st, in), i64 in_at, i64 items, i64 k, i64 item, i64 step, i64 k_at, i64 all_k,
+            i64 inner, i64 outer_stride, i64 inner_stride, i32 columns)
 {
     OPEN(float, out);
     OPEN_IN(st, in);
@@ -42,7 +43,8 @@ KERNEL(WG) pack_panels(OUT(float, out), IN(st, in), i64 in_at, i64 items, i64 k,
     i64 panel = GROUP_ID / pieces % panels;
     i64 batch = GROUP_ID / pieces / panels;
     i32 kc = (i32)MIN(PACK_STEPS, k - first);
-    i64 from = in_at + batch / inner * outer_stride + batch % inner * inner_stride + panel * width * item + first * step;
+    i64 from =
+        in_at + batch / inner * outer_stride + batch % inner * inner_stride + panel * width * item + first * step;
     i64 to = ((batch * panels + panel) * all_k + k_at + first) * width;
     if (columns) {
         pack(out + to, in + from, items - panel * width, kc, item, step, TILE_COLS);
@@ -55,8 +57,9 @@ KERNEL(WG) pack_panels(OUT(float, out), IN(st, in), i64 in_at, i64 items, i64 k,
  * C = A B, or C + A B. k runs `repeats` times over segments of k0, k1 and k2, each starting a new block. A work-group
  * makes `run` tiles below each other; neighbours share their rows, which then stay in cache.
  */
-KERNEL(PRODUCT_WG) product(IN(float, a), IN(float, b), INOUT(st, c), i64 rows, i64 cols, i64 c_at, i64 c_row, i64 k0,
-                           i64 k1, i64 k2, i64 repeats, i32 accumulate, i32 run)
+KERNEL(PRODUCT_WG)
+product(IN(float, a), IN(float, b), INOUT(st, c), i64 rows, i64 cols, i64 c_at, i64 c_row, i64 k0, i64 k1, i64 k2,
+        i64 repeats, i32 accumulate, i32 run)
 {
     OPEN_IN(float, a);
     OPEN_IN(float, b);

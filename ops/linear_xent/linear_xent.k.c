@@ -5,8 +5,9 @@
  * A work-group is a token of the chunk, whose first is token `first`; rows of logits are ld elements apart. The scale
  * of the gradient is word `word` of the step buffer.
  */
-KERNEL(WG) xent_rows(INOUT(float, logits), IN(i32, targets), IN(float, step), OUT(float, loss), i64 first, i64 n,
-                     i64 ld, i32 word, i32 backward)
+KERNEL(WG)
+xent_rows(INOUT(float, logits), IN(i32, targets), IN(float, step), OUT(float, loss), i64 first, i64 n, i64 ld, i32 word,
+          i32 backward)
 {
     OPEN(float, logits);
     OPEN_IN(i32, targets);

@@ -10,8 +10,9 @@ DEVICE vf normed(GLOBAL const st *x, GLOBAL const st *w, float r, i32 norm, i64 
 }
 
 /* A work-group is a token. */
-KERNEL(WG) norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y), OUT(float, r), i64 heads,
-                     i64 d, float eps, i32 norm, i32 keep)
+KERNEL(WG)
+norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y), OUT(float, r), i64 heads, i64 d,
+          float eps, i32 norm, i32 keep)
 {
     OPEN_IN(st, x);
     OPEN_IN(st, w);
@@ -40,7 +41,8 @@ KERNEL(WG) norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions),
 }
 
 /* sum(g x^) by fma in the lane, g = d w, x^ = x r */
-DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const st *w, float r, i64 n, LANES_PTR scratch)
+DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const st *w, float r, i64 n,
+                        LANES_PTR scratch)
 {
     vf lanes[VL];
     for (i32 v = 0; v < VL; ++v) lanes[v] = V_SET(0.0f);
@@ -60,9 +62,10 @@ DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const 
  * A work-group is a block of 64 rows of one sequence; rows are (token, head), head fastest. dx may be dy: both halves
  * of a row are read before either is written. `turned` has room for a row per work-group.
  */
-KERNEL(WG) norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), IN(float, r),
-                         INOUT(st, dx), OUT(float, blocks), INOUT(float, turned), i64 heads, i64 d, i64 sequence_rows,
-                         i64 per_sequence, i32 norm)
+KERNEL(WG)
+norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), IN(float, r),
+              INOUT(st, dx), OUT(float, blocks), INOUT(float, turned), i64 heads, i64 d, i64 sequence_rows,
+              i64 per_sequence, i32 norm)
 {
     OPEN_IN(st, dy);
     OPEN_IN(st, x);
@@ -117,8 +120,8 @@ KERNEL(WG) norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, tabl
     }
 }
 
-KERNEL(WG) norm_rope_columns(INOUT(float, blocks), INOUT(float, grad), i64 sequences, i64 per_sequence, i64 width,
-                             i32 accumulate)
+KERNEL(WG)
+norm_rope_columns(INOUT(float, blocks), INOUT(float, grad), i64 sequences, i64 per_sequence, i64 width, i32 accumulate)
 {
     OPEN(float, blocks);
     OPEN(float, grad);

@@ -3,8 +3,8 @@
 #include "kernels/dialect/norm.h"
 
 /* A work-group is a row. Each work-item reads back what it wrote itself. */
-KERNEL(WG) rmsnorm(IN(st, x), IN(st, d), IN(st, w), OUT(st, xsum), OUT(st, y), OUT(float, r), i64 h, float eps,
-                   i32 residual)
+KERNEL(WG)
+rmsnorm(IN(st, x), IN(st, d), IN(st, w), OUT(st, xsum), OUT(st, y), OUT(float, r), i64 h, float eps, i32 residual)
 {
     OPEN_IN(st, x);
     OPEN_IN(st, d);
@@ -47,8 +47,9 @@ DEVICE float projection(GLOBAL const st *dy, GLOBAL const st *x, GLOBAL const st
 }
 
 /* A work-group is a block of 64 rows of one sequence. dx may be dy or dres. */
-KERNEL(WG) rmsnorm_bwd(IN_SHARED(st, dy), IN_SHARED(st, dres), IN(st, x), IN(st, w), IN(float, r), INOUT(st, dx),
-                       OUT(float, blocks), i64 h, i64 t, i64 per_sequence, i32 residual)
+KERNEL(WG)
+rmsnorm_bwd(IN_SHARED(st, dy), IN_SHARED(st, dres), IN(st, x), IN(st, w), IN(float, r), INOUT(st, dx),
+            OUT(float, blocks), i64 h, i64 t, i64 per_sequence, i32 residual)
 {
     OPEN_IN(st, dy);
     OPEN_IN(st, dres);
@@ -80,8 +81,8 @@ KERNEL(WG) rmsnorm_bwd(IN_SHARED(st, dy), IN_SHARED(st, dres), IN(st, x), IN(st,
     }
 }
 
-KERNEL(WG) rmsnorm_columns(INOUT(float, blocks), INOUT(float, grad), i64 sequences, i64 per_sequence, i64 width,
-                           i32 accumulate)
+KERNEL(WG)
+rmsnorm_columns(INOUT(float, blocks), INOUT(float, grad), i64 sequences, i64 per_sequence, i64 width, i32 accumulate)
 {
     OPEN(float, blocks);
     OPEN(float, grad);

@@ -25,7 +25,9 @@ static void close_all(check_isa *isa)
 
 void isas_open(check_isas *isas, const check_options *options, check_report *report)
 {
-    /* Instruction sets are a matter of the CPU; any other device has one implementation. */
+    /* Instruction sets are a matter of the CPU; other devices compile the portable kernels, which are cut in two ways.
+     */
+    static const char *const shapes[] = {"tile", "group"};
     static const char *const cpu_isas[] = {
         "generic",
 #if defined(__x86_64__)
@@ -38,13 +40,13 @@ void isas_open(check_isas *isas, const check_options *options, check_report *rep
 #endif
     };
     bool cpu = strncmp(options->device, "cpu", 3) == 0;
-    int count = cpu ? (int)(sizeof cpu_isas / sizeof cpu_isas[0]) : 1;
+    int count = cpu ? (int)(sizeof cpu_isas / sizeof cpu_isas[0]) : (int)(sizeof shapes / sizeof shapes[0]);
     isas->count = 0;
     for (int i = 0; i < count; i++) {
-        const char *name = cpu ? cpu_isas[i] : NULL;
-        if (cpu && options->isa && strcmp(options->isa, name) != 0) continue;
+        const char *name = cpu ? cpu_isas[i] : shapes[i];
+        if (options->isa && strcmp(options->isa, name) != 0) continue;
         check_isa *isa = &isas->isas[isas->count];
-        *isa = (check_isa){.name = cpu ? name : options->device};
+        *isa = (check_isa){.name = name};
         while (isa->device_count < CHECK_MAX_THREADS &&
                open_one(&isa->devices[isa->device_count], options->device, name, isa->device_count + 1)) {
             isa->device_count++;

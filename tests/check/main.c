@@ -8,7 +8,8 @@
 static const char usage[] =
     "strait_check [options]: every op against its exact oracle and its binary64 reference\n"
     "  --device NAME   cpu (default) or another backend\n"
-    "  --isa NAME      one instruction set: generic, avx2, avx512, avx512bf16, amx, neon\n"
+    "  --isa NAME      one instruction set: generic, avx2, avx512, avx512bf16, amx, neon; of the portable kernels: "
+    "tile, group\n"
     "  --op NAME       one op\n"
     "  --dtype NAME    f32 or bf16\n"
     "  --case N        one shape, by its place in the op's list\n"

@@ -13,6 +13,19 @@ compile() {
         || { echo "FAIL $label does not compile"; exit 1; }
 }
 
+# The kernel texts as C arrays, as cmake/embed.cmake makes them.
+embedded() {
+    local text name
+    for text in ops/*/*.k.c; do
+        name=$(basename "$text" .k.c)
+        cmake/embed.sh "strait_text_$name" "$text" "$out/strait_text_$name.c"
+    done
+    for name in opencl cuda hip; do
+        cmake/embed.sh "strait_prelude_$name" "kernels/dialect/$name.h" "$out/strait_prelude_$name.c"
+    done
+    ls "$out"/strait_{text,prelude}_*.c
+}
+
 # Everything but the kernels; $1 are more flags for the file that asks which instruction sets there are, $2 a file to be
 # left out.
 base_objects() {
@@ -21,8 +34,8 @@ base_objects() {
     sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer,file,clock}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
         backends/cpu/*.c tests/check/*.c |
         grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$' -e '^backends/cpu/isa\.c$' -e "^${2:-none}\$")
-    # shellcheck disable=SC2086
-    compile "" -O2 $sources
+    # shellcheck disable=SC2046,SC2086
+    compile "" -O2 $sources $(embedded)
     compile "" "-O2 ${1:-}" backends/cpu/isa.c
 }
 

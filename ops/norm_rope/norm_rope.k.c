@@ -2,17 +2,22 @@
 #include "kernels/dialect/kernel.h"
 #include "kernels/dialect/norm.h"
 
-/* (x r) w, or x where there is no weight */
-DEVICE vf normed(GLOBAL const st *x, GLOBAL const st *w, float r, i32 norm, i64 n)
+/* y1 = x1 c - x2 s, y2 = x2 c + x1 s, each with one fma. */
+DEVICE void turn(GLOBAL st *y, vf x1, vf x2, GLOBAL const float *cosine, i64 mid, i64 n)
 {
-    vf a = s_load_n(x, n);
-    return norm ? (a * V_SET(r)) * s_load_n(w, n) : a;
+    vf c = f_load_n(cosine, n);
+    vf s = f_load_n(cosine + mid, n);
+    s_store_n(y, V_FMA(x1, c, -(x2 * s)), n);
+    s_store_n(y + mid, V_FMA(x2, c, x1 * s), n);
 }
 
-/* A work-group is a token. */
+/*
+ * A work-group is a token. With and without the norm are kernels of their own: a barrier that is reached in one case
+ * only is legal where all items agree, and miscompiled by PoCL 3.1.
+ */
 KERNEL(WG)
 norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y), OUT(float, r), i64 heads, i64 d,
-          float eps, i32 norm, i32 keep)
+          float eps, i32 keep)
 {
     OPEN_IN(st, x);
     OPEN_IN(st, w);
@@ -25,17 +30,30 @@ norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y)
     GLOBAL const float *cosine = table + positions[GROUP_ID] * d;
     for (i64 row = GROUP_ID * heads; row < (GROUP_ID + 1) * heads; ++row) {
         GLOBAL const st *from = x + row * d;
-        GLOBAL st *to = y + row * d;
-        float reciprocal = norm ? norm_reciprocal(from, d, eps, scratch) : 1.0f;
-        if (norm && keep && LOCAL_ID == 0) r[row] = reciprocal;
+        float reciprocal = norm_reciprocal(from, d, eps, scratch);
+        if (keep && LOCAL_ID == 0) r[row] = reciprocal;
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
             i64 n = mid - i;
-            vf c = f_load_n(cosine + i, n);
-            vf s = f_load_n(cosine + mid + i, n);
-            vf x1 = normed(from + i, w + i, reciprocal, norm, n);
-            vf x2 = normed(from + mid + i, w + mid + i, reciprocal, norm, n);
-            s_store_n(to + i, V_FMA(x1, c, -(x2 * s)), n);
-            s_store_n(to + mid + i, V_FMA(x2, c, x1 * s), n);
+            vf x1 = (s_load_n(from + i, n) * V_SET(reciprocal)) * s_load_n(w + i, n);
+            vf x2 = (s_load_n(from + mid + i, n) * V_SET(reciprocal)) * s_load_n(w + mid + i, n);
+            turn(y + row * d + i, x1, x2, cosine + i, mid, n);
+        }
+    }
+}
+
+KERNEL(WG) rope(IN(st, x), IN(float, table), IN(i32, positions), OUT(st, y), i64 heads, i64 d)
+{
+    OPEN_IN(st, x);
+    OPEN_IN(float, table);
+    OPEN_IN(i32, positions);
+    OPEN(st, y);
+    i64 mid = d / 2;
+    GLOBAL const float *cosine = table + positions[GROUP_ID] * d;
+    for (i64 row = GROUP_ID * heads; row < (GROUP_ID + 1) * heads; ++row) {
+        GLOBAL const st *from = x + row * d;
+        for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
+            turn(y + row * d + i, s_load_n(from + i, mid - i), s_load_n(from + mid + i, mid - i), cosine + i, mid,
+                 mid - i);
         }
     }
 }
@@ -58,14 +76,25 @@ DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const 
     return lanes_fold(lanes, scratch);
 }
 
+/* The rotation's gradient of elements i and mid + i of a row. */
+DEVICE void turn_back(GLOBAL const st *dy, GLOBAL const float *cosine, i64 mid, i64 n, vf *out1, vf *out2)
+{
+    vf c = f_load_n(cosine, n);
+    vf s = f_load_n(cosine + mid, n);
+    vf d1 = s_load_n(dy, n);
+    vf d2 = s_load_n(dy + mid, n);
+    *out1 = V_FMA(d1, c, d2 * s);
+    *out2 = V_FMA(d2, c, -(d1 * s));
+}
+
 /*
- * A work-group is a block of 64 rows of one sequence; rows are (token, head), head fastest. dx may be dy: both halves
- * of a row are read before either is written. `turned` has room for a row per work-group.
+ * A work-group is a block of 64 rows of one sequence; rows are (token, head), head fastest. dx may be dy: a whole row
+ * is read before it is written. `turned` has room for a row per work-group.
  */
 KERNEL(WG)
 norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), IN(float, r),
               INOUT(st, dx), OUT(float, blocks), INOUT(float, turned), i64 heads, i64 d, i64 sequence_rows,
-              i64 per_sequence, i32 norm)
+              i64 per_sequence)
 {
     OPEN_IN(st, dy);
     OPEN_IN(st, x);
@@ -83,29 +112,17 @@ norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32,
     i64 end = begin + MIN(COLUMN_BLOCK, sequence_rows - first);
     GLOBAL float *dw = blocks + GROUP_ID * d;
     GLOBAL float *back = turned + GROUP_ID * d;
-    for (i64 i = LOCAL_ID * VW; norm && i < d; i += WG * VW) f_store_n(dw + i, V_SET(0.0f), d - i);
+    for (i64 i = LOCAL_ID * VW; i < d; i += WG * VW) f_store_n(dw + i, V_SET(0.0f), d - i);
     for (i64 row = begin; row < end; ++row) {
         GLOBAL const float *cosine = table + positions[row / heads] * d;
-        GLOBAL const st *from = dy + row * d;
-        GLOBAL st *to = dx + row * d;
         GROUP_BARRIER();
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
-            i64 n = mid - i;
-            vf c = f_load_n(cosine + i, n);
-            vf s = f_load_n(cosine + mid + i, n);
-            vf d1 = s_load_n(from + i, n);
-            vf d2 = s_load_n(from + mid + i, n);
-            vf b1 = V_FMA(d1, c, d2 * s);
-            vf b2 = V_FMA(d2, c, -(d1 * s));
-            if (norm) {
-                f_store_n(back + i, b1, n);
-                f_store_n(back + mid + i, b2, n);
-            } else {
-                s_store_n(to + i, b1, n);
-                s_store_n(to + mid + i, b2, n);
-            }
+            vf b1;
+            vf b2;
+            turn_back(dy + row * d + i, cosine + i, mid, mid - i, &b1, &b2);
+            f_store_n(back + i, b1, mid - i);
+            f_store_n(back + mid + i, b2, mid - i);
         }
-        if (!norm) continue;
         GROUP_BARRIER();
         vf reciprocal = V_SET(r[row]);
         vf minus_c = V_SET(-(projection(back, x + row * d, w, r[row], d, scratch) / (float)(i32)d));
@@ -114,8 +131,28 @@ norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32,
             vf y = f_load_n(back + i, n);
             vf g = y * s_load_n(w + i, n);
             vf hat = s_load_n(x + row * d + i, n) * reciprocal;
-            s_store_n(to + i, reciprocal * V_FMA(minus_c, hat, g), n);
+            s_store_n(dx + row * d + i, reciprocal * V_FMA(minus_c, hat, g), n);
             f_store_n(dw + i, V_FMA(y, hat, f_load_n(dw + i, n)), n);
+        }
+    }
+}
+
+/* A work-group is a token. */
+KERNEL(WG) rope_bwd(IN_SHARED(st, dy), IN(float, table), IN(i32, positions), INOUT(st, dx), i64 heads, i64 d)
+{
+    OPEN_IN(st, dy);
+    OPEN_IN(float, table);
+    OPEN_IN(i32, positions);
+    OPEN(st, dx);
+    i64 mid = d / 2;
+    GLOBAL const float *cosine = table + positions[GROUP_ID] * d;
+    for (i64 row = GROUP_ID * heads; row < (GROUP_ID + 1) * heads; ++row) {
+        for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
+            vf b1;
+            vf b2;
+            turn_back(dy + row * d + i, cosine + i, mid, mid - i, &b1, &b2);
+            s_store_n(dx + row * d + i, b1, mid - i);
+            s_store_n(dx + row * d + mid + i, b2, mid - i);
         }
     }
 }

@@ -3,11 +3,23 @@
 
 extern const char strait_text_norm_rope[];
 
+static strait_status rope_launch(const strait_portable_call *call)
+{
+    const strait_portable_kernel kernel = {strait_text_norm_rope, "rope"};
+    const strait_driver_slice *b = call->buffers;
+    const int64_t *d = call->desc->dims;
+    const strait_kernel_argument arguments[] = {
+        strait_arg_in(b[NORM_ROPE_X]),  strait_arg_in(b[NORM_ROPE_TABLE]),  strait_arg_in(b[NORM_ROPE_POSITIONS]),
+        strait_arg_out(b[NORM_ROPE_Y]), strait_arg_i64(d[NORM_ROPE_DIM_N]), strait_arg_i64(d[NORM_ROPE_DIM_D])};
+    return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_DIM_M], arguments);
+}
+
 static strait_status norm_rope_launch(const strait_portable_call *call)
 {
     const strait_portable_kernel kernel = {strait_text_norm_rope, "norm_rope"};
     const strait_driver_slice *b = call->buffers;
     const int64_t *d = call->desc->dims;
+    if (!b[NORM_ROPE_W].memory) return rope_launch(call);
     const strait_kernel_argument arguments[] = {strait_arg_in(b[NORM_ROPE_X]),
                                                 strait_arg_in(b[NORM_ROPE_W]),
                                                 strait_arg_in(b[NORM_ROPE_TABLE]),
@@ -17,7 +29,6 @@ static strait_status norm_rope_launch(const strait_portable_call *call)
                                                 strait_arg_i64(d[NORM_ROPE_DIM_N]),
                                                 strait_arg_i64(d[NORM_ROPE_DIM_D]),
                                                 strait_arg_f32(call->desc->scalars[NORM_ROPE_SCALAR_EPS]),
-                                                strait_arg_i32(b[NORM_ROPE_W].memory != 0),
                                                 strait_arg_i32(b[NORM_ROPE_R].memory != 0)};
     return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_DIM_M], arguments);
 }
@@ -43,6 +54,18 @@ static int64_t norm_rope_bwd_workspace(const strait_portable_shape *shape, const
     return places_of(shape, desc->dims).total;
 }
 
+static strait_status rope_bwd_launch(const strait_portable_call *call)
+{
+    const strait_portable_kernel kernel = {strait_text_norm_rope, "rope_bwd"};
+    const strait_driver_slice *b = call->buffers;
+    const int64_t *d = call->desc->dims;
+    const strait_kernel_argument arguments[] = {
+        strait_arg_in(b[NORM_ROPE_BWD_DY]),        strait_arg_in(b[NORM_ROPE_BWD_TABLE]),
+        strait_arg_in(b[NORM_ROPE_BWD_POSITIONS]), strait_arg_inout(b[NORM_ROPE_BWD_DX]),
+        strait_arg_i64(d[NORM_ROPE_BWD_DIM_N]),    strait_arg_i64(d[NORM_ROPE_BWD_DIM_D])};
+    return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_BWD_DIM_M], arguments);
+}
+
 static strait_status norm_rope_bwd_launch(const strait_portable_call *call)
 {
     const strait_portable_kernel rows = {strait_text_norm_rope, "norm_rope_bwd"};
@@ -54,7 +77,7 @@ static strait_status norm_rope_bwd_launch(const strait_portable_call *call)
     int64_t heads = d[NORM_ROPE_BWD_DIM_N];
     int64_t width = d[NORM_ROPE_BWD_DIM_D];
     int64_t t = d[NORM_ROPE_BWD_DIM_T];
-    bool norm = b[NORM_ROPE_BWD_W].memory != 0;
+    if (!b[NORM_ROPE_BWD_W].memory) return rope_bwd_launch(call);
     const strait_kernel_argument to_rows[] = {strait_arg_in(b[NORM_ROPE_BWD_DY]),
                                               strait_arg_in(b[NORM_ROPE_BWD_X]),
                                               strait_arg_in(b[NORM_ROPE_BWD_W]),
@@ -67,10 +90,8 @@ static strait_status norm_rope_bwd_launch(const strait_portable_call *call)
                                               strait_arg_i64(heads),
                                               strait_arg_i64(width),
                                               strait_arg_i64(t * heads),
-                                              strait_arg_i64(at.per_sequence),
-                                              strait_arg_i32(norm)};
+                                              strait_arg_i64(at.per_sequence)};
     STRAIT_TRY(STRAIT_PORTABLE_LAUNCH(call, &rows, call->desc->dtype, at.blocks, to_rows));
-    if (!norm) return STRAIT_OK;
     const strait_kernel_argument to_columns[] = {strait_arg_inout(results),
                                                  strait_arg_inout(b[NORM_ROPE_BWD_DW]),
                                                  strait_arg_i64(d[NORM_ROPE_BWD_DIM_M] / t),

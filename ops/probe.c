@@ -70,6 +70,31 @@ static strait_status wrong(strait_device *device, const char *what, uint32_t a, 
                        strait_device_get_props(device)->name, what, a, b, got, want);
 }
 
+/* ---- what the driver itself says of a device that takes programs ---- */
+
+static strait_status probe_reported(strait_device *device)
+{
+    static const struct {
+        int32_t feature;
+        const char *name;
+    } needed[] = {
+        {STRAIT_FLOAT_SUBNORMALS, "subnormal numbers"},
+        {STRAIT_FLOAT_INF_NAN, "infinities and NaN"},
+        {STRAIT_FLOAT_NEAREST, "rounding to nearest"},
+        {STRAIT_FLOAT_FMA, "fma"},
+    };
+    const strait_device_props *props = strait_device_get_props(device);
+    if (props->dialect == STRAIT_DIALECT_NONE) return STRAIT_OK;
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (props->float_features & needed[i].feature) continue;
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "numerics probe: the driver of %s does not report %s in binary32; use numerics: fast, or "
+                           "another device",
+                           props->name, needed[i].name);
+    }
+    return STRAIT_OK;
+}
+
 /* ---- addition: subnormals in and out, ties, signs of zero ---- */
 
 static const uint32_t additions[][3] = {
@@ -446,6 +471,7 @@ static strait_status probe_subnormal_root(strait_device *device, strait_queue *q
 
 strait_status strait_numerics_probe(strait_device *device, strait_queue *queue)
 {
+    STRAIT_TRY(probe_reported(device));
     STRAIT_TRY(probe_addition(device, queue));
     STRAIT_TRY(probe_fma(device, queue));
     STRAIT_TRY(probe_narrow_sum(device, queue));

@@ -9,9 +9,11 @@
 #include "device/device.h"
 
 /*
- * Runs the probe through the kernels that an exact run would use. STRAIT_ERR_UNSUPPORTED names the first case that gave
- * other bits, or an op the device does not have: exact must then be refused on it. Takes well below a millisecond on a
- * CPU; allocates and frees device memory under the tag "other".
+ * A device that takes programs must also report what exact needs: subnormals, infinities and NaN, rounding to nearest,
+ * fma. Runs the probe through the kernels that an exact run would use. STRAIT_ERR_UNSUPPORTED names the first case that
+ * gave other bits, or an op the device does not have: exact must then be refused on it. Takes well below a millisecond
+ * on a CPU, and where programs are taken the time to build those of five ops; allocates and frees device memory under
+ * the tag "other".
  */
 strait_status strait_numerics_probe(strait_device *device, strait_queue *queue) STRAIT_MUST_USE;
 

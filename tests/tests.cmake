@@ -11,12 +11,14 @@ endforeach()
 
 # Its machine, which computes wrongly in many ways, stands in the place of the first driver.
 target_link_options(test_probe PRIVATE LINKER:--wrap=strait_driver_at)
+target_link_options(test_probe_opencl PRIVATE LINKER:--wrap=strait_driver_at)
 
 # Types and values against the standard's headers, where they are installed.
 find_path(opencl_headers CL/cl.h)
 target_compile_definitions(test_opencl_headers PRIVATE STRAIT_HAVE_OPENCL_HEADERS=$<BOOL:${opencl_headers}>)
 # They use what lies in the build tree's folder of plug-ins.
 add_dependencies(test_opencl strait_opencl strait_query)
+add_dependencies(test_probe_opencl strait_opencl strait_query)
 
 # Plug-ins right and wrong, for test_plugin (tests/plugin/cases.h); one is a text file.
 set(test_plugins ${PROJECT_BINARY_DIR}/test_plugins)

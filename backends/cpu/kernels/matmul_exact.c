@@ -8,8 +8,12 @@
 #include "backends/cpu/kernels/pack.h"
 #include "backends/cpu/kernels/target.h"
 
-/* Panels of A are a cache line more than 512 steps apart, so that they do not all fall into one set of the cache. */
-enum { A_STRIDE = TILE_ROWS * PRODUCT_BLOCK + 16, A_FLOATS = TILE_BLOCK * A_STRIDE };
+/*
+ * Rows of A that lie across are packed like B, panels of [k][TILE_ROWS]; those that are contiguous in k are only copied
+ * as f32, for turning them costs as much as 16 columns of the product. Either way a tile's rows begin a cache line
+ * further than a power of two, so that they do not all fall into one set of the cache.
+ */
+enum { A_ROW = PRODUCT_BLOCK + 16, A_STRIDE = TILE_ROWS * A_ROW, A_FLOATS = TILE_BLOCK * A_STRIDE };
 
 /* ---- one tile --------------------------------------------------------------------------------------------------- */
 
@@ -19,19 +23,23 @@ typedef struct tile {
 
 enum { LINE_FLOATS = 16, AHEAD_STEPS = 8 };
 
-/* One step of k. */
-static inline void tile_step(vf acc[TILE_ROWS][TILE_VECTORS], const float *a, const float *b)
+/* One step of k; the rows of A stand `row` apart. */
+static inline void tile_step(vf acc[TILE_ROWS][TILE_VECTORS], const float *a, int row, const float *b)
 {
-    vf row[TILE_VECTORS];
-    for (int v = 0; v < TILE_VECTORS; ++v) row[v] = vf_load(b + v * VW);
+    vf factor[TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; ++v) factor[v] = vf_load(b + v * VW);
     for (int r = 0; r < TILE_ROWS; ++r) {
-        vf x = vf_set1(a[r]);
-        for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_fma(x, row[v], acc[r][v]);
+        vf x = vf_set1(a[r * row]);
+        for (int v = 0; v < TILE_VECTORS; ++v) acc[r][v] = vf_fma(x, factor[v], acc[r][v]);
     }
 }
 
-/* `ahead`: memory the next panel will be read from, some cache lines of which are asked for every few steps. */
-static inline void tile_compute(tile *out, const float *a, const float *b, int64_t kc, const float *ahead)
+/*
+ * Element (r, k) of A stands at a[r*row + k*step], constants where this is inlined. `ahead`: memory the next panel will
+ * be read from, some cache lines of which are asked for every few steps.
+ */
+static inline void tile_compute(tile *out, const float *a, int row, int step, const float *b, int64_t kc,
+                                const float *ahead)
 {
     vf acc[TILE_ROWS][TILE_VECTORS];
     for (int r = 0; r < TILE_ROWS; ++r) {
@@ -44,15 +52,15 @@ static inline void tile_compute(tile *out, const float *a, const float *b, int64
         /* By four: unrolled whole, gcc 12 loses accumulators to the stack. */
 #pragma GCC unroll 4
         for (int j = 0; j < AHEAD_STEPS; ++j) {
-            tile_step(acc, a, b);
-            a += TILE_ROWS;
+            tile_step(acc, a, row, b);
+            a += step;
             b += TILE_COLS;
         }
     }
 #pragma GCC unroll 1
     for (; k < kc; ++k) {
-        tile_step(acc, a, b);
-        a += TILE_ROWS;
+        tile_step(acc, a, row, b);
+        a += step;
         b += TILE_COLS;
     }
     for (int r = 0; r < TILE_ROWS; ++r) {
@@ -98,14 +106,20 @@ static inline void tile_store(const tile *in, const target *t, int64_t rows, int
 /* ---- one task --------------------------------------------------------------------------------------------------- */
 
 /* A block of rows against one panel, all of one block of k. Meanwhile the next panel comes nearer. */
-static void panel_tiles(const float *a, const float *b, int64_t kc, target t, int64_t rows, int64_t cols)
+static void panel_tiles(const float *a, int copied, const float *b, int64_t kc, target t, int64_t rows, int64_t cols)
 {
     size_t out_size = t.bf16 ? sizeof(uint16_t) : sizeof(float);
     const float *ahead = b + kc * TILE_COLS;
     for (int64_t r = 0; r < rows; r += TILE_ROWS) {
-        for (int i = 0; t.sum && i < TILE_ROWS && r + i < rows; ++i) __builtin_prefetch(t.sum + i * t.sum_ld, 1, 3);
+        for (int i = 0; i < TILE_ROWS && r + i < rows; ++i) {
+            __builtin_prefetch((char *)t.out + (size_t)(i * t.out_ld) * out_size, 1, 3);
+        }
         tile result;
-        tile_compute(&result, a, b, kc, ahead);
+        if (copied) {
+            tile_compute(&result, a, A_ROW, 1, b, kc, ahead);
+        } else {
+            tile_compute(&result, a, 1, TILE_ROWS, b, kc, ahead);
+        }
         ahead += div_up(kc, AHEAD_STEPS) * AHEAD_LINES * LINE_FLOATS;
         tile_store(&result, &t, rows - r, cols);
         a += A_STRIDE;
@@ -152,12 +166,18 @@ void STRAIT_CPU_SYMBOL(matmul_block)(const cpu_block *block)
     int64_t pieces = STRAIT_CPU_SYMBOL(matmul_pieces)(p);
     for (int64_t i = part->piece0; i < part->piece_end; ++i) {
         cpu_piece piece = STRAIT_CPU_SYMBOL(matmul_piece)(p, i);
-        pack_panels(a, TILE_ROWS, A_STRIDE, &piece.a, block->row0, block->rows, piece.k0, piece.k);
+        int copied = !piece.a.across;
+        if (copied) {
+            pack_rows(a, A_ROW, round_up(block->rows, TILE_ROWS), &piece.a, block->row0, block->rows, piece.k0,
+                      piece.k);
+        } else {
+            pack_panels(a, TILE_ROWS, A_STRIDE, &piece.a, block->row0, block->rows, piece.k0, piece.k);
+        }
         for (int64_t panel = block->panel0; panel < block->panel_end; ++panel) {
             int64_t col = panel * TILE_COLS;
             target t = target_of(p, scratch, block->row0, part->col0 + col, (panel - block->panel0) * TILE_COLS, i == 0,
                                  i + 1 == pieces);
-            panel_tiles(a, packed_panel(part, &piece, panel), piece.k, t, block->rows,
+            panel_tiles(a, copied, packed_panel(part, &piece, panel), piece.k, t, block->rows,
                         min_i64(part->cols - col, TILE_COLS));
         }
     }

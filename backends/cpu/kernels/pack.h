@@ -1,11 +1,14 @@
 /*
- * Packing: a panel holds `width` rows of A (or columns of B) with k outermost, in f32, so that the inner loop reads
- * both factors in one stream each. Rows beyond `valid` are +0; their results are never stored.
+ * Packing: a panel holds `width` columns of B (or rows of A) with k outermost, in f32, so that the inner loop reads
+ * them in one stream. What lies beyond `valid` is +0; its results are never stored.
  */
 #ifndef STRAIT_BACKENDS_CPU_KERNELS_PACK_H
 #define STRAIT_BACKENDS_CPU_KERNELS_PACK_H
 
 #include "backends/cpu/kernels/matmul.h"
+
+/* Rows that lie across are far from each other: a processor that reads ahead in a stream has to be told. */
+enum { PACK_AHEAD = 12, LINE_BYTES = 64 };
 
 static inline vf pack_load_n(const void *data, int64_t index, int bf16, int n)
 {
@@ -58,7 +61,11 @@ static inline void pack_along(float *out, int width, const void *data, int64_t l
 static inline void pack_across(float *out, int width, int64_t stride, const void *data, int64_t ld, int bf16,
                                int64_t count, int64_t kc)
 {
+    const int64_t size = bf16 ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(float);
     for (int64_t k = 0; k < kc; ++k) {
+        for (int64_t i = 0; k + PACK_AHEAD < kc && i < count; i += LINE_BYTES / size) {
+            __builtin_prefetch((const char *)data + ((k + PACK_AHEAD) * ld + i) * size, 0, 3);
+        }
         float *to = out + k * width;
         for (int64_t i0 = 0; i0 < count; i0 += width) {
             for (int i = 0; i < width; i += VW) {
@@ -103,6 +110,31 @@ static inline void pack_panels(float *out, int width, int64_t stride, const cpu_
         out += stride;
         data += (size_t)(width * operand->ld) * size;
     }
+}
+
+static inline void copy_row(float *out, const void *data, int64_t at, int bf16, int64_t kc)
+{
+    int64_t k = 0;
+    for (; k + VW <= kc; k += VW) vf_store(out + k, pack_load(data, at + k, bf16));
+    if (k < kc) vf_store_n(out + k, pack_load_n(data, at + k, bf16, (int)(kc - k)), (int)(kc - k));
+}
+
+/*
+ * Rows first .. first + count of an operand that is contiguous in k, k0 .. k0 + kc, copied as f32 `stride` apart; then
+ * rows of +0 up to `room` of them.
+ */
+static inline void pack_rows(float *out, int64_t stride, int64_t room, const cpu_operand *operand, int64_t first,
+                             int64_t count, int64_t k0, int64_t kc)
+{
+    for (int64_t r = 0; r < count; ++r) {
+        int64_t at = (first + r) * operand->ld + k0;
+        if (operand->bf16) {
+            copy_row(out + r * stride, operand->data, at, 1, kc);
+        } else {
+            copy_row(out + r * stride, operand->data, at, 0, kc);
+        }
+    }
+    for (int64_t r = count; r < room; ++r) memset(out + r * stride, 0, (size_t)kc * sizeof *out);
 }
 
 #endif

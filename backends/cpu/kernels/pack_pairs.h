@@ -8,8 +8,11 @@
 #include "backends/cpu/kernels/storage.h"
 #include "backends/cpu/simd/unit.h"
 
-/* A vector of pairs, in bf16 numbers. */
-enum { PAIR_VECTOR = 2 * VW };
+/*
+ * A vector of pairs, and a cache line, in bf16 numbers. Rows that lie across are far from each other: a processor that
+ * reads ahead in a stream has to be told of those that come PAIRS_AHEAD steps of k later.
+ */
+enum { PAIR_VECTOR = 2 * VW, LINE_NUMBERS = 32, PAIRS_AHEAD = 16 };
 
 static inline int clamp_lanes(int64_t n, int most)
 {
@@ -62,6 +65,10 @@ static inline void pack_panels_across(uint16_t *out, int64_t stride, int64_t pan
                                       int64_t cols, int64_t k, int64_t padded)
 {
     for (int64_t i = 0; i < padded; i += 2) {
+        for (int64_t at = 0; i + PAIRS_AHEAD + 1 < k && at < cols && at < panels * UNIT_COLS; at += LINE_NUMBERS) {
+            __builtin_prefetch(data + (i + PAIRS_AHEAD) * ld + at, 0, 3);
+            __builtin_prefetch(data + (i + PAIRS_AHEAD + 1) * ld + at, 0, 3);
+        }
         for (int64_t panel = 0; panel < panels; ++panel) {
             uint16_t *to = out + panel * stride + i * UNIT_COLS;
             for (int col = 0; col < UNIT_COLS; col += VW) {
@@ -96,6 +103,9 @@ static inline void pack_rows_across(uint16_t *out, int64_t stride, int64_t room,
     for (int64_t i = 0; i < padded; i += PAIR_VECTOR) {
         for (int64_t r = 0; r < room; r += VW) {
             int n = clamp_lanes(rows - r, VW);
+            for (int j = 0; n > 0 && r % LINE_NUMBERS == 0 && j < PAIR_VECTOR && i + PAIR_VECTOR + j < k; ++j) {
+                __builtin_prefetch(data + (i + PAIR_VECTOR + j) * ld + r, 0, 3);
+            }
             vf words[VW];
             for (int j = 0; j < VW; ++j) {
                 int64_t at = i + 2 * j;

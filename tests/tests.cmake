@@ -22,6 +22,7 @@ add_dependencies(test_probe_opencl strait_opencl strait_query)
 
 # Plug-ins right and wrong, for test_plugin (tests/plugin/cases.h); one is a text file.
 set(test_plugins ${PROJECT_BINARY_DIR}/test_plugins)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tests/plugin/cases.h)
 file(READ tests/plugin/cases.h plugin_cases)
 string(REGEX MATCHALL "    X[(][a-z0-9_]+" plugin_cases "${plugin_cases}")
 foreach(case ${plugin_cases})

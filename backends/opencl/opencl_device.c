@@ -37,24 +37,30 @@ static int64_t positive(uint64_t value)
 }
 
 /* STRAIT_OPENCL_MEMORY: so many MiB of the device are used and no more, where others need the rest. */
-static int64_t memory_budget(int64_t total)
+static int32_t memory_budget(int64_t total, int64_t *out)
 {
     const char *text = getenv("STRAIT_OPENCL_MEMORY");
-    if (!text || !*text) return total;
+    *out = total;
+    if (!text || !*text) return STRAIT_CODE_OK;
     char *end;
     long long mib = strtoll(text, &end, 10);
-    if (*end || mib <= 0 || mib > total >> 20) return total;
-    return (int64_t)mib << 20;
+    if (*end || mib <= 0) {
+        return OCL_FAIL(STRAIT_CODE_USAGE, "STRAIT_OPENCL_MEMORY is \"%s\", and must be a number of MiB from 1", text);
+    }
+    if (mib < total >> 20) *out = (int64_t)mib << 20;
+    return STRAIT_CODE_OK;
 }
 
-static void describe(ocl_device_state *device)
+static int32_t describe(ocl_device_state *device)
 {
     int64_t align_bits = positive(ask_number(device, OCL_DEVICE_MEM_BASE_ADDR_ALIGN));
     device->alignment = align_bits / 8 > ALIGNMENT ? align_bits / 8 : ALIGNMENT;
     device->max_alloc = positive(ask_number(device, OCL_DEVICE_MAX_MEM_ALLOC_SIZE));
-    device->memory_budget = memory_budget(positive(ask_number(device, OCL_DEVICE_GLOBAL_MEM_SIZE)));
+    int64_t total = positive(ask_number(device, OCL_DEVICE_GLOBAL_MEM_SIZE));
+    int32_t code = memory_budget(total, &device->memory_budget);
     if (device->max_alloc > device->memory_budget) device->max_alloc = device->memory_budget;
     device->float_config = ask_number(device, OCL_DEVICE_SINGLE_FP_CONFIG);
+    return code;
 }
 
 int32_t ocl_open(int32_t index, const strait_device_options *options, strait_handle *out)
@@ -72,7 +78,8 @@ int32_t ocl_open(int32_t index, const strait_device_options *options, strait_han
     device->library = library;
     device->cl = library->cl;
     device->id = library->found[index].device;
-    describe(device);
+    code = describe(device);
+    if (code != STRAIT_CODE_OK) goto free_device;
     intptr_t properties[] = {OCL_CONTEXT_PLATFORM, (intptr_t)library->found[index].platform, 0};
     int32_t answer = 0;
     device->context = device->cl.CreateContext(properties, 1, &device->id, NULL, NULL, &answer);

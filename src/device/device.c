@@ -4,6 +4,7 @@
  */
 #include "device/device.h"
 
+#include "base/fpenv.h"
 #include "device/portable.h"
 #include "device/registry.h"
 
@@ -78,7 +79,7 @@ static strait_status parse_index(const char *name, const char *colon, int32_t co
     return STRAIT_OK;
 }
 
-strait_status strait_device_open(const char *name, const strait_device_options *options, strait_device **out)
+static strait_status open_device(const char *name, const strait_device_options *options, strait_device **out)
 {
     const char *colon = strchr(name, ':');
     strait_device *device;
@@ -110,6 +111,15 @@ close_device:
     device->driver.close(device->handle);
 free_device:
     strait_free(device);
+    return status;
+}
+
+/* A library that was linked with fast-math switches subnormals off in the thread that loads it. */
+strait_status strait_device_open(const char *name, const strait_device_options *options, strait_device **out)
+{
+    bool right = strait_fpenv_get() == strait_fpenv_wanted();
+    strait_status status = open_device(name, options, out);
+    if (right) strait_fpenv_set();
     return status;
 }
 

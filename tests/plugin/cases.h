@@ -20,7 +20,8 @@
     X(crashes)                 \
     X(hangs)                   \
     X(exits)                   \
-    X(chatters)
+    X(chatters)                \
+    X(flushes)
 
 enum {
 #define STRAIT_PLUGIN_CASE(name) CASE_##name,

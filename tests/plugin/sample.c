@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 #include "cases.h"
 
@@ -215,6 +218,14 @@ int32_t strait_plugin_query_v1(const strait_host *given, const strait_plugin **o
     return STRAIT_CODE_OK;
 }
 
+/* As start-up code of a library does that was linked with -ffast-math. */
+static void flush_subnormals(void)
+{
+#if defined(__SSE__)
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+}
+
 /* What happens when the file is loaded, before anything is asked. */
 __attribute__((constructor)) static void when_loaded(void)
 {
@@ -226,5 +237,6 @@ __attribute__((constructor)) static void when_loaded(void)
         for (;;) sleep(1000);
     }
     if (IS == CASE_exits) _exit(7);
+    if (IS == CASE_flushes) flush_subnormals();
     if (IS == CASE_chatters) puts("hello from a constructor");
 }

@@ -375,8 +375,11 @@ static void out_of_memory_names_the_tag(void **state)
 {
     (void)state;
     need_device();
-    assert_int_equal(setenv("STRAIT_OPENCL_MEMORY", "64", 1), 0);
     strait_device *device = NULL;
+    assert_int_equal(setenv("STRAIT_OPENCL_MEMORY", "64M", 1), 0);
+    assert_int_equal(strait_device_open("opencl:0", NULL, &device), STRAIT_ERR_USAGE);
+    assert_non_null(strstr(strait_error_message(), "STRAIT_OPENCL_MEMORY is \"64M\""));
+    assert_int_equal(setenv("STRAIT_OPENCL_MEMORY", "64", 1), 0);
     assert_int_equal(strait_device_open("opencl:0", NULL, &device), STRAIT_OK);
     assert_int_equal(unsetenv("STRAIT_OPENCL_MEMORY"), 0);
     strait_memory *weights = NULL;

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/fpenv.h"
 #include "device/device.h"
 #include "device/host.h"
 #include "device/plugin.h"
@@ -88,6 +89,14 @@ static void what_a_constructor_prints_disturbs_nothing(void **state)
 {
     (void)state;
     it_computes_nothing_but_moves_bytes("chatters");
+}
+
+static void loading_one_changes_no_arithmetic(void **state)
+{
+    (void)state;
+    strait_fpenv_set();
+    it_computes_nothing_but_moves_bytes("flushes");
+    assert_int_equal(strait_fpenv_get(), strait_fpenv_wanted());
 }
 
 /* Every slot is there, so that a clone starts with nothing forgotten. */
@@ -274,6 +283,7 @@ int main(void)
         cmocka_unit_test(one_built_with_the_first_header_works),
         cmocka_unit_test(the_tail_of_a_newer_one_is_ignored),
         cmocka_unit_test(what_a_constructor_prints_disturbs_nothing),
+        cmocka_unit_test(loading_one_changes_no_arithmetic),
         cmocka_unit_test(the_skeleton_is_whole_and_does_nothing),
         cmocka_unit_test(refusals_say_what_is_wrong),
         cmocka_unit_test(one_that_hangs_is_left_to_itself),

@@ -11,6 +11,9 @@ test:
 # Every combination of instruction set, threads, micro-batch, recomputation and shards against the committed hashes.
 exact: all
 	STRAIT=$(BUILD)/strait tests/exact/exact.sh --all
+# Every op to the bit on OpenCL, in both shapes of the portable kernels: two minutes, most of them PoCL's compiler.
+opencl: all
+	STRAIT=$(BUILD)/strait tests/opencl.sh --all
 # kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once.
 fault: all
 	for script in kill space memory; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
@@ -34,4 +37,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact fault fuzz avx512 tidy format interop peers clean install
+.PHONY: all test exact opencl fault fuzz avx512 tidy format interop peers clean install

@@ -145,6 +145,8 @@ stage_cli() {
 
 stage_exact() { STRAIT=$root/build/strait step exact lines 600 bash tests/exact/exact.sh; }
 
+stage_opencl() { STRAIT=$root/build/strait step opencl lines 400 bash tests/opencl.sh; }
+
 stage_fault() {
     local script
     for script in tests/fault/*.sh; do

@@ -1,94 +1,67 @@
 #!/usr/bin/env python3
-"""Our side of the comparison: `strait train` on random tokens, the same shapes and the same work as train_torch.py.
+"""Our side of the comparison: `strait bench step`, the same shapes and the same work as train_torch.py.
 
-usage: train_strait.py MODEL [--variant f32|bf16][-exact|-fast] [--steps N] [--warmup N] [--threads N]
-bf16 stores weights and activations in bfloat16 beside float32 masters and states. Prints one line of JSON with the same
-members.
+usage: train_strait.py MODEL [--variant f32|bf16][-exact|-fast] [--steps N] [--threads N] [--lock FILE]
+Both sides train on random tokens that lie in memory. bf16 stores weights and activations in bfloat16 beside float32
+masters and states. Prints one line of JSON with the same members as train_torch.py.
 """
 import argparse
 import json
 import os
-import random
 import resource
-import shutil
-import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import time
 
+import machine
 from shapes import SHAPES
 
 STRAIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "strait")
 VARIANTS = [f"{dtype}-{numerics}" for dtype in ("f32", "bf16") for numerics in ("exact", "fast")]
-CONFIG = """
-model:
-  init: {{vocab_size: {vocab}, hidden_size: {hidden}, intermediate_size: {ffn}, num_hidden_layers: {layers},
-         num_attention_heads: {heads}, num_key_value_heads: {kv}, head_dim: {head_dim}, tie_word_embeddings: true,
-         max_position_embeddings: {length}}}
-data: {{train: tokens, sequence_length: {length}}}
-batch: {{sequences: {batch}}}
-optimizer: {{lr: 1e-3, weight_decay: 0.1, clip: 1}}
-schedule: {{name: constant}}
-steps: {steps}
-threads: {threads}
-dtype: {dtype}
-numerics: {numerics}
-evaluate: {{every: 0}}
-checkpoint: {{every: 0}}
-run: run
-"""
 
 
-def write_tokens(prefix, vocab, count):
-    """One document of random tokens as a pair of Megatron files."""
-    numbers = random.Random(1)
-    narrow = vocab < 65500
-    with open(prefix + ".bin", "wb") as handle:
-        handle.write(struct.pack(f"<{count}{'H' if narrow else 'i'}", *(numbers.randrange(vocab) for _ in range(count))))
-    with open(prefix + ".idx", "wb") as handle:
-        handle.write(b"MMIDIDX\0\0" + struct.pack("<QBQQiqqq", 1, 8 if narrow else 4, 1, 2, count, 0, 0, 1))
-
-
-def measured(model, variant, threads, warmup, steps):
-    shape = SHAPES[model]
-    dtype, numerics = variant.split("-")
-    total = warmup + steps
-    work = tempfile.mkdtemp(prefix="strait-peer.")
-    try:
-        write_tokens(os.path.join(work, "tokens"), shape["vocab"], shape["batch"] * shape["length"] * total + 1)
-        with open(os.path.join(work, "run.yaml"), "w", encoding="ascii") as handle:
-            handle.write(CONFIG.format(steps=total, threads=threads, dtype=dtype, numerics=numerics, **shape))
-        begun = time.time()
-        # Only the steps are compared: the checkpoint at the end of a run is written outside of them.
-        done = subprocess.run([STRAIT, "train", "run.yaml"], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode != 0:
-            sys.exit(done.stdout.decode(errors="replace"))
-        with open(os.path.join(work, "run", "metrics.jsonl"), encoding="utf-8") as handle:
-            lines = [json.loads(line) for line in handle]
-    finally:
-        shutil.rmtree(work)
-    return {
-        "tokens_per_second": shape["batch"] * shape["length"] / statistics.median(
-            line["step_seconds"] for line in lines[warmup:]),
-        "peak_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-        "seconds_before_first_step": lines[0]["time"] - lines[0]["step_seconds"] - begun,
-    }
+def config_of(shape):
+    return {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "vocab_size": shape["vocab"],
+            "hidden_size": shape["hidden"], "intermediate_size": shape["ffn"], "num_hidden_layers": shape["layers"],
+            "num_attention_heads": shape["heads"], "num_key_value_heads": shape["kv"], "head_dim": shape["head_dim"],
+            "tie_word_embeddings": True, "max_position_embeddings": shape["length"], "rms_norm_eps": 1e-6,
+            "rope_theta": 1e6, "hidden_act": "silu"}
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=sorted(SHAPES))
     parser.add_argument("--variant", choices=VARIANTS, default="f32-exact")
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--lock")
     options = parser.parse_args()
-    result = {"peer": "strait", "model": options.model, "variant": options.variant, "threads": options.threads}
-    result.update(measured(options.model, options.variant, options.threads, options.warmup, options.steps))
-    result["versions"] = subprocess.run([STRAIT, "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
-    print(json.dumps(result))
+    shape = SHAPES[options.model]
+    dtype, numerics = options.variant.split("-")
+    with tempfile.TemporaryDirectory(prefix="strait-peer.") as work:
+        config = os.path.join(work, "config.json")
+        with open(config, "w", encoding="ascii") as handle:
+            json.dump(config_of(shape), handle)
+        turn = machine.Turn(options.lock)
+        turn.take()
+        others = machine.Others()
+        done = subprocess.run([STRAIT, "bench", "step", "--json", "--model", config, "--dtype", dtype, "--numerics", numerics,
+                               "--sequences", str(shape["batch"]), "--length", str(shape["length"]), "--threads",
+                               str(options.threads), "--steps", str(options.steps or shape["steps"])],
+                              stdout=subprocess.PIPE)
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        share = others.share(usage.ru_utime + usage.ru_stime)
+        turn.give()
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    report = json.loads(done.stdout)
+    print(json.dumps({
+        "peer": "strait", "model": options.model, "variant": options.variant, "threads": report["threads"],
+        "parameters": report["parameters"], "tokens_per_second": report["tokens_per_second"],
+        "peak_bytes": report["peak_resident_bytes"], "seconds_before_first_step": report["first_step_at"],
+        "others": share,
+        "versions": subprocess.run([STRAIT, "--version"], stdout=subprocess.PIPE).stdout.decode().strip(),
+    }))
 
 
 if __name__ == "__main__":

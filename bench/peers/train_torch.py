@@ -2,6 +2,7 @@
 """The peer: PyTorch trains the same Qwen3 shapes by transformers; sdpa attention, fused AdamW, clipping.
 
 usage: train_torch.py MODEL [--variant f32|autocast|bf16][-compiled] [--steps N] [--warmup N] [--threads N]
+       [--lock FILE]
 f32 and autocast keep float32 weights and states; bf16 keeps both in bfloat16. `-compiled` goes through torch.compile.
 Prints one line of JSON: tokens per second (median of the steps after the warm-up), peak memory in bytes, versions.
 """
@@ -11,6 +12,7 @@ import resource
 import statistics
 import time
 
+import machine
 from shapes import SHAPES
 
 VARIANTS = [dtype + mode for dtype in ("f32", "autocast", "bf16") for mode in ("", "-compiled")]
@@ -36,9 +38,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=sorted(SHAPES))
     parser.add_argument("--variant", choices=VARIANTS, default="f32")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--lock")
     options = parser.parse_args()
 
     begun = time.perf_counter()
@@ -58,11 +61,7 @@ def main():
 
     if options.variant.endswith("-compiled"):
         loss_of = torch.compile(loss_of)
-    times = []
-    for step in range(options.warmup + options.steps):
-        start = time.perf_counter()
-        if step == 0:
-            before_first = start - begun
+    def train_step():
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=options.variant.startswith("autocast")):
             loss = loss_of()
@@ -70,14 +69,27 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         loss.item()
-        if step >= options.warmup:
-            times.append(time.perf_counter() - start)
+
+    before_first = time.perf_counter() - begun
+    turn = machine.Turn(options.lock)
+    for _ in range(options.warmup):
+        train_step()
+    times = []
+    shares = []
+    for _ in range(options.steps or shape["steps"]):
+        turn.take()
+        others, own = machine.Others(), time.process_time()
+        start = time.perf_counter()
+        train_step()
+        times.append(time.perf_counter() - start)
+        shares.append(others.share(time.process_time() - own))
+    turn.give()
     print(json.dumps({
         "peer": "torch", "model": options.model, "variant": options.variant, "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "tokens_per_second": shape["batch"] * shape["length"] / statistics.median(times),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "seconds_before_first_step": before_first,
+        "seconds_before_first_step": before_first, "others": statistics.median(shares),
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }))
 

@@ -31,6 +31,17 @@ typedef struct strait_cpu_kernel {
 } strait_cpu_kernel;
 
 /*
+ * Loops that show what an instruction set gives at most (measure.h). `arithmetic`: what its matrix products are made
+ * of, on registers alone, and how many operations that was (an fma is two); out[0] is a number just below 1 on entry.
+ * `read`, `copy`: about `bytes` bytes, at any address. `out` takes 64 floats that mean nothing.
+ */
+typedef struct strait_cpu_loops {
+    double (*arithmetic)(int64_t rounds, float *out);
+    void (*read)(const void *data, int64_t bytes, float *out);
+    void (*copy)(void *to, const void *from, int64_t bytes);
+} strait_cpu_loops;
+
+/*
  * One instruction set. `absent` says why this processor or system does not have it, NULL where it does. `kernels` are
  * by strait_op: for exact all ops or none; for fast only those with a kernel of their own for bf16 storage.
  */
@@ -38,6 +49,7 @@ typedef struct strait_cpu_isa {
     const char *name;
     const char *(*absent)(void);
     const strait_cpu_kernel *(*kernels)(strait_numerics numerics);
+    const strait_cpu_loops *loops;
 } strait_cpu_isa;
 
 /* All that were built in, slowest first. */
@@ -51,8 +63,10 @@ strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **ou
 /* NULL where processor and system let this process use AMX tiles for bf16, else why not. */
 const char *strait__cpu_amx_absent(void);
 
-/* strait__cpu_kernels_<isa>: defined by kernels/table.c, compiled once per instruction set. */
-#define STRAIT_CPU_ISA(name) const strait_cpu_kernel *strait__cpu_kernels_##name(strait_numerics numerics);
+/* Defined by kernels/table.c and kernels/rates.c, compiled once per instruction set. */
+#define STRAIT_CPU_ISA(name)                                                       \
+    const strait_cpu_kernel *strait__cpu_kernels_##name(strait_numerics numerics); \
+    extern const strait_cpu_loops strait__cpu_loops_##name;
 #include "backends/cpu/isa.def"
 #undef STRAIT_CPU_ISA
 

@@ -7,6 +7,7 @@
 #include "backends/cpu/cpu_driver.h"
 
 #include "backends/cpu/kernel_set.h"
+#include "backends/cpu/measure.h"
 #include "backends/cpu/memory_info.h"
 #include "base/fpenv.h"
 
@@ -381,6 +382,34 @@ static strait_status cpu_op_run(strait_handle handle, const strait_op_desc *desc
     return status;
 }
 
+/* The loops of the instruction set that computes large products of this dtype and contract. */
+static strait_status product_loops(cpu_device *device, uint32_t dtype, uint32_t numerics, const strait_cpu_loops **out)
+{
+    strait_op_desc desc = {.struct_size = sizeof desc, .op = STRAIT_OP_LINEAR, .dtype = dtype, .numerics = numerics};
+    desc.dims[LINEAR_DIM_M] = 2048;
+    strait_cpu_pick pick;
+    STRAIT_TRY(strait__cpu_kernel_set_pick(&device->kernels, &desc, &pick));
+    int count;
+    const strait_cpu_isa *isas = strait__cpu_isas(&count);
+    for (int i = 0; i < count; ++i) {
+        if (strcmp(isas[i].name, pick.from) == 0) *out = isas[i].loops;
+    }
+    return STRAIT_OK;
+}
+
+static strait_status cpu_measure(strait_handle queue, uint32_t rate, uint32_t dtype, uint32_t numerics,
+                                 strait_driver_slice memory, int64_t bytes, double *out_per_second)
+{
+    cpu_device *device = ((const cpu_queue *)object_of(queue))->device;
+    const strait_cpu_loops *loops = device->isa->loops;
+    strait_status status = STRAIT_OK;
+    pthread_mutex_lock(&device->turn);
+    if (rate == STRAIT_RATE_ARITHMETIC) status = product_loops(device, dtype, numerics, &loops);
+    if (status == STRAIT_OK) *out_per_second = strait__cpu_measure(device->pool, loops, rate, bytes_of(memory), bytes);
+    pthread_mutex_unlock(&device->turn);
+    return status;
+}
+
 const strait_driver strait_cpu_driver = {
     .struct_size = sizeof(strait_driver),
     .name = "cpu",
@@ -408,4 +437,5 @@ const strait_driver strait_cpu_driver = {
     .event_elapsed = cpu_event_elapsed,
     .op_query = cpu_op_query,
     .op_run = cpu_op_run,
+    .measure = cpu_measure,
 };

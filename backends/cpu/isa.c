@@ -46,7 +46,7 @@ static const char *absent_neon(void)
 #endif
 
 static const strait_cpu_isa isas[] = {
-#define STRAIT_CPU_ISA(name) {#name, absent_##name, strait__cpu_kernels_##name},
+#define STRAIT_CPU_ISA(name) {#name, absent_##name, strait__cpu_kernels_##name, &strait__cpu_loops_##name},
 #include "backends/cpu/isa.def"
 #undef STRAIT_CPU_ISA
 };

@@ -3,7 +3,7 @@
 file(GLOB STRAIT_KERNEL_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/kernels/*.c)
 list(FILTER STRAIT_KERNEL_SOURCES EXCLUDE REGEX "_fast\\.c$")
 # What a matrix unit computes: the same linear layers and loss over another matrix product.
-set(STRAIT_FAST_SOURCES linear.c matmul.c matmul_fast.c table.c xent.c)
+set(STRAIT_FAST_SOURCES linear.c matmul.c matmul_fast.c rates.c table.c xent.c)
 list(TRANSFORM STRAIT_FAST_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
 
 # The objects of one instruction set. VECTORS: whose vector words they are written in (simd/); UNIT: the matrix unit, or

@@ -251,6 +251,19 @@ static int32_t null_op_run(strait_handle queue, const strait_op_desc *desc, cons
     return unsupported("op_run");
 }
 
+static int32_t null_measure(strait_handle queue, uint32_t rate, uint32_t dtype, uint32_t numerics,
+                            strait_driver_slice memory, int64_t bytes, double *out_per_second)
+{
+    (void)queue;
+    (void)rate;
+    (void)dtype;
+    (void)numerics;
+    (void)memory;
+    (void)bytes;
+    (void)out_per_second;
+    return unsupported("measure");
+}
+
 static int32_t null_capture_begin(strait_handle queue)
 {
     (void)queue;
@@ -321,6 +334,7 @@ static const strait_driver driver = {
     .kernel_launch = null_kernel_launch,
     .op_query = null_op_query,
     .op_run = null_op_run,
+    .measure = null_measure,
     .capture_begin = null_capture_begin,
     .capture_end = null_capture_end,
     .graph_launch = null_graph_launch,

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define STRAIT_PLUGIN_MINOR 0
+#define STRAIT_PLUGIN_MINOR 1
 
 typedef uint64_t strait_handle; /* what a driver names its objects by; 0 is none */
 
@@ -484,6 +484,13 @@ typedef struct strait_op_info {
 /* ---- the driver ------------------------------------------------------------------------------------------------- */
 
 /*
+ * What a chip gives at most, as a roofline wants it: operations per second (an fma is two) of the units that run matrix
+ * products of a dtype and contract, out of registers; bytes per second of reading, and of copying (bytes read plus
+ * written), over and over within so many bytes of memory.
+ */
+typedef enum strait_rate { STRAIT_RATE_ARITHMETIC, STRAIT_RATE_READ, STRAIT_RATE_COPY } strait_rate;
+
+/*
  * Functions marked R are required; NULL in any other place means that the device does not offer it. Either programs or
  * ops are needed to run anything.
  */
@@ -548,6 +555,13 @@ typedef struct strait_driver {
     /* collectives; absent: ranks exchange through the host */
     int32_t (*collectives_open)(strait_handle device, int32_t rank, int32_t size, const void *unique_id,
                                 strait_handle *out);
+
+    /*
+     * Since 1.1: what the chip gives of `rate`, per second, by all its units at once, in some 50 ms. ARITHMETIC looks
+     * at dtype and numerics only; the others at `bytes` bytes of memory only, at least 4096, whose contents are lost.
+     */
+    int32_t (*measure)(strait_handle queue, uint32_t rate, uint32_t dtype, uint32_t numerics,
+                       strait_driver_slice memory, int64_t bytes, double *out_per_second);
 } strait_driver;
 
 /* ---- the plug-in ------------------------------------------------------------------------------------------------ */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MEASURE_BYTES_MIN = 4096 };
+
 struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
@@ -395,4 +397,19 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
         }
     }
     return answered(device, device->driver.op_run(queue->handle, desc, slices, count, room));
+}
+
+strait_status strait_device_measure(strait_queue *queue, strait_rate rate, strait_dtype dtype, strait_numerics numerics,
+                                    strait_slice memory, int64_t bytes, double *out_per_second)
+{
+    if (rate != STRAIT_RATE_ARITHMETIC) {
+        if (bytes < MEASURE_BYTES_MIN) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "rates are measured over at least %d bytes, not %lld",
+                               MEASURE_BYTES_MIN, (long long)bytes);
+        }
+        STRAIT_TRY(check_slice(queue, memory, bytes, "measure"));
+    }
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device, queue->device->driver.measure(queue->handle, rate, dtype, numerics,
+                                                                 driver_slice(memory), bytes, out_per_second));
 }

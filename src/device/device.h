@@ -84,6 +84,13 @@ strait_status strait_op_query(strait_device *device, const strait_op_desc *desc,
 strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, const strait_slice *buffers, int count,
                             strait_slice workspace) STRAIT_MUST_USE;
 
+/*
+ * See strait_rate; waits until it is measured. STRAIT_ERR_UNSUPPORTED: this device cannot measure itself. For
+ * ARITHMETIC `memory` is absent and bytes 0; else bytes are at least 4096, and what lies there is lost.
+ */
+strait_status strait_device_measure(strait_queue *queue, strait_rate rate, strait_dtype dtype, strait_numerics numerics,
+                                    strait_slice memory, int64_t bytes, double *out_per_second) STRAIT_MUST_USE;
+
 /* What buffer `index` of an op is: bytes (0 = unused slot), whether it may be absent, and its access. */
 typedef struct strait_op_buffer {
     int64_t bytes;

@@ -179,6 +179,19 @@ static strait_status stub_collectives_open(strait_handle device, int32_t rank, i
     return unsupported("collectives");
 }
 
+static strait_status stub_measure(strait_handle queue, uint32_t rate, uint32_t dtype, uint32_t numerics,
+                                  strait_driver_slice memory, int64_t bytes, double *out_per_second)
+{
+    (void)queue;
+    (void)rate;
+    (void)dtype;
+    (void)numerics;
+    (void)memory;
+    (void)bytes;
+    (void)out_per_second;
+    return unsupported("measuring itself");
+}
+
 strait_status strait__driver_complete(const strait_driver *driver, strait_driver *out)
 {
     strait_driver full = *driver;
@@ -228,6 +241,7 @@ strait_status strait__driver_complete(const strait_driver *driver, strait_driver
     OPTIONAL(graph_launch)
     OPTIONAL(graph_free)
     OPTIONAL(collectives_open)
+    OPTIONAL(measure)
 #undef REQUIRED
 #undef OPTIONAL
     *out = full;

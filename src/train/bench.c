@@ -3,13 +3,14 @@
 #include <strait/bench.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/options.h"
 #include "base/rng.h"
+#include "train/bench_model.h"
 #include "train/engine.h"
 #include "train/events.h"
 #include "train/names.h"
 #include "train/profile.h"
+#include "train/roofline.h"
 #include "train/weights.h"
 
 #include <stdio.h>
@@ -17,18 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { WARM_UP = 2, STEPS_MAX = 1000, COPY_BYTES = 64 << 20 };
-
-/* The shapes that the comparisons with other trainers use. */
-typedef struct bench_shape {
-    const char *name;
-    int64_t vocab, hidden, ffn, layers, heads, kv_heads, head_dim, sequences, length;
-} bench_shape;
-
-static const bench_shape shapes[] = {
-    {"tiny", 8192, 256, 768, 6, 4, 2, 64, 8, 256},
-    {"small", 16384, 512, 1536, 8, 8, 4, 64, 4, 512},
-};
+enum { WARM_UP = 2, STEPS_MAX = 1000 };
 
 typedef struct bench {
     strait_bench_options options;
@@ -39,47 +29,6 @@ typedef struct bench {
     double begun;
     strait_bench_report report;
 } bench;
-
-static strait_status choose_model(bench *b)
-{
-    strait_bench_options *o = &b->options;
-    strait_model_config *model = &b->engine_options.model;
-    if (!o->model) o->model = "tiny";
-    snprintf(b->report.model, sizeof b->report.model, "%.63s", o->model);
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        const bench_shape *s = &shapes[i];
-        if (strcmp(s->name, o->model) != 0) continue;
-        *model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
-                                       .vocab_size = s->vocab,
-                                       .pad_token_id = -1,
-                                       .hidden_size = s->hidden,
-                                       .intermediate_size = s->ffn,
-                                       .num_hidden_layers = s->layers,
-                                       .num_attention_heads = s->heads,
-                                       .num_key_value_heads = s->kv_heads,
-                                       .head_dim = s->head_dim,
-                                       .max_position_embeddings = 32768,
-                                       .rms_norm_eps = 1e-6,
-                                       .rope_theta = 1e6,
-                                       .initializer_range = 0.02,
-                                       .tie_word_embeddings = true};
-        if (o->sequences == 0) o->sequences = s->sequences;
-        if (o->length == 0) o->length = s->length;
-        return STRAIT_OK;
-    }
-    if (o->sequences == 0) o->sequences = 1;
-    if (o->length == 0) o->length = 512;
-    if (!strait_path_exists(o->model)) {
-        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
-                           "model \"%s\": tiny, small, or the path of a config.json or model directory", o->model);
-    }
-    if (!strait_path_is_directory(o->model)) return strait_model_config_read(o->model, model);
-    char *path;
-    STRAIT_TRY(strait_path_join(o->model, "config.json", &path));
-    strait_status status = strait_model_config_read(path, model);
-    strait_free(path);
-    return status;
-}
 
 static strait_status fill_tokens(bench *b)
 {
@@ -100,7 +49,8 @@ static strait_status open_bench(bench *b)
     if (o->steps < 1 || o->steps > STEPS_MAX || o->sequences < 0 || o->length < 0 || o->micro_batch < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps must be 1 to %d, other counts 0 or more", STEPS_MAX);
     }
-    STRAIT_TRY(choose_model(b));
+    snprintf(b->report.model, sizeof b->report.model, "%.63s", o->model ? o->model : "tiny");
+    STRAIT_TRY(strait_bench_model(o, &e->model));
     STRAIT_TRY(strait_parse_dtype(o->dtype, &e->dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &e->numerics));
     STRAIT_TRY(strait_parse_recompute(o->recompute, &e->recompute));
@@ -127,27 +77,11 @@ static void close_bench(bench *b)
     strait_free(b->tokens);
 }
 
-static strait_status measure_copy(bench *b)
+static strait_status measure_rates(bench *b)
 {
-    strait_queue *queue = NULL;
-    strait_memory *memory = NULL;
-    strait_status status = strait_queue_create(b->device, &queue);
-    if (status == STRAIT_OK)
-        status = strait_memory_create(b->device, STRAIT_TAG_WORKSPACE, 2 * (int64_t)COPY_BYTES, &memory);
-    if (status == STRAIT_OK) status = strait_fill(queue, (strait_slice){.memory = memory}, 1, 2 * (int64_t)COPY_BYTES);
-    double best = 0;
-    for (int i = 0; i < 3 && status == STRAIT_OK; i++) {
-        double begin = strait_clock();
-        status = strait_copy_on_device(queue, (strait_slice){.memory = memory, .offset = COPY_BYTES},
-                                       (strait_slice){.memory = memory}, COPY_BYTES);
-        if (status == STRAIT_OK) status = strait_queue_wait(queue, -1);
-        double rate = 2.0 * COPY_BYTES / (strait_clock() - begin);
-        if (rate > best) best = rate;
-    }
-    b->report.copy_rate = best;
-    strait_memory_destroy(memory);
-    strait_queue_destroy(queue);
-    return status;
+    const strait_engine_options *e = strait_engine_get_options(b->engine);
+    STRAIT_TRY(strait_engine_matmul_rate(b->engine, &b->report.matmul_rate));
+    return strait_roofline_measure(b->device, e->dtype, e->numerics, &b->report.rates);
 }
 
 static strait_status one_step(bench *b, int64_t step)
@@ -189,12 +123,17 @@ static strait_status time_steps(bench *b)
     return STRAIT_OK;
 }
 
+static int64_t peak_resident(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
 static void finish_report(bench *b)
 {
     strait_bench_report *r = &b->report;
     const strait_device_props *props = strait_device_get_props(b->device);
     const strait_engine_options *e = strait_engine_get_options(b->engine);
-    struct rusage usage;
     snprintf(r->device, sizeof r->device, "%s", props->name);
     snprintf(r->implementation, sizeof r->implementation, "%s", props->implementation);
     r->threads = props->compute_units;
@@ -209,7 +148,6 @@ static void finish_report(bench *b)
     }
     for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++)
         r->planned_bytes += strait_engine_bytes(b->engine, (strait_tag)tag);
-    if (getrusage(RUSAGE_SELF, &usage) == 0) r->peak_resident = (int64_t)usage.ru_maxrss * 1024;
 }
 
 strait_status strait_bench_step(const strait_bench_options *options, strait_bench_report *out_report)
@@ -219,12 +157,12 @@ strait_status strait_bench_step(const strait_bench_options *options, strait_benc
     strait_status status = open_bench(&b);
     if (status == STRAIT_OK) status = time_steps(&b);
     /* Rates come last: their buffers would count into the steps' peak memory and the time to the first step. */
-    if (status == STRAIT_OK) status = strait_engine_matmul_rate(b.engine, &b.report.matmul_rate);
+    if (status == STRAIT_OK) b.report.peak_resident = peak_resident();
+    if (status == STRAIT_OK) status = measure_rates(&b);
     if (status == STRAIT_OK) {
         finish_report(&b);
-        status = measure_copy(&b);
+        *out_report = b.report;
     }
-    if (status == STRAIT_OK) *out_report = b.report;
     close_bench(&b);
     return status;
 }
@@ -238,17 +176,19 @@ static void report_rows(bench *b, const strait_profile *profile, void (*row)(voi
         const strait_profile_row *from = &profile->rows[i];
         char dims[160];
         strait_profile_dims(&from->desc, dims, sizeof dims);
-        double compute = from->flops / b->report.matmul_rate;
-        double memory = from->bytes / b->report.copy_rate;
+        double calls = (double)from->calls;
+        strait_bench_bound bound;
+        double least = calls * strait_roofline_seconds(&b->report.rates, &from->cost, &bound);
         strait_bench_row to = {.op = strait_op_name(from->desc.op),
                                .dims = dims,
                                .calls = from->calls,
                                .seconds = from->seconds,
                                .share = from->seconds / total,
-                               .flops_per_second = from->flops / from->seconds,
-                               .bytes_per_second = from->bytes / from->seconds,
-                               .bound_share = (compute > memory ? compute : memory) / from->seconds,
-                               .compute_bound = compute > memory};
+                               .flops_per_second = calls * from->cost.flops / from->seconds,
+                               .bytes_per_second =
+                                   calls * (from->cost.bytes_read + from->cost.bytes_written) / from->seconds,
+                               .bound_share = least / from->seconds,
+                               .bound = bound};
         row(user, &to);
     }
 }
@@ -262,8 +202,7 @@ strait_status strait_bench_ops(const strait_bench_options *options,
     strait_profile profile;
     strait_profile_init(&profile);
     strait_status status = open_bench(&b);
-    if (status == STRAIT_OK) status = strait_engine_matmul_rate(b.engine, &b.report.matmul_rate);
-    if (status == STRAIT_OK) status = measure_copy(&b);
+    if (status == STRAIT_OK) status = measure_rates(&b);
     for (int64_t i = 0; i < WARM_UP && status == STRAIT_OK; i++) status = one_step(&b, i + 1);
     if (status == STRAIT_OK) {
         strait_engine_set_timer(b.engine, &profile.timer);
@@ -274,6 +213,7 @@ strait_status strait_bench_ops(const strait_bench_options *options,
     if (status == STRAIT_OK) {
         strait_profile_sort(&profile);
         report_rows(&b, &profile, row, user);
+        b.report.peak_resident = peak_resident();
         finish_report(&b);
         *out_report = b.report;
     }

@@ -154,6 +154,13 @@ strait_status strait_forward_load(strait_forward *forward, const strait_model_di
     return strait_weights_load(model, &forward->params, write_weights, forward);
 }
 
+strait_status strait_forward_initialise(strait_forward *forward, uint32_t seed)
+{
+    int threads = strait_device_get_props(forward->device)->compute_units;
+    return strait_weights_initialise(&forward->params, seed, forward->config.initializer_range, threads, write_weights,
+                                     forward);
+}
+
 static strait_bindings bind(const strait_forward *forward)
 {
     strait_bindings bindings = {0};

@@ -46,6 +46,8 @@ strait_status strait_forward_add(strait_forward *forward, const strait_build *bu
 strait_status strait_forward_allocate(strait_forward *forward, int64_t table_rows) STRAIT_MUST_USE;
 /* Parameter by parameter from a model directory, narrowed to the storage dtype. */
 strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model) STRAIT_MUST_USE;
+/* A new model's values, as a training run of that seed begins with. */
+strait_status strait_forward_initialise(strait_forward *forward, uint32_t seed) STRAIT_MUST_USE;
 
 strait_status strait_forward_put(strait_forward *forward, int program, const char *input, const int32_t *values,
                                  int64_t count) STRAIT_MUST_USE;

@@ -74,6 +74,16 @@ strait_status strait_generator_load(strait_generator *g, const strait_model_dir 
     return strait_forward_load(&g->forward, model);
 }
 
+strait_status strait_generator_initialise(strait_generator *g, uint32_t seed)
+{
+    return strait_forward_initialise(&g->forward, seed);
+}
+
+int64_t strait_generator_parameters(const strait_generator *g)
+{
+    return g->forward.params.elements;
+}
+
 int64_t strait_generator_capacity(const strait_generator *g)
 {
     return g->capacity;

@@ -25,6 +25,9 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
                                       strait_generator **out) STRAIT_MUST_USE;
 void strait_generator_destroy(strait_generator *generator);
 strait_status strait_generator_load(strait_generator *generator, const strait_model_dir *model) STRAIT_MUST_USE;
+strait_status strait_generator_initialise(strait_generator *generator, uint32_t seed) STRAIT_MUST_USE;
+/* Elements of all tensors; tied ones count once. */
+int64_t strait_generator_parameters(const strait_generator *generator);
 /* How many tokens prompt and answer may have. */
 int64_t strait_generator_capacity(const strait_generator *generator);
 

@@ -1,8 +1,6 @@
 /* Collecting and formatting profiles. */
 #include "train/profile.h"
 
-#include "ops/op_def.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +24,10 @@ static void collect(void *user, const strait_op_desc *desc, uint32_t absent, dou
             profile->capacity += 32;
         }
         row = &profile->rows[profile->count++];
-        *row = (strait_profile_row){.desc = *desc};
+        *row = (strait_profile_row){.desc = *desc, .cost = cost};
     }
     row->calls++;
     row->seconds += seconds;
-    row->flops += cost.flops;
-    row->bytes += cost.bytes_read + cost.bytes_written;
 }
 
 void strait_profile_init(strait_profile *profile)
@@ -83,10 +79,10 @@ strait_status strait_profile_csv(const strait_profile *profile, strait_buffer *o
         const strait_profile_row *row = &profile->rows[i];
         char dims[160];
         strait_profile_dims(&row->desc, dims, sizeof dims);
-        double seconds = row->seconds > 0 ? row->seconds : 1e-9;
+        double seconds = (row->seconds > 0 ? row->seconds : 1e-9) / (double)row->calls;
         STRAIT_TRY(strait_buffer_printf(out, "%s,%s,%lld,%.6f,%.3f,%.3f\n", strait_op_name(row->desc.op), dims,
-                                        (long long)row->calls, row->seconds, row->flops / seconds * 1e-9,
-                                        row->bytes / seconds * 1e-9));
+                                        (long long)row->calls, row->seconds, row->cost.flops / seconds * 1e-9,
+                                        (row->cost.bytes_read + row->cost.bytes_written) / seconds * 1e-9));
     }
     return STRAIT_OK;
 }

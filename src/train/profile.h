@@ -4,13 +4,13 @@
 
 #include "base/buffer.h"
 #include "graph/program.h"
+#include "ops/op_def.h"
 
 typedef struct strait_profile_row {
     strait_op_desc desc;
     int64_t calls;
     double seconds;
-    double flops;
-    double bytes;
+    strait_op_cost cost; /* of one call */
 } strait_profile_row;
 
 typedef struct strait_profile {

@@ -160,7 +160,7 @@ static const later_driver table = {
     .driver =
         {
             .struct_size = IS == CASE_newer          ? sizeof(later_driver)
-                           : IS == CASE_short_driver ? sizeof(strait_driver) - sizeof(void (*)(void))
+                           : IS == CASE_short_driver ? STRAIT_DRIVER_BYTES_1_0 - sizeof(void (*)(void))
                                                      : sizeof(strait_driver),
             .name = "sample",
             .count = count,

@@ -13,6 +13,9 @@
  *                          C = A B, or C + A B where `add`. Element (i, j) of C stands at c[i*ldc + j], (i, k) of A,
  *                          bf16, at a[i*lda + k]; B is a panel: bf16 (k, j) at b[(k/2*UNIT_COLS + j)*2 + k%2], aligned
  *                          to 64 bytes. All whole: UNIT_ROWS x UNIT_COLS, k > 0 a multiple of UNIT_STEP.
+ *   unit_spin(rounds, out)
+ *                          the unit's own instruction on registers alone, enough of them to keep it busy, `rounds`
+ *                          times; returns the operations that was. `out` takes what they left, 64 floats.
  *
  * Products are of bf16 numbers and exact, sums f32 in an order that depends on k and UNIT_SLICE only. A unit may take
  * operands below 2^-126 and results below it for zeros; NaN and infinity go where arithmetic sends them.

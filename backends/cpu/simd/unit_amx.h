@@ -76,4 +76,31 @@ static inline void unit_tile(float *c, int64_t ldc, int add, const uint16_t *a, 
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Four sums, as in unit_tile: each waits 52 cycles for its last, and 16 for each of the others. */
+static inline double unit_spin(int64_t rounds, float *out)
+{
+    uint16_t ones[16 * 32];
+    float sums[16 * 16];
+    for (int i = 0; i < 16 * 32; ++i) ones[i] = 0x3f80;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    _tile_loadd(4, ones, 64);
+    _tile_loadd(5, ones, 64);
+    _tile_loadd(6, ones, 64);
+    _tile_loadd(7, ones, 64);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t i = 0; i < rounds; ++i) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sums, 64);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memcpy(out, sums, 64 * sizeof *out);
+    return 4.0 * 2 * 16 * 16 * 32 * (double)rounds;
+}
+
 #endif

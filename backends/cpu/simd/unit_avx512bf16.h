@@ -64,4 +64,22 @@ static inline void unit_tile(float *c, int64_t ldc, int add, const uint16_t *a, 
     }
 }
 
+static inline double unit_spin(int64_t rounds, float *out)
+{
+    enum { CHAINS = 24 };
+    uint16_t ones[32];
+    for (int i = 0; i < 32; ++i) ones[i] = 0x3f80;
+    __m512bh factor = avx512bf16_load(ones);
+    __m512 acc[CHAINS];
+    for (int i = 0; i < CHAINS; ++i) acc[i] = _mm512_setzero_ps();
+    for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 24
+        for (int i = 0; i < CHAINS; ++i) acc[i] = _mm512_dpbf16_ps(acc[i], factor, factor);
+    }
+    __m512 sum = acc[0];
+    for (int i = 1; i < CHAINS; ++i) sum = _mm512_add_ps(sum, acc[i]);
+    _mm512_storeu_ps(out, sum);
+    return 2.0 * CHAINS * 32 * (double)rounds;
+}
+
 #endif

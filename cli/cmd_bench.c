@@ -201,6 +201,8 @@ int cmd_bench(int argc, char **argv)
         {"--micro-batch", CLI_INT, &o.micro_batch, "N", "sequences at a time (chosen)"},
         {"--steps", CLI_INT, &o.steps, "N", "timed steps after two that warm up (5)"},
         {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 (default) or bf16"},
+        {"--weights", CLI_STRING, &o.weights, "NAME", "what AdamW updates: f32 (default) or bf16, without f32 masters"},
+        {"--first-moment", CLI_STRING, &o.first_moment, "NAME", "f32 (default) or bf16"},
         {"--numerics", CLI_STRING, &o.numerics, "NAME", "exact (default) or fast"},
         {"--recompute", CLI_STRING, &o.recompute, "NAME", "none (default), light or full"},
         {"--prompt", CLI_INT, &o.prompt, "N", "generate: tokens read (512)"},

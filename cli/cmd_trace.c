@@ -45,6 +45,8 @@ int cmd_trace(int argc, char **argv)
         {"--clip", CLI_DOUBLE, &adamw[3].given, "C", "global gradient norm (none)"},
         {"--numerics", CLI_STRING, &o.numerics, "NAME", "exact (default) or fast"},
         {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 (default) or bf16 storage"},
+        {"--weights", CLI_STRING, &o.weights, "NAME", "what AdamW updates: f32 (default) or bf16"},
+        {"--first-moment", CLI_STRING, &o.first_moment, "NAME", "f32 (default) or bf16"},
         {"--device", CLI_STRING, &o.device, "NAME", "cpu (default)"},
         {"--recompute", CLI_STRING, &o.recompute, "NAME", "none (default), light or full"},
         {"--threads", CLI_INT, &o.threads, "N", "0 = all (default)"},
@@ -62,6 +64,8 @@ int cmd_trace(int argc, char **argv)
         return cli_usage("trace", "--betas %s: two numbers with a comma between them", betas);
     }
     const char *ignored = betas ? "--betas" : NULL;
+    if (o.weights) ignored = "--weights";
+    if (o.first_moment) ignored = "--first-moment";
     for (size_t i = 0; i < sizeof adamw / sizeof adamw[0]; i++) {
         if (isnan(adamw[i].given)) continue;
         *adamw[i].value = adamw[i].given;

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "tensor/dtype.h"
 
@@ -22,6 +23,18 @@ enum {
 static inline float strait_exact_round(strait_dtype dtype, float value)
 {
     return dtype == STRAIT_DTYPE_BF16 ? strait_f32_from_bf16(strait_bf16_from_f32(value)) : value;
+}
+
+/*
+ * A value as bf16 holds it after stochastic rounding: away from zero with probability (what is cut off) / 2^16, because
+ * the 16 random bits `random` are added below the kept ones. Values that bf16 holds stay as they are.
+ */
+static inline float strait_exact_round_by(float value, uint32_t random)
+{
+    if (isnan(value)) return strait_f32_from_bf16(0x7FC0);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return strait_f32_from_bf16((uint16_t)((bits + random) >> 16));
 }
 
 /* ---- sums in 64 lanes ---- */

@@ -23,6 +23,8 @@ strait_dtype strait_op_buffer_dtype(const strait_op_desc *desc, int index)
     case 'B': return STRAIT_DTYPE_BF16;
     case 'I': return STRAIT_DTYPE_I32;
     case 'L': return STRAIT_DTYPE_I64;
+    case 'W': return desc->dims[ADAMW_DIM_WEIGHTS_BF16] ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
+    case 'M': return desc->dims[ADAMW_DIM_MOMENT_BF16] ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
     case 'Y': return desc->dims[LINEAR_DIM_OUT_F32] ? STRAIT_DTYPE_F32 : desc->dtype;
     default: return desc->dtype;
     }

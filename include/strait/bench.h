@@ -29,6 +29,8 @@ typedef struct strait_bench_options {
     const strait_events *events; /* progress of the steps, and the question whether to stop; NULL = neither */
     int64_t prompt;              /* tokens that are read before generating; 0 = 512 */
     int64_t tokens;              /* generated ones; 0 = 64 */
+    const char *weights;         /* what AdamW updates: "f32" (NULL), or "bf16", which needs that dtype */
+    const char *first_moment;    /* "f32" (NULL) or "bf16" */
 } strait_bench_options;
 
 /* Bytes per second within a working set, by all units at once, each over its own part of it. */

@@ -399,7 +399,14 @@ enum {
     LINEAR_XENT_GRAD,    /* f32 [V, H] in out (acc), absent with DY */
     LINEAR_XENT_BUFFERS
 };
-enum { LINEAR_XENT_DIM_M, LINEAR_XENT_DIM_H, LINEAR_XENT_DIM_V, LINEAR_XENT_DIM_T, LINEAR_XENT_DIM_ACCUMULATE };
+enum {
+    LINEAR_XENT_DIM_M,
+    LINEAR_XENT_DIM_H,
+    LINEAR_XENT_DIM_V,
+    LINEAR_XENT_DIM_T,
+    LINEAR_XENT_DIM_ACCUMULATE,
+    LINEAR_XENT_DIM_FORWARD_ONLY /* 1: DY and GRAD are absent, and a query may count on it */
+};
 
 /* LOSS_SUM: a long sum per sequence of T, sequences added in order to sum[0] (acc). */
 enum { LOSS_SUM_LOSS /* f32 [M] */, LOSS_SUM_SUM /* f32 [1] in out */ };
@@ -422,18 +429,22 @@ enum {
 };
 enum { GRAD_NORM_DIM_P, GRAD_NORM_DIM_TOTAL /* elements of grads */ };
 
-/* ADAMW: as docs/numerics.md; nothing is written where step[APPLY] is 0. table rows: offset, length, 1 if decayed. */
+/*
+ * ADAMW: as docs/numerics.md; nothing is written where step[APPLY] is 0. table rows: offset, length, 1 if decayed. With
+ * WEIGHTS_BF16 there is no master: w is bf16, and so is m with MOMENT_BF16; both are rounded stochastically by seed and
+ * number of the step, and the element's number in the whole model, which counts through the rows in order from FIRST.
+ */
 enum {
-    ADAMW_W,       /* f32 master weights, in out */
-    ADAMW_M,       /* f32, in out */
+    ADAMW_W,       /* f32 master weights, or with WEIGHTS_BF16 bf16 weights, in out */
+    ADAMW_M,       /* f32, or with MOMENT_BF16 bf16, in out */
     ADAMW_V,       /* f32, in out */
     ADAMW_G,       /* f32 */
     ADAMW_TABLE,   /* i64 [P, 3] */
     ADAMW_STEP,    /* f32 [STRAIT_STEP_WORDS] */
-    ADAMW_COMPUTE, /* bf16 copy of w at the same element offsets, out; absent for dtype f32 */
+    ADAMW_COMPUTE, /* bf16 copy of w at the same element offsets, out; absent for dtype f32 and with WEIGHTS_BF16 */
     ADAMW_BUFFERS
 };
-enum { ADAMW_DIM_P, ADAMW_DIM_TOTAL };
+enum { ADAMW_DIM_P, ADAMW_DIM_TOTAL, ADAMW_DIM_WEIGHTS_BF16, ADAMW_DIM_MOMENT_BF16, ADAMW_DIM_FIRST };
 
 /* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
 enum {
@@ -450,6 +461,8 @@ enum {
     STRAIT_STEP_NORM,        /* result */
     STRAIT_STEP_CLIP_FACTOR, /* result */
     STRAIT_STEP_APPLY,       /* result: 1 or 0 */
+    STRAIT_STEP_SEED,        /* two words of 16 bits each, low first, as numbers: bits may not survive as f32 */
+    STRAIT_STEP_T = STRAIT_STEP_SEED + 2, /* the step's number, four such words */
     STRAIT_STEP_WORDS = 64
 };
 

@@ -37,6 +37,9 @@ typedef struct strait_trace_options {
     int64_t micro_batch;   /* 0 = chosen; does not change the bits in exact */
     int64_t shards;        /* 0 = 1 */
     const strait_events *events;
+    const char *weights;      /* what AdamW updates: "f32" (default), or "bf16", which needs that dtype */
+    const char *first_moment; /* "f32" (default) or "bf16" */
+    int64_t seed;             /* of stochastic rounding, 0 to 2^32 - 1 (1) */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */

@@ -11,6 +11,19 @@ static strait_bounded without_small(strait_bounded x, double threshold)
     return x;
 }
 
+/* Rounded stochastically: either neighbour in bf16, so a whole ulp where rounding to nearest has half of one. */
+static strait_bounded rounded_either_way(strait_bounded x)
+{
+    strait_bounded once = strait_bounded_store(STRAIT_DTYPE_BF16, x);
+    if (!isfinite(x.value) || strait_bounded_unknown(x) || strait_bounded_is_zero(x)) return once;
+    /* Beyond the largest bf16 number (0x1.FEp127) it may or may not become an infinity. */
+    if (strait_bounded_unknown(once) || isinf(once.value) || fabs(x.value) + x.error > 0x1.FEp127) {
+        return (strait_bounded){0.0, INFINITY, true};
+    }
+    once.error += once.error - x.error;
+    return once;
+}
+
 static void adamw_element(strait_bounded *w, strait_bounded *m, strait_bounded *v, strait_bounded grad,
                           strait_bounded decay, const strait_bounded *step)
 {
@@ -40,6 +53,8 @@ static strait_status adamw_bound(const strait_op_desc *desc, void *const *buffer
         strait_bounded decay = row[2] ? step[STRAIT_STEP_W] : strait_bounded_of(1.0F);
         for (int64_t i = row[0]; i < row[0] + row[1]; i++) {
             adamw_element(&w[i], &m[i], &v[i], g[i], decay, step);
+            if (desc->dims[ADAMW_DIM_WEIGHTS_BF16]) w[i] = rounded_either_way(w[i]);
+            if (desc->dims[ADAMW_DIM_MOMENT_BF16]) m[i] = rounded_either_way(m[i]);
             if (compute) compute[i] = strait_bounded_store(STRAIT_DTYPE_BF16, w[i]);
         }
     }

@@ -1,4 +1,7 @@
-/* One AdamW step over all parameters, with the clip factor and the copy in the compute dtype. */
+/*
+ * One AdamW step over all parameters, with the clip factor and the copy in the compute dtype. Stochastic rounding is no
+ * part of the reference: what is rounded lies on either side of it.
+ */
 #include "ops/op_def.h"
 
 #include <math.h>
@@ -40,7 +43,7 @@ static strait_status adamw_reference(const strait_op_desc *desc, void *const *bu
 
 const strait_op_def strait_op_def_adamw = {
     .op = STRAIT_OP_ADAMW,
-    .types = "FFFFLFB",
+    .types = "WMFFLFB",
     .cost = adamw_cost,
     .reference = adamw_reference,
 };

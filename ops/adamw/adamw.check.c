@@ -1,4 +1,5 @@
 /* Exact oracle and cases of adamw. */
+#include "base/rng.h"
 #include "ops/exact.h"
 #include "ops/op_check.h"
 
@@ -15,6 +16,23 @@ static void adamw_element(float *w, float *m, float *v, float grad, float decay,
     *w = fmaf(-step[STRAIT_STEP_A], update, *w * decay);
 }
 
+/* The step's numbers, put together from words of 16 bits. */
+static uint64_t counted(const float *words, int count)
+{
+    uint64_t value = 0;
+    for (int i = count - 1; i >= 0; i--) value = value << 16 | (uint64_t)words[i];
+    return value;
+}
+
+/* The weight takes the low half of the element's word, the first moment the high half. */
+static void round_element(const strait_op_desc *desc, float *w, float *m, int64_t index, const float *step)
+{
+    uint32_t seed = (uint32_t)counted(step + STRAIT_STEP_SEED, 2);
+    uint32_t word = strait_rng_u32(seed, STRAIT_STREAM_ROUNDING, (uint64_t)index, counted(step + STRAIT_STEP_T, 4));
+    if (desc->dims[ADAMW_DIM_WEIGHTS_BF16]) *w = strait_exact_round_by(*w, word & 0xFFFFU);
+    if (desc->dims[ADAMW_DIM_MOMENT_BF16]) *m = strait_exact_round_by(*m, word >> 16);
+}
+
 static strait_status adamw_exact(const strait_op_desc *desc, void *const *buffers)
 {
     float *w = buffers[ADAMW_W];
@@ -24,12 +42,14 @@ static strait_status adamw_exact(const strait_op_desc *desc, void *const *buffer
     const int64_t *table = buffers[ADAMW_TABLE];
     const float *step = buffers[ADAMW_STEP];
     float *compute = buffers[ADAMW_COMPUTE];
+    int64_t index = desc->dims[ADAMW_DIM_FIRST];
     if (step[STRAIT_STEP_APPLY] == 0.0F) return STRAIT_OK;
     for (int64_t p = 0; p < desc->dims[ADAMW_DIM_P]; p++) {
         const int64_t *row = table + 3 * p;
         float decay = row[2] ? step[STRAIT_STEP_W] : 1.0F;
         for (int64_t i = row[0]; i < row[0] + row[1]; i++) {
             adamw_element(&w[i], &m[i], &v[i], g[i], decay, step);
+            round_element(desc, &w[i], &m[i], index++, step);
             if (compute) compute[i] = strait_exact_round(STRAIT_DTYPE_BF16, w[i]);
         }
     }
@@ -60,9 +80,11 @@ static strait_status adamw_prepare(const strait_op_desc *desc, const strait_chec
         at += length + 1;
     }
     static const float constants[][2] = {
-        {STRAIT_STEP_CLIP_FACTOR, 0.73F}, {STRAIT_STEP_A, 1.9e-3F},     {STRAIT_STEP_B, 3.2F},
-        {STRAIT_STEP_W, 0.9999F},         {STRAIT_STEP_BETA1, 0.9F},    {STRAIT_STEP_BETA2, 0.95F},
-        {STRAIT_STEP_1_BETA1, 0.1F},      {STRAIT_STEP_1_BETA2, 0.05F}, {STRAIT_STEP_EPS, 1e-8F},
+        {STRAIT_STEP_CLIP_FACTOR, 0.73F}, {STRAIT_STEP_A, 1.9e-3F},       {STRAIT_STEP_B, 3.2F},
+        {STRAIT_STEP_W, 0.9999F},         {STRAIT_STEP_BETA1, 0.9F},      {STRAIT_STEP_BETA2, 0.95F},
+        {STRAIT_STEP_1_BETA1, 0.1F},      {STRAIT_STEP_1_BETA2, 0.05F},   {STRAIT_STEP_EPS, 1e-8F},
+        {STRAIT_STEP_SEED, 0xBEEF},       {STRAIT_STEP_SEED + 1, 0xFEED}, {STRAIT_STEP_T, 7},
+        {STRAIT_STEP_T + 1, 0x8001},      {STRAIT_STEP_T + 2, 0xFFFF},    {STRAIT_STEP_T + 3, 0},
     };
     for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
         step[(int)constants[i][0]] = constants[i][1];
@@ -71,15 +93,23 @@ static strait_status adamw_prepare(const strait_op_desc *desc, const strait_chec
     return STRAIT_OK;
 }
 
-/* No cancellation between terms of unlike size; the update is a few roundings on a part of w. */
+/*
+ * No cancellation between terms of unlike size; the update is a few roundings on a part of w. What is rounded
+ * stochastically is off by up to a whole ulp of bf16, and half of one is allowed to every bf16 output.
+ */
 static double adamw_tolerance(const strait_op_desc *desc, int buffer)
 {
-    (void)desc;
-    (void)buffer;
-    return 4.0;
+    bool w = buffer == ADAMW_W && desc->dims[ADAMW_DIM_WEIGHTS_BF16];
+    bool m = buffer == ADAMW_M && desc->dims[ADAMW_DIM_MOMENT_BF16];
+    return 4.0 + (w || m ? 0x1.02p-8 / 0x1p-24 : 0.0);
 }
 
-/* dims: P, total */
+enum { NO_COPY = 1U << ADAMW_COMPUTE };
+
+/* A late part of a model: numbers of elements with more than 32 bits, beginning at no multiple of 4. */
+#define LATE (((int64_t)1 << 33) - 3)
+
+/* dims: P, total, weights_bf16, moment_bf16, first */
 const strait_op_check strait_op_check_adamw = {
     .op = STRAIT_OP_ADAMW,
     .cases =
@@ -88,7 +118,15 @@ const strait_op_check strait_op_check_adamw = {
             {.dims = {3, 37}},
             {.dims = {2, 67}, .variant = 1},
             {.dims = {4, 9001}},
+            {.dims = {1, 1, 1, 1}, .absent = NO_COPY},
+            {.dims = {3, 37, 1, 0, LATE}, .absent = NO_COPY},
+            {.dims = {2, 67, 1, 1}, .absent = NO_COPY, .variant = 1},
+            {.dims = {3, 1500, 0, 1, LATE}},
+            {.dims = {4, 9001, 1, 1}, .absent = NO_COPY},
+            {.dims = {1, 40000, 1, 1, LATE}, .absent = NO_COPY},
             {.dims = {64, 1 << 22}, .bench = true},
+            {.dims = {64, 1 << 22, 1, 0}, .absent = NO_COPY, .bench = true},
+            {.dims = {64, 1 << 22, 1, 1}, .absent = NO_COPY, .bench = true},
             STRAIT_CHECK_END,
         },
     .exact = adamw_exact,

@@ -5,6 +5,13 @@ extern const char strait_text_adamw[];
 
 enum { ADAMW_BLOCK = 4096 };
 
+static const char *adamw_declines(const strait_op_desc *desc)
+{
+    bool narrow = desc->dims[ADAMW_DIM_WEIGHTS_BF16] || desc->dims[ADAMW_DIM_MOMENT_BF16];
+    return narrow ? "the portable kernel keeps weights and moments in f32 (optimizer.weights, optimizer.first_moment)"
+                  : NULL;
+}
+
 static int64_t adamw_workspace(const strait_portable_shape *shape, const strait_op_desc *desc)
 {
     (void)shape;
@@ -46,4 +53,5 @@ _Static_assert(STRAIT_STEP_B == STRAIT_STEP_A + 1 && STRAIT_STEP_W == STRAIT_STE
                    STRAIT_STEP_EPS == STRAIT_STEP_A + 7,
                "adamw.k.c reads the step's words in this order");
 
-const strait_portable_op strait_portable_adamw = {.workspace = adamw_workspace, .launch = adamw_launch};
+const strait_portable_op strait_portable_adamw = {
+    .declines = adamw_declines, .workspace = adamw_workspace, .launch = adamw_launch};

@@ -129,7 +129,7 @@ enum {
     NO_GRADIENT = 1U << LINEAR_XENT_DY | 1U << LINEAR_XENT_GRAD
 };
 
-/* dims: M, H, V, T, accumulate */
+/* dims: M, H, V, T, accumulate, forward only */
 static const strait_check_gradient linear_xent_gradients[] = {
     {.forward = {.dims = {6, 3, 5, 3, 0}, .absent = NO_GRADIENT},
      .backward = STRAIT_OP_LINEAR_XENT,
@@ -154,6 +154,8 @@ const strait_op_check strait_op_check_linear_xent = {
             {.dims = {6, 5, 7, 3, 1}, .variant = 2},
             {.dims = {5, 9, 33, 5, 0}, .variant = 1},
             {.dims = {10, 17, 67, 5, 0}, .absent = LOSS_ONLY},
+            {.dims = {10, 17, 67, 5, 0, 1}, .absent = LOSS_ONLY},
+            {.dims = {1040, 5, 35, 520, 0, 1}, .absent = LOSS_ONLY}, /* several chunks, whatever their size is */
             {.dims = {9, 3, 51, 3, 0}, .variant = 2},
             {.dims = {9, 3, 99, 3, 0}, .variant = 3},
             {.dims = {66, 33, 130, 33, 1}},
@@ -165,6 +167,7 @@ const strait_op_check strait_op_check_linear_xent = {
             {.dims = {64, 64, 96, 16, 0}},
             {.dims = {5, 520, 16500, 5, 1}}, /* more packed memory than one pass may take */
             {.dims = {1024, 1024, 8192, 512, 1}, .bench = true},
+            {.dims = {1024, 1024, 8192, 512, 0, 1}, .absent = LOSS_ONLY, .bench = true},
             STRAIT_CHECK_END,
         },
     .exact = linear_xent_exact,

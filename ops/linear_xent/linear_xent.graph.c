@@ -12,6 +12,7 @@ strait_status strait_emit_linear_xent(strait_graph *graph, const strait_linear_x
     desc.dims[LINEAR_XENT_DIM_H] = graph->tensors[op->y].columns;
     desc.dims[LINEAR_XENT_DIM_V] = graph->tensors[op->w].rows;
     desc.dims[LINEAR_XENT_DIM_T] = op->sequence_length;
+    desc.dims[LINEAR_XENT_DIM_FORWARD_ONLY] = 1;
     strait_tensor_id buffers[LINEAR_XENT_BUFFERS] = {
         op->y, op->w, op->targets, op->step, op->loss, STRAIT_NO_TENSOR, STRAIT_NO_TENSOR};
     return strait_graph_emit(graph, &desc, buffers, LINEAR_XENT_DIM_ACCUMULATE);
@@ -27,6 +28,7 @@ strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node)
     strait_tensor_id dw = graph->tensors[w].grad_of;
     graph->tensors[dy].producer = node;
     graph->tensors[dw].producer = node;
+    graph->nodes[node].desc.dims[LINEAR_XENT_DIM_FORWARD_ONLY] = 0;
     graph->nodes[node].buffers[LINEAR_XENT_DY] = dy;
     graph->nodes[node].buffers[LINEAR_XENT_GRAD] = dw;
     return strait_backward_set(backward, y, dy);

@@ -13,7 +13,8 @@ enum {
     STRAIT_STREAM_ORDER = 2,  /* the data permutation; step = epoch */
     STRAIT_STREAM_SAMPLE = 3, /* text generation; step = position */
     STRAIT_STREAM_DROPOUT = 4,
-    STRAIT_STREAM_SOURCE = 5 /* which source a sample comes from */
+    STRAIT_STREAM_SOURCE = 5,  /* which source a sample comes from */
+    STRAIT_STREAM_ROUNDING = 6 /* of bf16 weights and moments; index = element of the whole model */
 };
 
 /* The four words of block `block` at `step`: key (seed, stream), counter (block low, high, step low, high). */

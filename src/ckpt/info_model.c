@@ -112,6 +112,29 @@ strait_status strait__info_model(const char *path, const strait_info_options *op
     return put_tokenizer(path, facts);
 }
 
+/* What the optimizer keeps and in which dtypes, by the prefixes of docs/formats.md. */
+static void put_states(const strait_safetensors *file, strait__facts *facts)
+{
+    static const struct {
+        const char *prefix;
+        const char *name;
+    } kinds[] = {{"master.", "f32 masters"}, {"m.", "first moment"}, {"v.", "second moment"}};
+    char text[128] = "";
+    size_t used = 0;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        const strait_tensor_view *found = NULL;
+        for (size_t i = 0; i < strait_safetensors_count(file) && !found; i++) {
+            const strait_tensor_view *view = strait_safetensors_get(file, i);
+            if (strncmp(view->name, kinds[k].prefix, strlen(kinds[k].prefix)) == 0) found = view;
+        }
+        if (!found) continue;
+        int put = snprintf(text + used, sizeof text - used, "%s%s %s", used > 0 ? ", " : "", kinds[k].name,
+                           k == 0 ? "of the weights" : strait_dtype_name(found->dtype));
+        used += put > 0 ? (size_t)put : 0;
+    }
+    strait__facts_text(facts, "optimizer_states", text);
+}
+
 strait_status strait__info_checkpoint(const char *path, const strait_info_options *options, strait__facts *facts)
 {
     strait_checkpoint checkpoint;
@@ -126,6 +149,7 @@ strait_status strait__info_checkpoint(const char *path, const strait_info_option
     for (size_t i = 0; i < count; i++) bytes += strait_safetensors_get(checkpoint.optimizer, i)->size;
     strait__facts_int(facts, "optimizer_tensors", (int64_t)count);
     strait__facts_int(facts, "optimizer_bytes", bytes);
+    put_states(checkpoint.optimizer, facts);
     strait_checkpoint_close(&checkpoint);
     STRAIT_TRY(status);
     return put_tokenizer(path, facts);

@@ -263,8 +263,9 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_i(list, d[LINEAR_XENT_DIM_M], IN);
         put_f(list, STRAIT_STEP_WORDS, 1, IN | OPTIONAL);
         put_f(list, d[LINEAR_XENT_DIM_M], 1, OUT);
-        put_s(list, d[LINEAR_XENT_DIM_M], d[LINEAR_XENT_DIM_H], OUT | OPTIONAL);
-        put_f(list, d[LINEAR_XENT_DIM_V], d[LINEAR_XENT_DIM_H], INOUT | OPTIONAL);
+        /* Empty, so absent, where the shape says that there is no backward part. */
+        put_s(list, d[LINEAR_XENT_DIM_FORWARD_ONLY] ? 0 : d[LINEAR_XENT_DIM_M], d[LINEAR_XENT_DIM_H], OUT | OPTIONAL);
+        put_f(list, d[LINEAR_XENT_DIM_FORWARD_ONLY] ? 0 : d[LINEAR_XENT_DIM_V], d[LINEAR_XENT_DIM_H], INOUT | OPTIONAL);
         break;
     case STRAIT_OP_GRAD_NORM:
         put_f(list, d[GRAD_NORM_DIM_TOTAL], 1, IN);
@@ -273,7 +274,10 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_f(list, STRAIT_STEP_WORDS, 1, INOUT);
         break;
     case STRAIT_OP_ADAMW:
-        for (int i = 0; i < 4; i++) put_f(list, d[ADAMW_DIM_TOTAL], 1, i < 3 ? INOUT : IN);
+        put(list, d[ADAMW_DIM_WEIGHTS_BF16] ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32, d[ADAMW_DIM_TOTAL], 1, INOUT);
+        put(list, d[ADAMW_DIM_MOMENT_BF16] ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32, d[ADAMW_DIM_TOTAL], 1, INOUT);
+        put_f(list, d[ADAMW_DIM_TOTAL], 1, INOUT);
+        put_f(list, d[ADAMW_DIM_TOTAL], 1, IN);
         put(list, STRAIT_DTYPE_I64, d[ADAMW_DIM_P], 3, IN);
         put_f(list, STRAIT_STEP_WORDS, 1, IN);
         put(list, STRAIT_DTYPE_BF16, d[ADAMW_DIM_TOTAL], 1, OUT | OPTIONAL);

@@ -21,4 +21,6 @@ void strait_adamw_step(const strait_adamw *adamw, int64_t step, double lr, int64
     out_words[STRAIT_STEP_1_BETA2] = (float)(1.0 - adamw->beta2);
     out_words[STRAIT_STEP_EPS] = (float)adamw->eps;
     out_words[STRAIT_STEP_CLIP] = (float)adamw->clip;
+    for (int i = 0; i < 2; i++) out_words[STRAIT_STEP_SEED + i] = (float)(adamw->seed >> (16 * i) & 0xffffu);
+    for (int i = 0; i < 4; i++) out_words[STRAIT_STEP_T + i] = (float)(t >> (16 * i) & 0xffffu);
 }

@@ -12,7 +12,8 @@ typedef struct strait_adamw {
     double beta2;
     double eps; /* at least 1e-12 */
     double weight_decay;
-    double clip; /* 0 = none */
+    double clip;   /* 0 = none */
+    uint32_t seed; /* of stochastic rounding; unused where weights and moments are f32 */
 } strait_adamw;
 
 /* Fills the STRAIT_STEP_* words of device/op.h for step t = 1, 2, ... at learning rate lr, `targets` target tokens. */

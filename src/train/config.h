@@ -22,6 +22,7 @@ enum {
 };
 enum { STRAIT_CONFIG_NUMERICS_EXACT, STRAIT_CONFIG_NUMERICS_FAST };
 enum { STRAIT_CONFIG_DTYPE_F32, STRAIT_CONFIG_DTYPE_BF16 };
+enum { STRAIT_CONFIG_STATE_F32, STRAIT_CONFIG_STATE_BF16 }; /* optimizer.weights and optimizer.first_moment */
 enum { STRAIT_CONFIG_RECOMPUTE_NONE, STRAIT_CONFIG_RECOMPUTE_LIGHT, STRAIT_CONFIG_RECOMPUTE_FULL };
 
 typedef struct strait_config_strings {
@@ -94,6 +95,8 @@ typedef struct strait_run_config {
         double eps;
         double weight_decay; /* on tensors of 2 or more dimensions */
         double clip;         /* global gradient norm; 0 = none */
+        int weights;
+        int first_moment;
     } optimizer;
     struct {
         int name;

@@ -148,6 +148,16 @@ static void check_schedule(strait_config_reader *r)
     }
 }
 
+static void check_states(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    if (!good(r, "optimizer.weights", "dtype") || c->optimizer.weights != STRAIT_CONFIG_STATE_BF16) return;
+    if (c->dtype == STRAIT_CONFIG_DTYPE_BF16) return;
+    static const char *const both[] = {"optimizer.weights", "dtype", NULL};
+    RULE_ERROR_AMONG(r, both,
+                     "optimizer.weights: bf16 needs dtype: bf16, found dtype: f32: set both, or leave the weights f32");
+}
+
 static void check_events(strait_config_reader *r)
 {
     strait_run_config *c = r->config;
@@ -174,6 +184,7 @@ void strait__config_check_rules(strait_config_reader *r)
     check_model(r);
     check_length(r);
     check_schedule(r);
+    check_states(r);
     check_events(r);
     at_most(r, "batch.micro_batch", c->batch.micro_batch, "batch.sequences", sequences);
     at_most(r, "batch.shards", c->batch.shards, "batch.sequences", sequences);

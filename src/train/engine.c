@@ -45,6 +45,9 @@ static strait_status check_options(strait_engine_options *o)
         return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "a step of %lld x %lld tokens is too large: 2^31 - 1 at most",
                            (long long)o->sequences, (long long)o->length);
     }
+    if (o->bf16_weights && o->dtype != STRAIT_DTYPE_BF16) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "weights kept in bf16 need dtype bf16: with dtype f32 compute reads f32");
+    }
     int64_t most = largest_shard(o);
     if (o->micro_batch == 0) o->micro_batch = o->length >= 1024 ? 1 : 1024 / o->length;
     if (o->micro_batch > most) o->micro_batch = most;
@@ -119,6 +122,8 @@ strait_op_desc engine__adamw_desc(const strait_engine *engine)
 {
     strait_op_desc desc = engine__norm_desc(engine);
     desc.op = STRAIT_OP_ADAMW;
+    desc.dims[ADAMW_DIM_WEIGHTS_BF16] = engine->options.bf16_weights;
+    desc.dims[ADAMW_DIM_MOMENT_BF16] = engine->options.bf16_moment;
     return desc;
 }
 
@@ -153,16 +158,21 @@ static int64_t align256(int64_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
+/* f32 weights beside those that compute reads. Evaluation does without them. */
+static bool has_masters(const strait_engine_options *o)
+{
+    return o->dtype == STRAIT_DTYPE_BF16 && !o->forward_only && !o->bf16_weights;
+}
+
 static void count_bytes(strait_engine *engine)
 {
     const strait_engine_options *o = &engine->options;
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     int64_t *bytes = engine->bytes;
-    bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
-    bytes[STRAIT_TAG_WEIGHTS] = bf16 ? flat / 2 : flat;
-    bytes[STRAIT_TAG_OPTIMIZER] = bf16 && !o->forward_only ? flat : 0;
+    bytes[STRAIT_TAG_WEIGHTS] = o->dtype == STRAIT_DTYPE_BF16 ? flat / 2 : flat;
+    bytes[STRAIT_TAG_OPTIMIZER] = has_masters(o) ? flat : 0;
     if (!o->forward_only) {
-        bytes[STRAIT_TAG_OPTIMIZER] += 2 * flat;
+        bytes[STRAIT_TAG_OPTIMIZER] += (o->bf16_moment ? flat / 2 : flat) + flat;
         bytes[STRAIT_TAG_GRADIENTS] = engine->grad_buffers * flat;
     }
     int64_t table = align256(engine->params.count * 2 * (int64_t)sizeof(int64_t));
@@ -363,7 +373,7 @@ static strait_status zeroed(strait_engine *engine, strait_tag tag, int64_t bytes
 static strait_status allocate_for_training(strait_engine *engine)
 {
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
-    STRAIT_TRY(zeroed(engine, STRAIT_TAG_OPTIMIZER, flat, &engine->m));
+    STRAIT_TRY(zeroed(engine, STRAIT_TAG_OPTIMIZER, engine->options.bf16_moment ? flat / 2 : flat, &engine->m));
     STRAIT_TRY(zeroed(engine, STRAIT_TAG_OPTIMIZER, flat, &engine->v));
     for (int i = 0; i < engine->grad_buffers; i++) {
         STRAIT_TRY(zeroed(engine, STRAIT_TAG_GRADIENTS, flat, &engine->grads[i]));
@@ -386,8 +396,7 @@ strait_status strait_engine_allocate(strait_engine *engine)
     STRAIT_TRY(strait_engine_check_memory(engine));
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
-    /* Masters of bf16 weights are the optimizer's; evaluation does without them. */
-    if (!bf16 || !o->forward_only) {
+    if (!bf16 || has_masters(o)) {
         STRAIT_TRY(zeroed(engine, bf16 ? STRAIT_TAG_OPTIMIZER : STRAIT_TAG_WEIGHTS, flat, &engine->master));
     }
     if (bf16) {
@@ -438,28 +447,57 @@ static strait_memory *state_memory(const strait_engine *engine, strait_engine_st
     case STRAIT_ENGINE_M: return engine->m;
     case STRAIT_ENGINE_V: return engine->v;
     case STRAIT_ENGINE_GRADS: return engine->grads[0];
-    default: return engine->master;
+    default: return engine->master ? engine->master : engine->compute;
     }
+}
+
+strait_dtype strait_engine_state_dtype(const strait_engine *engine, strait_engine_state which)
+{
+    const strait_engine_options *o = &engine->options;
+    bool masters = o->dtype == STRAIT_DTYPE_F32 || has_masters(o);
+    bool bf16 = which == STRAIT_ENGINE_M ? o->bf16_moment : which == STRAIT_ENGINE_WEIGHTS && !masters;
+    return bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
+}
+
+enum { NARROW_PIECE = 4096 };
+
+static strait_status write_narrow(strait_engine *engine, strait_memory *memory, int64_t offset, int64_t count,
+                                  const float *host)
+{
+    uint16_t narrow[NARROW_PIECE];
+    for (int64_t at = 0; at < count; at += NARROW_PIECE) {
+        int64_t piece = count - at < NARROW_PIECE ? count - at : NARROW_PIECE;
+        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(host[at + i]);
+        strait_slice to = {.memory = memory, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
+        STRAIT_TRY(strait_copy_to_device(engine->queue, to, narrow, piece * (int64_t)sizeof narrow[0]));
+    }
+    return STRAIT_OK;
+}
+
+static strait_status read_narrow(strait_engine *engine, strait_memory *memory, int64_t offset, int64_t count,
+                                 float *host)
+{
+    uint16_t narrow[NARROW_PIECE];
+    for (int64_t at = 0; at < count; at += NARROW_PIECE) {
+        int64_t piece = count - at < NARROW_PIECE ? count - at : NARROW_PIECE;
+        strait_slice from = {.memory = memory, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
+        STRAIT_TRY(strait_copy_to_host(engine->queue, narrow, from, piece * (int64_t)sizeof narrow[0]));
+        for (int64_t i = 0; i < piece; i++) host[at + i] = strait_f32_from_bf16(narrow[i]);
+    }
+    return STRAIT_OK;
 }
 
 strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
                                   const float *host)
 {
     strait_memory *memory = state_memory(engine, which);
-    if (memory) {
-        strait_slice to = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
-        STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, count * (int64_t)sizeof *host));
+    if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
+        return write_narrow(engine, memory, offset, count, host);
     }
+    strait_slice to = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
+    STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, count * (int64_t)sizeof *host));
     if (which != STRAIT_ENGINE_WEIGHTS || engine->compute == engine->master) return STRAIT_OK;
-    uint16_t narrow[4096];
-    const int64_t most = sizeof narrow / sizeof narrow[0];
-    for (int64_t at = 0; at < count; at += most) {
-        int64_t piece = count - at < most ? count - at : most;
-        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(host[at + i]);
-        strait_slice to = {.memory = engine->compute, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
-        STRAIT_TRY(strait_copy_to_device(engine->queue, to, narrow, piece * (int64_t)sizeof narrow[0]));
-    }
-    return STRAIT_OK;
+    return write_narrow(engine, engine->compute, offset, count, host);
 }
 
 strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count, const float *values)
@@ -485,7 +523,11 @@ strait_status strait_engine_read(strait_engine *engine, strait_engine_state whic
 strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
                                       float *host)
 {
-    strait_slice from = {.memory = state_memory(engine, which), .offset = offset * (int64_t)sizeof *host};
+    strait_memory *memory = state_memory(engine, which);
+    if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
+        return read_narrow(engine, memory, offset, count, host);
+    }
+    strait_slice from = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
     return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);
 }
 

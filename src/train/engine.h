@@ -27,6 +27,8 @@ typedef struct strait_engine_options {
     int64_t shards;      /* 1 .. sequences */
     bool documents;      /* batches carry document numbers and attention stays inside them */
     bool forward_only;   /* no gradients, no optimizer: evaluation */
+    bool bf16_weights;   /* with dtype bf16: no f32 masters, weights are rounded stochastically when they are updated */
+    bool bf16_moment;    /* the first moment likewise */
     strait_adamw adamw;
 } strait_engine_options;
 
@@ -67,12 +69,14 @@ strait_memory *strait_engine_compute_weights(const strait_engine *engine);
 
 /* The flat buffers a run saves; f32 [params->padded] in host memory of the caller. */
 typedef enum strait_engine_state {
-    STRAIT_ENGINE_WEIGHTS, /* f32 masters */
+    STRAIT_ENGINE_WEIGHTS, /* masters, or where there are none the bf16 weights */
     STRAIT_ENGINE_M,
     STRAIT_ENGINE_V,
     STRAIT_ENGINE_GRADS, /* of the last step, before clipping; read only */
     STRAIT_ENGINE_STATES
 } strait_engine_state;
+/* How a state is kept; read and write speak f32 either way, and narrow to nearest. */
+strait_dtype strait_engine_state_dtype(const strait_engine *engine, strait_engine_state which);
 /* Elements [offset, offset + count). Writing WEIGHTS also refreshes the compute copy. */
 strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
                                   const float *host) STRAIT_MUST_USE;

@@ -35,8 +35,8 @@ struct strait_engine {
     int64_t bytes[STRAIT_TAG_COUNT];
 
     /* device memory; NULL until allocated, and where not needed */
-    strait_memory *master;  /* f32; with dtype f32 also what compute reads */
-    strait_memory *compute; /* bf16 copy, or the same as master (not owned then) */
+    strait_memory *master;  /* f32; with dtype f32 also what compute reads; NULL with bf16_weights */
+    strait_memory *compute; /* bf16 weights: a copy or themselves; or the same as master (not owned then) */
     strait_memory *m;
     strait_memory *v;
     strait_memory *grads[ENGINE_MAX_GRAD_BUFFERS];

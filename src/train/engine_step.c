@@ -281,14 +281,15 @@ static strait_status run_norm(strait_engine *engine)
 static strait_status run_adamw(strait_engine *engine)
 {
     strait_op_desc desc = engine__adamw_desc(engine);
-    strait_slice buffers[ADAMW_BUFFERS] = {{.memory = engine->master},
+    strait_memory *weights = engine->master ? engine->master : engine->compute;
+    strait_slice buffers[ADAMW_BUFFERS] = {{.memory = weights},
                                            {.memory = engine->m},
                                            {.memory = engine->v},
                                            {.memory = engine->grads[0]},
                                            {.memory = engine->tables, .offset = engine->adamw_table_offset},
                                            step_slice(engine),
                                            {0}};
-    if (engine->compute != engine->master) buffers[ADAMW_COMPUTE].memory = engine->compute;
+    if (engine->compute != weights) buffers[ADAMW_COMPUTE].memory = engine->compute;
     strait_bindings bindings = bind(engine, NULL);
     return strait_program_run_op(engine->queue, &desc, buffers, ADAMW_BUFFERS, &bindings);
 }

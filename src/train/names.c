@@ -18,13 +18,27 @@ static strait_status parse(const char *what, const char *name, const char *const
                        count > 2 ? ", " : " and ", words[1], count > 2 ? " and " : "", count > 2 ? words[2] : "");
 }
 
-strait_status strait_parse_dtype(const char *name, strait_dtype *out)
+static strait_status parse_dtype(const char *what, const char *name, strait_dtype *out)
 {
     static const char *const words[] = {"f32", "bf16"};
     int choice;
-    STRAIT_TRY(parse("dtype", name, words, 2, &choice));
+    STRAIT_TRY(parse(what, name, words, 2, &choice));
     *out = choice == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16;
     return STRAIT_OK;
+}
+
+strait_status strait_parse_dtype(const char *name, strait_dtype *out)
+{
+    return parse_dtype("dtype", name, out);
+}
+
+strait_status strait_parse_states(const char *weights, const char *first_moment, strait_dtype storage,
+                                  strait_dtype *out_weights, strait_dtype *out_first_moment)
+{
+    STRAIT_TRY(parse_dtype("weights", weights, out_weights));
+    STRAIT_TRY(parse_dtype("first moment", first_moment, out_first_moment));
+    if (*out_weights == STRAIT_DTYPE_F32 || storage == STRAIT_DTYPE_BF16) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "bf16 weights need dtype bf16 too: with dtype f32 compute reads f32 weights");
 }
 
 strait_status strait_parse_numerics(const char *name, strait_numerics *out)

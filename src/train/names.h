@@ -8,6 +8,9 @@
 
 /* "f32", "bf16" */
 strait_status strait_parse_dtype(const char *name, strait_dtype *out) STRAIT_MUST_USE;
+/* What AdamW keeps, each "f32" or "bf16"; bf16 weights go with bf16 storage only. */
+strait_status strait_parse_states(const char *weights, const char *first_moment, strait_dtype storage,
+                                  strait_dtype *out_weights, strait_dtype *out_first_moment) STRAIT_MUST_USE;
 /* "exact", "fast" */
 strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
 /* "none", "light", "full" */

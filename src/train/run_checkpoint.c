@@ -57,6 +57,19 @@ static strait_status config_hash(const strait_run *run, char out_hex[STRAIT_SHA2
     return status;
 }
 
+/* "f32" or "bf16": what AdamW updates. */
+static const char *state_name(const strait_run *run, strait_engine_state which)
+{
+    return strait_dtype_name(strait_engine_state_dtype(run->engine, which));
+}
+
+/* Whether f32 weights are kept beside those that the model is saved with. */
+static bool has_masters(const strait_run *run)
+{
+    return run->model.dtype == STRAIT_DTYPE_BF16 &&
+           strait_engine_state_dtype(run->engine, STRAIT_ENGINE_WEIGHTS) == STRAIT_DTYPE_F32;
+}
+
 static strait_status trainer_object(strait_run *run, json_t **out)
 {
     char identity[65];
@@ -67,10 +80,12 @@ static strait_status trainer_object(strait_run *run, json_t **out)
     char config[STRAIT_SHA256_HEX];
     STRAIT_TRY(config_hash(run, config));
     json_t *object =
-        json_pack("{s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:i, s:O}", "tokens", (json_int_t)run->tokens, "sequences",
-                  (json_int_t)(run->step * run->config.batch.sequences), "steps", (json_int_t)run->schedule.steps,
-                  "loss", run->loss, "seed", (json_int_t)run->config.seed, "data", identity, "config_sha256", config,
-                  "numerics_version", STRAIT_NUMERICS_VERSION, "lineage", run->lineage);
+        json_pack("{s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:i, s:{s:s, s:s, s:s}, s:O}", "tokens", (json_int_t)run->tokens,
+                  "sequences", (json_int_t)(run->step * run->config.batch.sequences), "steps",
+                  (json_int_t)run->schedule.steps, "loss", run->loss, "seed", (json_int_t)run->config.seed, "data",
+                  identity, "config_sha256", config, "numerics_version", STRAIT_NUMERICS_VERSION, "optimizer", "name",
+                  "adamw", "weights", state_name(run, STRAIT_ENGINE_WEIGHTS), "first_moment",
+                  state_name(run, STRAIT_ENGINE_M), "lineage", run->lineage);
     if (!object) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: trainer.json");
     *out = object;
     return STRAIT_OK;
@@ -108,10 +123,11 @@ strait_status run__save(strait_run *run)
     strait_weight_specs optimizer = {0};
     strait_status status = strait_weight_specs_add(&model, params, read_weights, run->engine, run->model.dtype, "");
     if (status == STRAIT_OK)
-        status = strait_weight_specs_add(&optimizer, params, read_m, run->engine, STRAIT_DTYPE_F32, "m.");
+        status = strait_weight_specs_add(&optimizer, params, read_m, run->engine,
+                                         strait_engine_state_dtype(run->engine, STRAIT_ENGINE_M), "m.");
     if (status == STRAIT_OK)
         status = strait_weight_specs_add(&optimizer, params, read_v, run->engine, STRAIT_DTYPE_F32, "v.");
-    if (status == STRAIT_OK && run->model.dtype == STRAIT_DTYPE_BF16) {
+    if (status == STRAIT_OK && has_masters(run)) {
         status = strait_weight_specs_add(&optimizer, params, read_weights, run->engine, STRAIT_DTYPE_F32, "master.");
     }
     if (status == STRAIT_OK) status = save_specs(run, &model, &optimizer);
@@ -125,18 +141,43 @@ strait_status run__save(strait_run *run)
 
 /* ---- back ---- */
 
+/* Weights and moments that were kept in another dtype are not the run's: narrowed or widened, its bits would change. */
+static strait_status check_states(strait_run *run, const strait_checkpoint *checkpoint)
+{
+    static const struct {
+        const char *key;
+        strait_engine_state state;
+    } kept[] = {{"weights", STRAIT_ENGINE_WEIGHTS}, {"first_moment", STRAIT_ENGINE_M}};
+    const json_t *saved = json_object_get(checkpoint->trainer, "optimizer");
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        const char *was = json_string_value(json_object_get(saved, kept[i].key));
+        const char *now = state_name(run, kept[i].state);
+        if (!was) was = "f32"; /* checkpoints from before there was a choice */
+        if (strcmp(was, now) == 0) continue;
+        return STRAIT_FAIL(
+            STRAIT_ERR_USAGE,
+            "the checkpoint was written with optimizer.%s: %s, and the run now says %s: put that back, or "
+            "begin a new run from these weights with model.from: %s",
+            kept[i].key, was, now, run->config.run);
+    }
+    return STRAIT_OK;
+}
+
 static strait_status restore_states(strait_run *run, const strait_checkpoint *checkpoint)
 {
     strait_engine *engine = run->engine;
     const strait_params *params = strait_engine_params(engine);
-    if (run->model.dtype == STRAIT_DTYPE_BF16) {
+    const strait_safetensors *file = checkpoint->optimizer;
+    strait_dtype moment = strait_engine_state_dtype(engine, STRAIT_ENGINE_M);
+    STRAIT_TRY(check_states(run, checkpoint));
+    if (has_masters(run)) {
         STRAIT_TRY(
-            strait_weights_load_states(checkpoint->optimizer, params, "master.", strait_engine_write_weights, engine));
+            strait_weights_load_states(file, params, "master.", STRAIT_DTYPE_F32, strait_engine_write_weights, engine));
     } else {
         STRAIT_TRY(strait_weights_load(checkpoint->model, params, strait_engine_write_weights, engine));
     }
-    STRAIT_TRY(strait_weights_load_states(checkpoint->optimizer, params, "m.", strait_engine_write_m, engine));
-    return strait_weights_load_states(checkpoint->optimizer, params, "v.", strait_engine_write_v, engine);
+    STRAIT_TRY(strait_weights_load_states(file, params, "m.", moment, strait_engine_write_m, engine));
+    return strait_weights_load_states(file, params, "v.", STRAIT_DTYPE_F32, strait_engine_write_v, engine);
 }
 
 static strait_status restore_trainer(strait_run *run, const strait_checkpoint *checkpoint)

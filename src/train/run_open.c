@@ -159,11 +159,14 @@ static strait_status create_engine(strait_run *run)
                                      .micro_batch = c->batch.micro_batch,
                                      .shards = c->batch.shards,
                                      .documents = c->data.mask_documents,
+                                     .bf16_weights = c->optimizer.weights == STRAIT_CONFIG_STATE_BF16,
+                                     .bf16_moment = c->optimizer.first_moment == STRAIT_CONFIG_STATE_BF16,
                                      .adamw = {.beta1 = c->optimizer.betas[0],
                                                .beta2 = c->optimizer.betas[1],
                                                .eps = c->optimizer.eps,
                                                .weight_decay = c->optimizer.weight_decay,
-                                               .clip = c->optimizer.clip}};
+                                               .clip = c->optimizer.clip,
+                                               .seed = (uint32_t)c->seed}};
     STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));
     /* Now, so that a model which cannot be read leaves no run directory behind. */
     if (run->from) STRAIT_TRY(strait_weights_check(run->from, strait_engine_params(run->engine)));

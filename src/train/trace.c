@@ -62,6 +62,8 @@ typedef struct trace {
     strait_model_dir *model;
     trace_ids ids;
     strait_dtype dtype;
+    strait_dtype weights_dtype;
+    strait_dtype moment_dtype;
     strait_numerics numerics;
     strait_recompute recompute;
     float *logits;
@@ -250,18 +252,23 @@ static strait_status write_trace(trace *t, const strait_params *params)
 static strait_status trace_engine(trace *t)
 {
     const strait_trace_options *o = t->options;
-    strait_engine_options options = {
-        .model = *strait_model_dir_config(t->model),
-        .dtype = t->dtype,
-        .numerics = t->numerics,
-        .recompute = t->recompute,
-        .length = t->ids.length,
-        .sequences = t->ids.rows,
-        .micro_batch = o->micro_batch,
-        .shards = o->shards > 0 ? o->shards : 1,
-        .forward_only = !o->grads && o->steps == 0,
-        .adamw = {
-            .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = o->weight_decay, .clip = o->clip}};
+    strait_engine_options options = {.model = *strait_model_dir_config(t->model),
+                                     .dtype = t->dtype,
+                                     .numerics = t->numerics,
+                                     .recompute = t->recompute,
+                                     .length = t->ids.length,
+                                     .sequences = t->ids.rows,
+                                     .micro_batch = o->micro_batch,
+                                     .shards = o->shards > 0 ? o->shards : 1,
+                                     .forward_only = !o->grads && o->steps == 0,
+                                     .bf16_weights = t->weights_dtype == STRAIT_DTYPE_BF16,
+                                     .bf16_moment = t->moment_dtype == STRAIT_DTYPE_BF16,
+                                     .adamw = {.beta1 = o->beta1,
+                                               .beta2 = o->beta2,
+                                               .eps = o->eps,
+                                               .weight_decay = o->weight_decay,
+                                               .clip = o->clip,
+                                               .seed = (uint32_t)o->seed}};
     strait_engine *engine;
     STRAIT_TRY(strait_engine_create(t->device, &options, &engine));
     strait_engine_set_stop(engine, stop_requested, (void *)(uintptr_t)o->events);
@@ -275,6 +282,7 @@ static strait_status open_all(trace *t)
 {
     const strait_trace_options *o = t->options;
     STRAIT_TRY(strait_parse_dtype(o->dtype, &t->dtype));
+    STRAIT_TRY(strait_parse_states(o->weights, o->first_moment, t->dtype, &t->weights_dtype, &t->moment_dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &t->numerics));
     STRAIT_TRY(strait_parse_recompute(o->recompute, &t->recompute));
     char *directory;
@@ -315,8 +323,13 @@ static strait_status open_all(trace *t)
 
 void strait_trace_defaults(strait_trace_options *options)
 {
-    *options = (strait_trace_options){
-        .struct_size = sizeof *options, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .device = "cpu"};
+    *options = (strait_trace_options){.struct_size = sizeof *options,
+                                      .lr = 1e-3,
+                                      .beta1 = 0.9,
+                                      .beta2 = 0.999,
+                                      .eps = 1e-8,
+                                      .device = "cpu",
+                                      .seed = 1};
 }
 
 static strait_status check(const strait_trace_options *o)
@@ -327,6 +340,9 @@ static strait_status check(const strait_trace_options *o)
     }
     if (o->steps < 0 || o->micro_batch < 0 || o->shards < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps, --micro-batch and --shards must not be negative");
+    }
+    if (o->seed < 0 || o->seed > UINT32_MAX) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "seed is %lld: 0 to 4294967295 are possible", (long long)o->seed);
     }
     const struct {
         const char *name;

@@ -136,7 +136,8 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
 }
 
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, strait_flat_write_fn write, void *context)
+                                         const char *prefix, strait_dtype dtype, strait_flat_write_fn write,
+                                         void *context)
 {
     float *values;
     STRAIT_TRY(largest_buffer(params, &values));
@@ -146,11 +147,14 @@ strait_status strait_weights_load_states(const strait_safetensors *file, const s
         char name[128];
         snprintf(name, sizeof name, "%s%s", prefix, param->name);
         const strait_tensor_view *view = strait_safetensors_find(file, name);
-        if (!view || view->dtype != STRAIT_DTYPE_F32 || view->count != param->elements) {
-            status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %s", strait_safetensors_path(file), name,
-                                 view ? "not an f32 tensor of the parameter's size" : "missing");
-            break;
+        if (!view) {
+            status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is missing", strait_safetensors_path(file), name);
+        } else if (view->dtype != dtype || view->count != param->elements) {
+            status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %lld elements of %s, the run has %lld of %s",
+                                 strait_safetensors_path(file), name, (long long)view->count,
+                                 strait_dtype_name(view->dtype), (long long)param->elements, strait_dtype_name(dtype));
         }
+        if (status != STRAIT_OK) break;
         widen(view, values);
         status = write(context, param->offset, param->elements, values);
     }

@@ -20,9 +20,10 @@ strait_status strait_weights_check(const strait_model_dir *model, const strait_p
 /* Every parameter of a model directory, widened exactly; checked as above before anything is written. */
 strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
                                   strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
-/* Tensors called prefix + parameter name (f32); all must be there. */
+/* Tensors called prefix + parameter name, of `dtype` (f32 or bf16), widened exactly; all must be there. */
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
+                                         const char *prefix, strait_dtype dtype, strait_flat_write_fn write,
+                                         void *context) STRAIT_MUST_USE;
 /* A new model's values (strait_param_initialise), made by `threads` threads (0 = all). */
 strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
                                         strait_flat_write_fn write, void *context) STRAIT_MUST_USE;

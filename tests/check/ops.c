@@ -20,7 +20,7 @@ typedef struct line {
     int runs;
     double worst;
     bool failed;
-    bool declined;
+    bool declined;     /* a shape at least */
     check_tally tally; /* of the oracle, values other than normal */
     char why[CHECK_WHY * 2];
 } line;
@@ -47,7 +47,7 @@ static void line_report(const line *out, check_report *report)
     char remark[160];
     if (out->failed) {
         report_fail(report, out->name, out->why);
-    } else if (out->declined) {
+    } else if (out->declined && out->runs == 0) {
         report_skip(report, out->name, out->why);
     } else if (out->runs > 0) {
         int used = snprintf(remark, sizeof remark, "(%d runs, largest error %.2f of its bound", out->runs, out->worst);
@@ -57,6 +57,7 @@ static void line_report(const line *out, check_report *report)
                  all > 0 ? "; patterns %.2f, %.1f %% beyond f32, %.2f %% undecided)" : ")", tally->worst,
                  100.0 * (double)tally->left / all, 100.0 * (double)tally->undecided / all);
         report_ok(report, out->name, remark);
+        if (out->declined) report_skip(report, out->name, out->why);
     }
 }
 
@@ -100,12 +101,12 @@ static void check_exact(line *out, const check_options *options, const check_isa
     char why[CHECK_WHY];
     const char *name = check_values_name(values);
     device_result result;
-    for (int i = 0; i < isa->device_count && !out->failed && !out->declined; i++) {
+    for (int i = 0; i < isa->device_count && !out->failed; i++) {
         const check_device *device = &isa->devices[i];
         if ((values != CHECK_VALUES_NORMAL || out->large) && i != 1) continue;
         if (!device_run(device, problem, &result, why)) {
-            out->declined = result.unsupported && strncmp(options->device, "cpu", 3) != 0;
-            if (out->declined) {
+            if (result.unsupported && strncmp(options->device, "cpu", 3) != 0) {
+                out->declined = true;
                 snprintf(out->why, sizeof out->why, "%s", why);
             } else {
                 line_fail(out, options, problem, shape, name, device->threads, why);
@@ -183,9 +184,7 @@ static void check_on_isa(line *exact, line *fast, const check_options *options, 
                strncmp(options->device, "cpu", 3) != 0 || strcmp(info.implementation, isa->name) == 0;
     if (own) check_exact(exact, options, isa, problem, shape, values);
     problem->desc.numerics = STRAIT_NUMERICS_FAST;
-    if (exact->declined || strait_op_query(isa->devices[0].device, &problem->desc, &info) != STRAIT_OK) {
-        info.supported = 0;
-    }
+    if (strait_op_query(isa->devices[0].device, &problem->desc, &info) != STRAIT_OK) info.supported = 0;
     if (info.supported && info.determinism != STRAIT_DETERMINISM_EXACT) {
         check_fast(fast, options, isa, problem, shape, values, info.determinism);
     } else if (info.supported && own && values == CHECK_VALUES_NORMAL && !exact->large) {

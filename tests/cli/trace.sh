@@ -38,6 +38,12 @@ if [ "$three" != "$all" ]; then ok shards-are-part-of-the-bits; else fail shards
 same shards-3-again "$three" "$(hash_of three.safetensors)"
 expect bf16 0 '' "${trace[@]}" bf16.safetensors --dtype bf16 --grads
 if [ "$(hash_of bf16.safetensors)" != "$all" ]; then ok bf16-differs; else fail bf16-differs equal; fi
+expect bf16-weights 0 '' "${trace[@]}" sr.safetensors --dtype bf16 --weights bf16 --first-moment bf16 --steps 3 --lr 1e-2
+expect bf16-weights-again 0 '' "${trace[@]}" sr2.safetensors --dtype bf16 --weights bf16 --first-moment bf16 --steps 3 --lr 1e-2 \
+  --threads 3
+same bf16-weights-same "$(hash_of sr.safetensors)" "$(hash_of sr2.safetensors)"
+expect bf16-weights-need-bf16 2 'bf16 weights need dtype bf16' "${trace[@]}" x --steps 1 --weights bf16
+expect moment-needs-steps 2 'first-moment.*give --steps' "${trace[@]}" x --first-moment bf16
 expect options 0 '' "${trace[@]}" o.safetensors --steps 2 --lr 1e-2 --betas 0.8,0.9 --eps 1e-6 --weight-decay 0.1 --clip 0.5
 
 expect no-model 2 'MODEL|model' "$STRAIT" trace

@@ -131,12 +131,46 @@ expect exists 1 'r: exists already; go on with it by --resume' "${train[@]}" --o
 expect a-file-in-the-way 1 'run.yaml: is a file' "${train[@]}" --out run.yaml
 expect nothing-to-resume 1 'nowhere: no such run to resume' "${train[@]}" --out nowhere --resume
 for change in seed=2 optimizer.lr=0.001 batch.sequences=8 dtype=bf16 memory.recompute=full model.init.hidden_size=24 \
-  schedule.warmup=3 data.sequence_length=8; do
+  schedule.warmup=3 data.sequence_length=8 optimizer.first_moment=bf16; do
   expect "changed-${change%=*}" 2 "^  ${change%=*}: [^ ]+ in the run, now ${change#*=}$" "${train[@]}" --out r --resume --set steps=8 --set "$change"
 done
 expect may-change 0 'step 7 of 7' "${train[@]}" --out r --resume --set steps=7 --set threads=2 --set checkpoint.every=5 \
   --set checkpoint.keep=9 --set evaluate.every=0 --set log_every=1
 expect fewer-steps-than-done 2 'r: the run has done 7 steps, more than the 3 asked for' "${train[@]}" --out r --resume --set steps=3
+
+# ---- bf16 weights and moments ----
+
+expect weights-need-bf16 2 "^strait train: --set optimizer.weights=bf16: optimizer.weights: bf16 needs dtype: bf16" \
+  "${train[@]}" --out x --set optimizer.weights=bf16
+expect weights-by-another-name 2 "did you mean optimizer.weights\?" "${train[@]}" --out x --set optimizer.stochastic_rounding=true
+states=(--set dtype=bf16 --set optimizer.weights=bf16 --set optimizer.first_moment=bf16 --set schedule.name=constant)
+plan() { "${train[@]}" --out x --plan-only "$@" 2>&1 | awk '$1 == "optimizer" {print $2}'; }
+plan "${size[@]}" --set dtype=bf16 >plan-f32
+plan "${size[@]}" "${states[@]}" >plan-bf16
+# 12 bytes a parameter, or 6.
+if awk '{a[NR] = $1} END {exit !(a[1] > 0 && a[2] / a[1] > 0.499 && a[2] / a[1] < 0.501)}' plan-f32 plan-bf16; then ok halves-the-states
+else fail halves-the-states "$(cat plan-f32 plan-bf16)"; fi
+expect stochastic 0 'step 6 of 6' "${train[@]}" --out sr --set steps=6 "${states[@]}"
+expect stochastic-info 0 'optimizer states +first moment bf16, second moment f32$' "$STRAIT" info sr/checkpoints/step-00000006
+expect stochastic-trainer 0 'weights +bf16$' "$STRAIT" info sr/checkpoints/step-00000006
+"${train[@]}" --out sr2 --set steps=3 "${states[@]}" >log 2>&1
+expect stochastic-resumes 0 'step 6 of 6' "${train[@]}" --out sr2 --resume --set steps=6 --set threads=3 "${states[@]}"
+for file in model optimizer; do
+  same "stochastic-resumed-$file" "$(parameters sr/checkpoints/step-00000006/$file.safetensors)" \
+    "$(parameters sr2/checkpoints/step-00000006/$file.safetensors)"
+done
+expect other-moment 2 '^  optimizer.first_moment: bf16 in the run, now f32$' "${train[@]}" --out sr --resume --set steps=8 \
+  "${states[@]}" --set optimizer.first_moment=f32
+sed -i 's/first_moment: bf16/first_moment: f32/' sr2/config.yaml
+expect other-checkpoint 2 'written with optimizer.first_moment: bf16, and the run now says f32: put that back' "${train[@]}" \
+  --out sr2 --resume --set steps=8 "${states[@]}" --set optimizer.first_moment=f32
+expect from-stochastic 0 'step 1 of 1' "${train[@]}" --out next --set model.init=null --set model.from=sr --set steps=1 \
+  --set schedule.warmup=0
+expect bench-states 0 '"planned_bytes"' "$STRAIT" bench step --steps 1 --sequences 1 --dtype bf16 --weights bf16 \
+  --first-moment bf16 --json
+expect bench-weights-need-bf16 2 'bf16 weights need dtype bf16' "$STRAIT" bench step --weights bf16
+expect bench-moment 2 'first moment "f16": f32 and bf16 are possible' "$STRAIT" bench step --first-moment f16
+
 cp -r run broken
 printf x | dd of=broken/checkpoints/step-00000012/optimizer.safetensors bs=1 seek=2000 conv=notrunc status=none
 expect falls-back 0 'step-00000012.*optimizer.safetensors does not match' "${train[@]}" --out broken --resume

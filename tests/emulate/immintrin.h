@@ -236,6 +236,40 @@ static inline __m512i _mm512_srli_epi32(__m512i a, unsigned n)
     EACH(i) r.lane[i] = n > 31 ? 0 : a.lane[i] >> n;
     return r;
 }
+/* The even lanes' products, in lanes of 64 bits, low half first. */
+static inline __m512i _mm512_mul_epu32(__m512i a, __m512i b)
+{
+    __m512i r;
+    for (int i = 0; i < LANES_512; i += 2) {
+        uint64_t product = (uint64_t)a.lane[i] * b.lane[i];
+        r.lane[i] = (uint32_t)product;
+        r.lane[i + 1] = (uint32_t)(product >> 32);
+    }
+    return r;
+}
+static inline __m512i emulated_shift_64(__m512i a, unsigned n, int left)
+{
+    __m512i r;
+    for (int i = 0; i < LANES_512; i += 2) {
+        uint64_t lane = (uint64_t)a.lane[i + 1] << 32 | a.lane[i];
+        if (n > 63) {
+            lane = 0;
+        } else {
+            lane = left ? lane << n : lane >> n;
+        }
+        r.lane[i] = (uint32_t)lane;
+        r.lane[i + 1] = (uint32_t)(lane >> 32);
+    }
+    return r;
+}
+static inline __m512i _mm512_srli_epi64(__m512i a, unsigned n)
+{
+    return emulated_shift_64(a, n, 0);
+}
+static inline __m512i _mm512_slli_epi64(__m512i a, unsigned n)
+{
+    return emulated_shift_64(a, n, 1);
+}
 static inline __m512i _mm512_srai_epi32(__m512i a, unsigned n)
 {
     __m512i r;

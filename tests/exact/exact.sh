@@ -1,7 +1,7 @@
 #!/bin/bash
 # The same bits: one committed SHA-256 over the parameters after 20 steps, for every instruction set, number of threads,
-# micro-batch and recomputation, with a stop and resume at every step; one such hash for each number of shards, in f32
-# and bf16.
+# micro-batch and recomputation, with a stop and resume at every step; one such hash for each number of shards, in f32,
+# in bf16, and in bf16 without f32 masters ("bf16-weights", the first moment in bf16 too).
 # usage: STRAIT=/path/to/strait tests/exact/exact.sh [--all | --sample | --update]
 #   --all     every combination, the emulated arithmetic of generic included (half an hour)
 #   --sample  one run for each dtype and one that is resumed: for a program that a sanitizer slows
@@ -33,7 +33,15 @@ train() {
   rm -rf "$name"
 }
 
-hash_of() { # hash_of DTYPE SHARDS: the committed ones
+settings() { # settings KIND: a kind of line in hashes.txt as arguments
+  if [ "$1" = bf16-weights ]; then
+    echo "--set dtype=bf16 --set optimizer.weights=bf16 --set optimizer.first_moment=bf16"
+  else
+    echo "--set dtype=$1"
+  fi
+}
+
+hash_of() { # hash_of KIND SHARDS: the committed ones
   awk -v dtype="$1" -v shards="$2" '$1 == dtype && $2 == shards {print $3, $4}' "$exact/hashes.txt"
 }
 
@@ -45,8 +53,10 @@ if [ "$mode" = --update ]; then
         echo "$dtype $shards $(train r --set dtype=$dtype --set batch.shards=$shards)"
       done
     done
+    # shellcheck disable=SC2046
+    for shards in 1 3; do echo "bf16-weights $shards $(train r $(settings bf16-weights) --set batch.shards=$shards)"; done
     "$exact/steps.sh" --print "$steps"
-  } >new && grep -vqE '^#|^[a-z0-9]+ [0-9] [0-9a-f]{64} [0-9a-f]{64}$|^steps-[a-z0-9]+ [0-9] [0-9a-f]{64}$' new && { cat new; exit 1; }
+  } >new && grep -vqE '^#|^[a-z0-9-]+ [0-9] [0-9a-f]{64} [0-9a-f]{64}$|^steps-[a-z0-9-]+ [0-9] [0-9a-f]{64}$' new && { cat new; exit 1; }
   cp new "$exact/hashes.txt"
   exit 0
 fi
@@ -59,11 +69,12 @@ x86_64) sets="generic avx2 avx512" ;;
 *) sets="generic neon" ;;
 esac
 
-# check NAME DTYPE SHARDS ARGUMENTS...: the hash, and the metrics of every step as in the first run of this kind
+# check NAME KIND SHARDS ARGUMENTS...: the hash, and the metrics of every step as in the first run of this kind
 check() {
   local name=$1 dtype=$2 shards=$3 got
   shift 3
-  got=$(train r "$@" --set dtype="$dtype" --set batch.shards="$shards")
+  # shellcheck disable=SC2046
+  got=$(train r "$@" $(settings "$dtype") --set batch.shards="$shards")
   same "$name" "$(hash_of "$dtype" "$shards")" "$got"
   [ -f r.metrics ] || return
   if [ ! -f "$dtype-$shards.metrics" ]; then cp r.metrics "$dtype-$shards.metrics"
@@ -74,6 +85,7 @@ check() {
 if [ "$mode" = --sample ]; then
   check sample-f32 f32 3 --set threads=3 --set batch.micro_batch=2 --set memory.recompute=light
   check sample-bf16 bf16 1 --set threads=2 --set batch.micro_batch=3 --set memory.recompute=full
+  check sample-bf16-weights bf16-weights 3 --set threads=2 --set batch.micro_batch=2
   "$STRAIT" train run.yaml --out r --set steps=7 >r.log 2>&1
   "$STRAIT" train run.yaml --out r --resume --set threads=2 >>r.log 2>&1 || fail sample-resumed "$(tail -n 3 r.log)"
   same sample-resumed "$(hash_of f32 1)" "$(hashes r)"
@@ -93,9 +105,10 @@ for isa in $sets; do
     continue
   fi
   rm -rf probe
-  for dtype in f32 bf16; do
+  for dtype in f32 bf16 bf16-weights; do
     for shards in 1 2 3 4 8; do
       [ "$mode" = --all ] || [ "$shards" = 1 ] || [ "$isa" = "$best" ] || continue
+      [ -n "$(hash_of $dtype $shards)" ] || continue
       STRAIT_CPU=$isa check "$isa-$dtype-shards-$shards" $dtype $shards --set threads=2
     done
   done
@@ -108,6 +121,10 @@ for isa in $sets; do
   FORMS=all STRAIT_CPU=$isa "$exact/steps.sh" "$isa" "$steps" || failed=1
 done
 
+for threads in 1 2 3 8; do
+  check "bf16-weights-threads-$threads-micro-$threads" bf16-weights 1 --set threads=$threads --set batch.micro_batch=$threads \
+    --set memory.recompute=light
+done
 for dtype in f32 bf16; do
   for threads in 1 2 3 8; do check "$dtype-threads-$threads" $dtype 1 --set threads=$threads; done
   for recompute in none light full; do
@@ -131,13 +148,13 @@ for dtype in f32 bf16; do
 done
 
 # A stop and resume at every step, on one, two and three threads in turn.
-for kind in "f32 1 none 3" "bf16 3 full 2"; do
+for kind in "f32 1 none 3" "bf16 3 full 2" "bf16-weights 3 none 1"; do
   read -r dtype shards recompute micro <<<"$kind"
   for step in $(seq 20); do
     resume=--resume
     [ "$step" = 1 ] && resume=
-    # shellcheck disable=SC2086
-    "$STRAIT" train run.yaml --out r $resume --set steps="$step" --set threads=$((1 + step % 3)) --set dtype="$dtype" \
+    # shellcheck disable=SC2046,SC2086
+    "$STRAIT" train run.yaml --out r $resume --set steps="$step" --set threads=$((1 + step % 3)) $(settings "$dtype") \
       --set batch.shards="$shards" --set batch.micro_batch="$micro" --set memory.recompute="$recompute" \
       --set evaluate.every=$((step == 20 ? 20 : 0)) >r.log 2>&1 || break
   done

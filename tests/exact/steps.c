@@ -2,8 +2,9 @@
  * Twenty steps of the engine alone, on token ids of its own: no tokenizer, data, config or checkpoint, and so no other
  * library. It can be cross-compiled with a compiler and a libc (tests/neon.sh), and brings an untied head and attention
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
- * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them.
- * usage: strait_steps f32|bf16 SHARDS [THREADS [MICRO_BATCH [none|light|full]]]      (STRAIT_CPU as for strait)
+ * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
+ * first moment in bf16.
+ * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full]]]   (STRAIT_CPU as ever)
  */
 #include "tests/exact/tiny.h"
 
@@ -69,10 +70,11 @@ static strait_recompute recompute_named(const char *name)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps f32|bf16 SHARDS [THREADS [MICRO_BATCH [none|light|full]]]\n", stderr);
+        fputs("usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full]]]\n", stderr);
         return 2;
     }
-    bool bf16 = strcmp(argv[1], "bf16") == 0;
+    bool bf16_weights = strcmp(argv[1], "bf16-weights") == 0;
+    bool bf16 = bf16_weights || strcmp(argv[1], "bf16") == 0;
     strait_engine_options options = {
         .model = {.family = STRAIT_FAMILY_QWEN3,
                   .vocab_size = VOCABULARY,
@@ -95,7 +97,9 @@ int main(int argc, char **argv)
         .micro_batch = argc > 4 ? strtol(argv[4], NULL, 10) : 0,
         .shards = strtol(argv[2], NULL, 10),
         .documents = true,
-        .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1}};
+        .bf16_weights = bf16_weights,
+        .bf16_moment = bf16_weights,
+        .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .seed = TINY_SEED}};
     strait_device_options device_options = {.struct_size = sizeof device_options,
                                             .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};
     strait_device *device = NULL;

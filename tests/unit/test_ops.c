@@ -32,6 +32,12 @@ static void dtypes_follow_the_storage(void **state)
     desc.op = STRAIT_OP_ADAMW;
     assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_TABLE), STRAIT_DTYPE_I64);
     assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_COMPUTE), STRAIT_DTYPE_BF16);
+    assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_W), STRAIT_DTYPE_F32);
+    desc.dims[ADAMW_DIM_WEIGHTS_BF16] = 1;
+    assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_W), STRAIT_DTYPE_BF16);
+    assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_M), STRAIT_DTYPE_F32);
+    desc.dims[ADAMW_DIM_MOMENT_BF16] = 1;
+    assert_int_equal(strait_op_buffer_dtype(&desc, ADAMW_M), STRAIT_DTYPE_BF16);
 }
 
 static void a_product_costs_what_it_does(void **state)

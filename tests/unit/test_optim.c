@@ -59,6 +59,16 @@ static void adamw_numbers_are_rounded_once(void **state)
     assert_true(words[STRAIT_STEP_LOSS_SCALE] == (float)(1.0 / 7.0));
 }
 
+static void seed_and_step_are_written_in_words_of_16_bits(void **state)
+{
+    (void)state;
+    strait_adamw adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .seed = 0xFEEDBEEFu};
+    float words[STRAIT_STEP_WORDS];
+    strait_adamw_step(&adamw, 0x123456789ABCDEF, 1e-3, 7, words);
+    static const float want[] = {0xBEEF, 0xFEED, 0xCDEF, 0x89AB, 0x4567, 0x0123};
+    assert_memory_equal(words + STRAIT_STEP_SEED, want, sizeof want);
+}
+
 static int32_t pick(const strait_sampling *sampling, const float *logits, int64_t count, uint64_t position)
 {
     strait_sampler *sampler;
@@ -120,8 +130,11 @@ static void sampling_refuses_what_it_cannot_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(schedules_rise_stay_and_fall),       cmocka_unit_test(decay_waits_while_steps_are_measured),
-        cmocka_unit_test(adamw_numbers_are_rounded_once),     cmocka_unit_test(sampling_follows_its_options),
+        cmocka_unit_test(schedules_rise_stay_and_fall),
+        cmocka_unit_test(decay_waits_while_steps_are_measured),
+        cmocka_unit_test(adamw_numbers_are_rounded_once),
+        cmocka_unit_test(seed_and_step_are_written_in_words_of_16_bits),
+        cmocka_unit_test(sampling_follows_its_options),
         cmocka_unit_test(sampling_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,13 @@ static inline vi vi_xor(vi a, vi b)
 {
     return _mm256_xor_si256(a, b);
 }
+static inline vi vi_mul_wide(vi a, vi b, vi *out_high)
+{
+    vi even = _mm256_mul_epu32(a, b);
+    vi odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    *out_high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+}
 static inline vi vi_shl(vi a, int n)
 {
     return _mm256_slli_epi32(a, n);

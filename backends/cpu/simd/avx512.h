@@ -177,6 +177,13 @@ static inline vi vi_xor(vi a, vi b)
 {
     return _mm512_xor_si512(a, b);
 }
+static inline vi vi_mul_wide(vi a, vi b, vi *out_high)
+{
+    vi even = _mm512_mul_epu32(a, b);
+    vi odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    *out_high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+    return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+}
 static inline vi vi_shl(vi a, int n)
 {
     return _mm512_slli_epi32(a, (unsigned)n);

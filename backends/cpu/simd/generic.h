@@ -199,6 +199,12 @@ static inline vi vi_xor(vi a, vi b)
 {
     return a ^ b;
 }
+static inline vi vi_mul_wide(vi a, vi b, vi *out_high)
+{
+    uint64_t product = (uint64_t)(uint32_t)a * (uint32_t)b;
+    *out_high = (int32_t)(uint32_t)(product >> 32);
+    return (int32_t)(uint32_t)product;
+}
 static inline vi vi_shl(vi a, int n)
 {
     return (int32_t)((uint32_t)a << n);

@@ -179,6 +179,15 @@ static inline vi vi_xor(vi a, vi b)
 {
     return veorq_s32(a, b);
 }
+static inline vi vi_mul_wide(vi a, vi b, vi *out_high)
+{
+    uint32x4_t x = vreinterpretq_u32_s32(a);
+    uint32x4_t y = vreinterpretq_u32_s32(b);
+    uint32x4_t low = vreinterpretq_u32_u64(vmull_u32(vget_low_u32(x), vget_low_u32(y)));
+    uint32x4_t high = vreinterpretq_u32_u64(vmull_u32(vget_high_u32(x), vget_high_u32(y)));
+    *out_high = vreinterpretq_s32_u32(vuzp2q_u32(low, high));
+    return vreinterpretq_s32_u32(vuzp1q_u32(low, high));
+}
 static inline vi vi_shl(vi a, int n)
 {
     return vshlq_s32(a, vdupq_n_s32(n));

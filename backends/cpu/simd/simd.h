@@ -17,6 +17,7 @@
  *   vf_select(mask, a, b)                     mask ? a : b
  *   vm_and vm_or vm_not vm_any                on masks; vm_any gives an int
  *   vi_set1 vi_add vi_sub vi_and vi_or vi_xor vi_shl(a, n) vi_shr(a, n) (logical) vi_sra(a, n) vi_eq vi_gt vi_select
+ *   vi_mul_wide(a, b, out_high)               low halves of the unsigned products; the high halves go to *out_high
  *   vi_load vi_store vi_iota()                vi_iota: 0, 1, 2, ...
  *   vf_bits(v) vf_from_bits(i)                reinterpretation
  *   vf_to_vi(v)                               to nearest even; the caller clamps to +-2^30 first

@@ -1,55 +1,19 @@
 /* Checkpoints: round trip, damage of every file, fallback, keep, full disk, read-only directory, kill at any moment. */
 #define _DEFAULT_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
+#include "small_model.h"
+
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/file.h"
 #include "base/json.h"
 #include "ckpt/checkpoint.h"
 
-static char directory[] = "/tmp/strait-checkpoint-XXXXXX";
-
-static const strait_model_config config = {
-    .vocab_size = 8,
-    .hidden_size = 4,
-    .intermediate_size = 8,
-    .num_hidden_layers = 1,
-    .num_attention_heads = 2,
-    .num_key_value_heads = 1,
-    .head_dim = 2,
-    .max_position_embeddings = 16,
-    .rms_norm_eps = 1e-6,
-    .rope_theta = 1e4,
-    .initializer_range = 0.02,
-    .bos_token_id = -1,
-    .pad_token_id = -1,
-};
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
+static const strait_model_config config = {SMALL_MODEL};
 
 /* A checkpoint whose only tensor holds its step in `count` elements. */
 static strait_status save(const char *path, int64_t step, int64_t keep, int64_t count, strait_buffer *notes)
@@ -275,7 +239,7 @@ static void a_read_only_directory_leaves_the_old_one(void **state)
     (void)state;
     assert_int_equal(save("locked", 1, 1, 8, NULL), STRAIT_OK);
     assert_int_equal(chmod("locked", 0555), 0);
-    assert_int_equal(chmod(directory, 0777), 0);
+    assert_int_equal(chmod(".", 0777), 0);
     int64_t used = strait_memory_used(STRAIT_TAG_OTHER);
     pid_t child = fork();
     if (child == 0) {
@@ -348,5 +312,5 @@ int main(void)
         cmocka_unit_test(a_read_only_directory_leaves_the_old_one),
         cmocka_unit_test(a_kill_at_any_moment_loses_nothing),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

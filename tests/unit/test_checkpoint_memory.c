@@ -3,88 +3,24 @@
  * describe it. Each time an error, never a wrong file, a crash or a leak.
  */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "failing_memory.h"
+#include "folder.h"
+#include "small_model.h"
 
-#include "base/file.h"
-#include "base/json.h"
 #include "ckpt/checkpoint.h"
 #include "ckpt/run_dir.h"
 
 #include <strait/info.h>
 
+static const strait_model_config config = {SMALL_MODEL, .eos = {.ids = {1, 2}, .count = 2}};
+
 /* In memory where there is such a place: flushing thousands of files to a disk would take minutes. */
-static char in_memory[] = "/dev/shm/strait-memory-XXXXXX";
-static char on_disk[] = "/tmp/strait-memory-XXXXXX";
-static const char *directory;
-static long countdown = -1; /* allocations until one fails; negative: none does */
-static long json_live;      /* blocks that jansson holds */
-
-static bool fails_now(void)
+static int enter_in_memory(void **state)
 {
-    return countdown >= 0 && countdown-- == 0;
-}
-
-/* All of Strait's own allocations end here: the program's symbol comes before libc's. */
-void *aligned_alloc(size_t alignment, size_t size);
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    void *block = NULL;
-    if (fails_now() || posix_memalign(&block, alignment, size) != 0) return NULL;
-    return block;
-}
-
-static void *json_allocate(size_t size)
-{
-    void *block = fails_now() ? NULL : malloc(size);
-    if (block) json_live++;
-    return block;
-}
-
-static void json_release(void *block)
-{
-    if (block) json_live--;
-    free(block);
-}
-
-static const strait_model_config config = {
-    .vocab_size = 8,
-    .hidden_size = 4,
-    .intermediate_size = 8,
-    .num_hidden_layers = 3,
-    .num_attention_heads = 2,
-    .num_key_value_heads = 1,
-    .head_dim = 2,
-    .max_position_embeddings = 16,
-    .rms_norm_eps = 1e-6,
-    .rope_theta = 1e4,
-    .initializer_range = 0.02,
-    .bos_token_id = -1,
-    .pad_token_id = -1,
-    .eos = {.ids = {1, 2}, .count = 2},
-};
-
-static int make_directory(void **state)
-{
-    (void)state;
-    json_set_alloc_funcs(json_allocate, json_release);
-    directory = mkdtemp(in_memory);
-    if (!directory) directory = mkdtemp(on_disk);
-    return directory && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
+    failing_memory_begin();
+    if (folder_make("/dev/shm", state) != 0 && folder_make("/tmp", state) != 0) return -1;
+    return chdir(((test_folder *)*state)->path);
 }
 
 static strait_status save(const char *path, const json_t *trainer)
@@ -157,21 +93,13 @@ static strait_status scenario(void)
     return status;
 }
 
-static int64_t memory_used(void)
-{
-    int64_t used = 0;
-    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) used += strait_memory_used((strait_tag)tag);
-    return used;
-}
-
 static void no_failing_allocation_does_harm(void **state)
 {
     (void)state;
     assert_int_equal(strait_directory_create("tokenizer"), STRAIT_OK);
     assert_int_equal(strait_file_replace("tokenizer/tokenizer.json", "{}", 2), STRAIT_OK);
     if (scenario() != STRAIT_OK) fail_msg("%s", strait_error_message());
-    int64_t used = memory_used();
-    long held = json_live;
+    memory_held held = memory_now();
     bool finished = false;
     /* All of them by STRAIT_TEST_ALL=1; a sample, the beginning in full, is quick also under the sanitizers. */
     long stride = getenv("STRAIT_TEST_ALL") ? 1 : 11;
@@ -184,7 +112,7 @@ static void no_failing_allocation_does_harm(void **state)
         if (finished ? status != STRAIT_OK : status != STRAIT_ERR_NO_MEMORY) {
             fail_msg("allocation %ld: %s: %s", n, strait_status_name(status), strait_error_message());
         }
-        if (memory_used() != used || json_live != held) fail_msg("allocation %ld leaked", n);
+        if (memory_leaked(held)) fail_msg("allocation %ld leaked", n);
     }
     assert_true(finished);
 }
@@ -192,5 +120,5 @@ static void no_failing_allocation_does_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(no_failing_allocation_does_harm)};
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, enter_in_memory, folder_leave);
 }

@@ -3,22 +3,13 @@
  * and measured anew where it is missing, damaged, foreign or unreadable.
  */
 #define _GNU_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "folder.h"
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "backends/cpu/choice.h"
-#include "base/file.h"
 
 /* What the made-up clock says: `scale` times 100 for exact; fast is quicker for LINEAR, slower for LINEAR_DX. */
 typedef struct clock {
@@ -60,42 +51,13 @@ static const strait_cpu_kernel fast[STRAIT_OP_COUNT] = {
 /* Two ops, small and large. */
 enum { TIMED = 4 };
 
-static char folder[64];
+/* It is made when it is needed. */
+static const char folder[] = "cache";
 
 static strait_cpu_choice_request request_of(clock *c)
 {
     return (strait_cpu_choice_request){
         .folder = folder, .identity = "processor; build 1; linear x/y", .fast = fast, .time = made_up, .context = c};
-}
-
-/* The one file in the folder, and that nothing else was left there. */
-static char *only_file(void)
-{
-    char **names;
-    size_t count;
-    char *path;
-    assert_int_equal(strait_directory_list(folder, &names, &count), STRAIT_OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(strait_path_join(folder, names[0], &path), STRAIT_OK);
-    strait_names_free(names, count);
-    return path;
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/strait-choice.XXXXXX");
-    if (!mkdtemp(folder)) return 1;
-    /* It is made when it is needed. */
-    strcat(folder, "/cache");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    folder[strlen(folder) - strlen("/cache")] = 0;
-    return strait_directory_remove(folder) != STRAIT_OK;
 }
 
 static void quicker_is_chosen_and_kept(void **state)
@@ -112,7 +74,7 @@ static void quicker_is_chosen_and_kept(void **state)
     assert_false(strait__cpu_choice_is_fast(&choice, STRAIT_OP_LINEAR_DX, STRAIT_CPU_LARGE));
     assert_false(strait__cpu_choice_is_fast(&choice, STRAIT_OP_LINEAR, STRAIT_CPU_FEW));
     assert_false(strait__cpu_choice_is_fast(&choice, STRAIT_OP_ADD, STRAIT_CPU_LARGE));
-    char *path = only_file();
+    char *path = only_file(folder);
     assert_non_null(strstr(choice.source, "measured now"));
     assert_non_null(strstr(choice.source, path));
     assert_non_null(strstr(path, "/cpu-processor-"));
@@ -141,7 +103,7 @@ static void damage_is_measured_over(void **state)
     strait_cpu_choice_request request = request_of(&c);
     strait_cpu_choice choice;
     assert_int_equal(strait__cpu_choice_make(&request, &choice), STRAIT_OK);
-    char *path = only_file();
+    char *path = only_file(folder);
     strait_buffer whole = {0};
     assert_int_equal(strait_file_read(path, 0, &whole), STRAIT_OK);
     /* Every prefix, then every byte changed. */
@@ -159,7 +121,7 @@ static void damage_is_measured_over(void **state)
         assert_int_equal(c.calls, TIMED);
     }
     strait_free(path);
-    path = only_file();
+    path = only_file(folder);
     static const char *const wrong[] = {"linear small exact 0 fast 51", "linear small exact -1 fast 51",
                                         "linear small exact 99999999999999999999 fast 51"};
     char *line = strstr(whole.bytes, "linear small exact");
@@ -205,13 +167,13 @@ static void nowhere_to_keep(void **state)
     request.folder = folder;
     assert_int_equal(strait_directory_remove(folder), STRAIT_OK);
     assert_int_equal(strait__cpu_choice_make(&request, &choice), STRAIT_OK);
-    char *path = only_file();
+    char *path = only_file(folder);
     unlink(path);
     assert_int_equal(strait_directory_create(path), STRAIT_OK);
     assert_int_equal(strait__cpu_choice_make(&request, &choice), STRAIT_OK);
     assert_non_null(strstr(choice.source, "in every run"));
     strait_free(path);
-    strait_free(only_file());
+    strait_free(only_file(folder));
 }
 
 static void the_first_process_decides(void **state)
@@ -221,7 +183,7 @@ static void the_first_process_decides(void **state)
     strait_cpu_choice_request request = request_of(&c);
     strait_cpu_choice choice;
     assert_int_equal(strait__cpu_choice_make(&request, &choice), STRAIT_OK);
-    char *path = only_file();
+    char *path = only_file(folder);
     unlink(path);
     c.rival = path;
     assert_int_equal(strait__cpu_choice_make(&request, &choice), STRAIT_OK);
@@ -229,7 +191,7 @@ static void the_first_process_decides(void **state)
     assert_int_equal(choice.times[STRAIT_OP_LINEAR_DX][STRAIT_CPU_LARGE][1], 5);
     assert_false(strait__cpu_choice_is_fast(&choice, STRAIT_OP_LINEAR, STRAIT_CPU_SMALL));
     strait_free(path);
-    strait_free(only_file());
+    strait_free(only_file(folder));
 }
 
 static void a_failed_measurement_is_an_error(void **state)
@@ -277,11 +239,11 @@ static void sizes_and_folders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(quicker_is_chosen_and_kept, begin, end),
-        cmocka_unit_test_setup_teardown(damage_is_measured_over, begin, end),
-        cmocka_unit_test_setup_teardown(nowhere_to_keep, begin, end),
-        cmocka_unit_test_setup_teardown(the_first_process_decides, begin, end),
-        cmocka_unit_test_setup_teardown(a_failed_measurement_is_an_error, begin, end),
+        cmocka_unit_test_setup_teardown(quicker_is_chosen_and_kept, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(damage_is_measured_over, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(nowhere_to_keep, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(the_first_process_decides, folder_enter, folder_leave),
+        cmocka_unit_test_setup_teardown(a_failed_measurement_is_an_error, folder_enter, folder_leave),
         cmocka_unit_test(sizes_and_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

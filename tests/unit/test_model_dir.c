@@ -1,20 +1,10 @@
 /* Model directories: single and sharded, written and read, and every way in which shards and index can disagree. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "folder.h"
+#include "small_model.h"
 
-#include "base/file.h"
 #include "ckpt/model_dir.h"
-
-static char directory[] = "/tmp/strait-model-dir-XXXXXX";
 
 static const float numbers[8] = {1, 2, 3, 4, 5, 6, 7, 8};
 static const strait_tensor_spec tensors[] = {
@@ -22,38 +12,7 @@ static const strait_tensor_spec tensors[] = {
     {.name = "lm_head.weight", .shape = {.rank = 2, .dims = {2, 4}}, .bytes = numbers},
     {.name = "model.embed.weight", .shape = {.rank = 1, .dims = {3}}, .bytes = numbers + 2},
 };
-static const strait_model_config config = {
-    .vocab_size = 8,
-    .hidden_size = 4,
-    .intermediate_size = 8,
-    .num_hidden_layers = 1,
-    .num_attention_heads = 2,
-    .num_key_value_heads = 1,
-    .head_dim = 2,
-    .max_position_embeddings = 16,
-    .rms_norm_eps = 1e-6,
-    .rope_theta = 1e4,
-    .initializer_range = 0.02,
-    .bos_token_id = -1,
-    .pad_token_id = -1,
-};
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
-
-static void write_text(const char *path, const char *text)
-{
-    assert_int_equal(strait_file_replace(path, text, strlen(text)), STRAIT_OK);
-}
+static const strait_model_config config = {SMALL_MODEL};
 
 static void write_model(const char *path, int64_t shard_bytes, const char *tokenizer)
 {
@@ -364,5 +323,5 @@ int main(void)
         cmocka_unit_test(a_missing_config_is_named),
         cmocka_unit_test(a_tensor_knows_its_file),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -1,37 +1,14 @@
 /* The run directory: who may open it, what is appended, what a resumed run finds. */
 #define _DEFAULT_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
+
 #include <math.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/file.h"
 #include "base/json.h"
 #include "ckpt/run_dir.h"
-
-static char directory[] = "/tmp/strait-run-dir-XXXXXX";
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
 
 static strait_run_dir *open_run(const char *path, bool resume)
 {
@@ -228,5 +205,5 @@ int main(void)
         cmocka_unit_test(metrics_are_lines_of_json),      cmocka_unit_test(a_resumed_run_drops_later_lines),
         cmocka_unit_test(a_full_disk_leaves_whole_lines), cmocka_unit_test(log_and_files_are_written),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

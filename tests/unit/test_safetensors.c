@@ -1,37 +1,13 @@
 /* Reading and writing safetensors: round trips, every defect by name, and failing writes. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
+
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/file.h"
 #include "ckpt/safetensors.h"
 
-static char directory[] = "/tmp/strait-safetensors-XXXXXX";
-static char path[64];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    if (!mkdtemp(directory)) return 1;
-    snprintf(path, sizeof path, "%s/t.safetensors", directory);
-    return 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
+static const char path[] = "t.safetensors";
 
 /* The status of opening a file with this header and `data` zero bytes after it. */
 static strait_status open_text(const char *header, size_t data)
@@ -286,7 +262,7 @@ static void failing_writes_leave_the_old_file(void **state)
     strait_safetensors_close(file);
     char **names;
     size_t count;
-    assert_int_equal(strait_directory_list(directory, &names, &count), STRAIT_OK);
+    assert_int_equal(strait_directory_list(".", &names, &count), STRAIT_OK);
     assert_int_equal(count, 1);
     strait_names_free(names, count);
 }
@@ -312,5 +288,5 @@ int main(void)
             .name = defects[i].name, .test_func = is_refused, .initial_state = (void *)(uintptr_t)&defects[i]};
     }
     memcpy(tests + DEFECTS, others, sizeof others);
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -1,51 +1,15 @@
 /* Event files: the checksum, the bytes, and reading them back, damage included. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "folder.h"
 
-#include "base/file.h"
 #include "ckpt/tensorboard.h"
-
-static char directory[] = "/tmp/strait-tensorboard-XXXXXX";
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
 
 static void the_checksum_is_castagnoli(void **state)
 {
     (void)state;
     assert_int_equal(strait_crc32c("123456789", 9), 0xE3069283U);
     assert_int_equal(strait_crc32c("", 0), 0);
-}
-
-/* The path of the only file of a directory (owned by the caller). */
-static char *only_file(const char *folder)
-{
-    char **names;
-    size_t count;
-    char *path;
-    assert_int_equal(strait_directory_list(folder, &names, &count), STRAIT_OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(strait_path_join(folder, names[0], &path), STRAIT_OK);
-    strait_names_free(names, count);
-    return path;
 }
 
 static void the_bytes_are_those_of_the_format(void **state)
@@ -122,5 +86,5 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_format),
         cmocka_unit_test(files_read_back),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -1,38 +1,15 @@
 /* A model directory against the parameters that its config.json asks for: what fits, and how what does not is named. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "folder.h"
+#include "small_model.h"
 
-#include "base/file.h"
 #include "model/model.h"
 #include "train/weights.h"
 
 enum { TENSORS_MAX = 32, VALUES = 64 };
 
-static char directory[] = "/tmp/strait-weights-XXXXXX";
-static const strait_model_config tied = {
-    .vocab_size = 8,
-    .hidden_size = 4,
-    .intermediate_size = 6,
-    .num_hidden_layers = 1,
-    .num_attention_heads = 2,
-    .num_key_value_heads = 1,
-    .head_dim = 2,
-    .max_position_embeddings = 16,
-    .rms_norm_eps = 1e-6,
-    .rope_theta = 1e4,
-    .tie_word_embeddings = true,
-    .bos_token_id = -1,
-    .pad_token_id = -1,
-};
+static const strait_model_config tied = {SMALL_MODEL, .tie_word_embeddings = true};
 static float values[VALUES];
 
 /* The tensors that the config asks for; tests change the list before it is written. */
@@ -120,7 +97,7 @@ static void a_wrong_shape_is_named(void **state)
     fixture *f = *state;
     find(f, "model.layers.0.mlp.up_proj.weight")->shape.dims[0] = 5;
     refused(f, "shape", 0,
-            "shape/model.safetensors: model.layers.0.mlp.up_proj.weight has shape [5, 4], config.json makes it [6, 4]");
+            "shape/model.safetensors: model.layers.0.mlp.up_proj.weight has shape [5, 4], config.json makes it [8, 4]");
 }
 
 static void a_wrong_shape_in_a_shard_is_named(void **state)
@@ -174,18 +151,6 @@ static void a_head_of_another_shape_is_refused(void **state)
     refused(f, "turned", 0, "turned/model.safetensors: lm_head.weight differs from model.embed_tokens.weight");
 }
 
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) && chdir(directory) == 0 ? 0 : 1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return chdir("/") == 0 && strait_directory_remove(directory) == STRAIT_OK ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,5 +165,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_head_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_head_of_another_shape_is_refused, begin, end),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -40,10 +40,10 @@ corpus_convert() {
     esac
     case $package in
     manpages*) find "$where" -type f -name '*.gz' | LC_ALL=C sort | xargs zcat |
-        LC_ALL=C awk -v prefix="$out/$package-" -v cjk=$cjk -f scripts/man.awk ;;
+        LC_ALL=C awk -v prefix="$out/$package-" -v cjk=$cjk -f scripts/page.awk -f scripts/man.awk ;;
     # Pages about Basic are mostly program text.
     *) find "$where" -type f -name '*.html' ! -path '*/sbasic/*' | LC_ALL=C sort |
-        LC_ALL=C awk -v prefix="$out/$package-" -v cjk=$cjk -f scripts/html.awk ;;
+        LC_ALL=C awk -v prefix="$out/$package-" -v cjk=$cjk -f scripts/page.awk -f scripts/html.awk ;;
     esac
 }
 

@@ -1,30 +1,11 @@
 # HTML pages to plain text, one paragraph a line, each page into a file of its own.
-# usage: find ... | LC_ALL=C awk -v prefix=OUT/NAME- -v cjk=0|1 -f html.awk      (cjk=1 drops lines without Chinese)
+# usage: find ... | LC_ALL=C awk -v prefix=OUT/NAME- -v cjk=0|1 -f page.awk -f html.awk      (cjk=1 drops lines without Chinese)
 # Works on bytes, so that any awk will do.
 BEGIN {
     # The names of the pages, one a line on standard input; there may be more than fit on a command line.
     while ((getline page < "-") > 0) ARGV[ARGC++] = page
     RS = "<"
     block = "^/?(p|div|h[1-6]|li|ul|ol|dl|dt|dd|tr|td|th|table|br|title|pre|section|blockquote)$"
-}
-
-function flush_line() {
-    gsub(/[ \t\r\n]+/, " ", line)
-    sub(/^ /, "", line)
-    sub(/ $/, "", line)
-    # Pieces of menus and tables are not sentences.
-    if (length(line) > 11 && (!cjk || line ~ /[\343-\351][\200-\277][\200-\277]/)) text = text line "\n"
-    line = ""
-}
-
-function finish_page() {
-    flush_line()
-    if (length(text) > 300) {
-        name = sprintf("%s%05d.txt", prefix, ++pages)
-        printf "%s", text > name
-        close(name)
-    }
-    text = ""
 }
 
 function decode(s) {

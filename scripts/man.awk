@@ -1,24 +1,6 @@
 # Manual pages in the man macros to plain text, one paragraph a line, each page into a file of its own.
-# usage: zcat PAGE... | LC_ALL=C awk -v prefix=OUT/NAME- -v cjk=0|1 -f man.awk      (cjk=1 drops lines without Chinese)
+# usage: zcat PAGE... | LC_ALL=C awk -v prefix=OUT/NAME- -v cjk=0|1 -f page.awk -f man.awk      (cjk=1 drops lines without Chinese)
 # Works on bytes, so that any awk will do.
-
-function flush_line() {
-    gsub(/[ \t]+/, " ", line)
-    sub(/^ /, "", line)
-    sub(/ $/, "", line)
-    if (length(line) > 11 && (!cjk || line ~ /[\343-\351][\200-\277][\200-\277]/)) text = text line "\n"
-    line = ""
-}
-
-function finish_page() {
-    flush_line()
-    if (length(text) > 300) {
-        name = sprintf("%s%05d.txt", prefix, ++pages)
-        printf "%s", text > name
-        close(name)
-    }
-    text = ""
-}
 
 # Escapes: fonts away, characters by their names.
 function plain(s) {

@@ -2,48 +2,11 @@
 # strait data: packing and looking at shards, interrupted and repeated, and what wrong input is told.
 # usage: STRAIT=/path/to/strait tests/cli/data.sh
 set -u
-: "${STRAIT:?set STRAIT to the program}"
-STRAIT=$(realpath "$STRAIT")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-failed=0
-ok() { echo "ok $1"; }
-fail() { echo "FAIL $1 $2"; failed=1; }
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+in_temporary_folder
 
-# expect NAME EXIT_CODE PATTERN COMMAND...: output (both streams) matches the extended regular expression
-expect() {
-  local name=$1 code=$2 pattern=$3 output got
-  shift 3
-  output=$("$@" 2>&1 </dev/null)
-  got=$?
-  if [ "$got" != "$code" ]; then fail "$name" "exit $got, expected $code: $output"
-  elif ! grep -Eq -- "$pattern" <<<"$output"; then fail "$name" "no /$pattern/ in: $output"
-  else ok "$name"; fi
-}
-
-# A tokenizer of the 256 bytes and <|endoftext|>, in the spelling of GPT-2's byte alphabet.
-make_tokenizer() {
-  awk 'BEGIN {
-    n = 0
-    for (b = 0; b < 256; b++) {
-      visible = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174
-      code = visible ? b : 256 + n++
-      if (code == 34 || code == 92) text = sprintf("\\%c", code)
-      else text = sprintf("\\u%04x", code)
-      vocabulary = vocabulary (b ? "," : "") sprintf("\"%s\":%d", text, b)
-    }
-    printf "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
-    printf "\"added_tokens\":[{\"id\":256,\"content\":\"<|endoftext|>\",\"single_word\":false,\"lstrip\":false,"
-    printf "\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"NFC\"},"
-    printf "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false},"
-    printf "\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,"
-    printf "\"use_regex\":false},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
-    printf "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,"
-    printf "\"vocab\":{%s},\"merges\":[]}}\n", vocabulary
-  }' >tokenizer.json
-}
-make_tokenizer
+make_tokenizer .
 mkdir corpus
 for i in 1 2 3 4 5 6 7 8 9; do echo "{\"text\":\"document number $i\"}"; done >corpus/a.jsonl
 gzip -c >corpus/b.jsonl.gz <<<'{"text":"from a compressed file"}'

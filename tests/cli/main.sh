@@ -2,21 +2,8 @@
 # The command as such: version, help that fits a screen, exit codes, and what wrong verbs and options are told.
 # usage: STRAIT=/path/to/strait tests/cli/main.sh    (in an empty directory)
 set -u
-: "${STRAIT:?set STRAIT to the program}"
-failed=0
-ok() { echo "ok $1"; }
-fail() { echo "FAIL $1 $2"; failed=1; }
-
-# expect NAME EXIT_CODE PATTERN COMMAND...: output (both streams) matches the extended regular expression
-expect() {
-  local name=$1 code=$2 pattern=$3 output got
-  shift 3
-  output=$("$@" 2>&1 </dev/null)
-  got=$?
-  if [ "$got" != "$code" ]; then fail "$name" "exit $got, expected $code: $output"
-  elif ! grep -Eq -- "$pattern" <<<"$output"; then fail "$name" "no /$pattern/ in: $output"
-  else ok "$name"; fi
-}
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
 
 expect version 0 '^strait [0-9]+\.[0-9]+\.[0-9]+$' "$STRAIT" --version
 expect no_verb 2 '^usage: strait VERB' "$STRAIT"

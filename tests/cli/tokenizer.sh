@@ -2,24 +2,8 @@
 # The verb tokenizer: train, encode, decode, info, and what wrong input is told.
 # usage: STRAIT=/path/to/strait tests/cli/tokenizer.sh      (works in the current directory)
 set -u
-: "${STRAIT:?set STRAIT to the program}"
-failed=0
-ok() { echo "ok $1"; }
-fail() { echo "FAIL $1 $2"; failed=1; }
-
-# expect NAME EXIT_CODE PATTERN COMMAND...: output (both streams) matches the extended regular expression
-expect() {
-  local name=$1 code=$2 pattern=$3 output got
-  shift 3
-  output=$("$@" 2>&1 </dev/null)
-  got=$?
-  if [ "$got" != "$code" ]; then fail "$name" "exit $got, expected $code: $output"
-  elif ! grep -Eq -- "$pattern" <<<"$output"; then fail "$name" "no /$pattern/ in: $output"
-  else ok "$name"; fi
-}
-
-# same NAME EXPECTED GOT
-same() { if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "expected '$2', got '$3'"; fi; }
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
 
 mkdir corpus
 for _ in 1 2 3 4 5 6 7 8; do

@@ -23,6 +23,9 @@ fuzz:
 # The AVX-512 kernels, executed by the emulator Bochs where the processor has none; ARGS="--op linear" is a part.
 avx512:
 	tests/bochs.sh $(ARGS)
+# Loss curves of two ways to train against the noise of seeds: fast and exact, or ARGS="--a dtype=f32 --b dtype=bf16".
+curves: all
+	tests/held/curves.sh $(ARGS)
 tidy: all
 	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k|graph)\.c$$' | \
 	  xargs -P $(JOBS) -n 8 clang-tidy-14 --quiet -p $(BUILD)
@@ -37,4 +40,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl fault fuzz avx512 tidy format interop peers clean install
+.PHONY: all test exact opencl fault fuzz avx512 curves tidy format interop peers clean install

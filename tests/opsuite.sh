@@ -78,3 +78,14 @@ link_engine() { # flags
             { echo "FAIL $label the engine alone does not link"; exit 1; }
     done
 }
+
+# The whole program, from what `make` built and these kernels in the place of its own: no other instruction set runs.
+link_program() {
+    local parts
+    [ -f build/libstrait.a ] || { echo "FAIL $label there is no build/libstrait.a: make"; exit 1; }
+    parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e '\.check\.o$')
+    # shellcheck disable=SC2046,SC2086
+    $cc $parts $(find build/CMakeFiles/strait.dir/cli -name '*.o') build/libstrait.a \
+        $(pkg-config --libs yaml-0.1 jansson libpcre2-8 libutf8proc nettle) -lm -lpthread -ldl -o "$out/strait" ||
+        { echo "FAIL $label the program does not link"; exit 1; }
+}

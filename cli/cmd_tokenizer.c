@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PATHS_MAX = 4096, SPECIALS_DEFAULT = 3, VOCAB_MAX = 1 << 24 };
 
@@ -179,6 +180,11 @@ static int run_train(int argc, char **argv)
     if (code >= 0) return code;
     if (path_count == 0) return cli_usage(verb, "train: name a file or folder of text");
     if (!out) return cli_usage(verb, "train: --out DIR is missing");
+    /* Before the work, not after it. */
+    struct stat there;
+    if (stat(out, &there) == 0 && !S_ISDIR(there.st_mode)) {
+        return cli_usage(verb, "train: --out %s is a file: name a folder", out);
+    }
     int least = 256 + (specials.count ? specials.count : SPECIALS_DEFAULT);
     if (vocab_size == 0) return cli_usage(verb, "train: --vocab-size N is missing");
     if (vocab_size < least || vocab_size > VOCAB_MAX) {

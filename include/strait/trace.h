@@ -51,7 +51,8 @@ void strait_trace_defaults(strait_trace_options *options);
  *
  * STRAIT_ERR_USAGE: an option is missing, or a number outside its range or not finite. STRAIT_ERR_RANGE: an id outside
  * the vocabulary. STRAIT_ERR_NOT_FOUND, FORMAT, CORRUPT, UNSUPPORTED: of the model, the tokens or the device, with file
- * and place. STRAIT_ERR_IO, NO_SPACE: of the file. STRAIT_ERR_NO_MEMORY. STRAIT_ERR_CANCELLED: events asked to stop.
+ * and place; NOT_FOUND also where the folder of `out` is missing. STRAIT_ERR_IO, NO_SPACE: of the file.
+ * STRAIT_ERR_NO_MEMORY. STRAIT_ERR_CANCELLED: events asked to stop.
  * One thread calls, and is the only one that is called back; calls from several threads share nothing.
  */
 strait_status strait_trace(const strait_trace_options *options) STRAIT_MUST_USE;

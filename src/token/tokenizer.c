@@ -105,6 +105,13 @@ strait_status strait_tokenizer_load(const char *path, strait_tokenizer **out_tok
     } else {
         status = strait_strdup(STRAIT_TAG_TOKENIZER, path, &file);
     }
+    if (status == STRAIT_OK && !strait_path_exists(file)) {
+        status =
+            STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
+                        "%s: does not exist; a tokenizer.json or a folder that has one is needed (the model's own, "
+                        "or a new one by `strait tokenizer train`)",
+                        file);
+    }
     if (status == STRAIT_OK) status = strait_file_read(file, TOKENIZER_JSON_MAX, &tokenizer->source);
     if (status == STRAIT_OK) status = fill(tokenizer, file, config);
     strait_free(file);

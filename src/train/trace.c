@@ -2,6 +2,7 @@
 #include <strait/trace.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/options.h"
 #include "ckpt/checkpoint.h"
@@ -332,12 +333,30 @@ void strait_trace_defaults(strait_trace_options *options)
                                       .seed = 1};
 }
 
+/* Before the work, not after it: the file is written last. */
+static strait_status check_out(const char *out)
+{
+    if (strait_path_is_directory(out)) return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s is a folder: name a file in it", out);
+    const char *slash = strrchr(out, '/');
+    if (!slash || slash == out) return STRAIT_OK;
+    char *folder;
+    STRAIT_TRY(strait_strdup(STRAIT_TAG_OTHER, out, &folder));
+    folder[slash - out] = '\0';
+    strait_status status = STRAIT_OK;
+    if (!strait_path_is_directory(folder)) {
+        status = STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "%s: there is no folder %s; make it first", out, folder);
+    }
+    strait_free(folder);
+    return status;
+}
+
 static strait_status check(const strait_trace_options *o)
 {
     STRAIT_TRY(strait__options_check(o, sizeof *o, "strait_trace_options"));
     if (!o->model || !o->tokens || !o->out) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }
+    STRAIT_TRY(check_out(o->out));
     if (o->steps < 0 || o->micro_batch < 0 || o->shards < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps, --micro-batch and --shards must not be negative");
     }

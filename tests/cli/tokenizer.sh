@@ -20,6 +20,8 @@ if cmp -s t/tokenizer.json t1/tokenizer.json; then ok threads_do_not_matter; els
 expect train_special 0 '2 added' "$STRAIT" tokenizer train corpus --vocab-size 300 --special '<s>' --special '</s>' --out t2
 expect train_without_an_end 0 'warning: none of its special tokens' "$STRAIT" tokenizer train corpus --vocab-size 300 --special '<a>' --out t4
 expect train_json 0 '^\{"out": "t5", "vocab_size": 300, .*"documents": 9, ' "$STRAIT" tokenizer train corpus --vocab-size 300 --out t5 --json
+expect train_out_is_a_file 2 'corpus/a.txt is a file: name a folder' "$STRAIT" tokenizer train corpus --vocab-size 300 --out corpus/a.txt
+expect no_tokenizer_there 1 'corpus/tokenizer.json: does not exist; .*tokenizer train' "$STRAIT" tokenizer info corpus
 expect train_small_corpus 0 'only [0-9]+ of 100000 tokens' "$STRAIT" tokenizer train corpus --vocab-size 100000 --out t3
 
 text=$'The cat doesn\'t  sit\n\n中文\tcafé 👍 12'

@@ -49,6 +49,10 @@ expect options 0 '' "${trace[@]}" o.safetensors --steps 2 --lr 1e-2 --betas 0.8,
 expect no-model 2 'MODEL|model' "$STRAIT" trace
 expect no-tokens 2 'tokens' "$STRAIT" trace model --out x
 expect no-out 2 'out' "$STRAIT" trace model --tokens ids.json
+expect out-is-a-folder 2 'model is a folder' "$STRAIT" trace model --tokens ids.json --out model
+expect out-without-folder 1 'none/x: there is no folder none; make it first$' "$STRAIT" trace model --tokens ids.json --out none/x
+if [ ! -e model.tmp ] && ! "$STRAIT" trace model --tokens ids.json --out none/x 2>&1 | grep -q passes; then ok out-is-seen-first
+else fail out-is-seen-first "after the work"; fi
 expect tokens-missing 1 'none.json' "$STRAIT" trace model --tokens none.json --out x
 expect model-missing 1 'nowhere: does not exist' "$STRAIT" trace nowhere --tokens ids.json --out x
 ids() { # ids NAME PATTERN JSON

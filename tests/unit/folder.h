@@ -51,16 +51,28 @@ static inline int folder_teardown(void **state)
     return status == STRAIT_OK ? 0 : -1;
 }
 
-/* The same with the folder as the current one: for tests, and groups of them, that name their files without it. */
+/*
+ * The same with the folder as the current one: for tests, and groups of them, that name their files without it. It is
+ * not the state, which of a group would take the place of its tests' own.
+ */
+static void *folder_entered;
+
+static inline int folder_enter_in(const char *parent)
+{
+    if (folder_make(parent, &folder_entered) != 0) return -1;
+    return chdir(((test_folder *)folder_entered)->path);
+}
+
 static inline int folder_enter(void **state)
 {
-    if (folder_setup(state) != 0) return -1;
-    return chdir(((test_folder *)*state)->path);
+    (void)state;
+    return folder_enter_in("/tmp");
 }
 
 static inline int folder_leave(void **state)
 {
-    return chdir("/") == 0 ? folder_teardown(state) : -1;
+    (void)state;
+    return chdir("/") == 0 ? folder_teardown(&folder_entered) : -1;
 }
 
 /* The path of a file in the folder, good for the next 8 calls. */

@@ -182,7 +182,7 @@ def compare(a, b, last):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ", 1)[1])
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("train")
     one.add_argument("--a", default="numerics=exact dtype=bf16")

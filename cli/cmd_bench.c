@@ -83,7 +83,8 @@ static void report_text(const strait_bench_report *r)
                "rate\n",
                r->step_seconds, r->step_seconds_min, r->step_seconds_max, cli_count((int64_t)r->tokens_per_second),
                r->mfu * 100, r->mfu_full * 100);
-        printf("first step began after %.3f s\n", r->first_step_at);
+        printf("in kernels %.1f%% of the step, first step began after %.3f s\n", r->kernel_share * 100,
+               r->first_step_at);
     }
     printf("memory: %s planned, ", cli_bytes((double)r->planned_bytes));
     printf("%s resident at the most\n", cli_bytes((double)r->peak_resident));
@@ -95,16 +96,17 @@ static void report_json(const strait_bench_report *r, bool steps)
     printf(
         "\"device\": \"%s\", \"implementation\": \"%s\", \"model\": \"%s\", \"parameters\": %lld, \"sequences\": %lld, "
         "\"length\": %lld, \"micro_batch\": %lld, \"threads\": %lld, \"matmul_flops_per_second\": %.6g, "
-        "\"planned_bytes\": %lld, \"peak_resident_bytes\": %lld",
+        "\"planned_bytes\": %lld, \"resident_bytes_before\": %lld, \"peak_resident_bytes\": %lld",
         r->device, r->implementation, r->model, (long long)r->parameters, (long long)r->sequences, (long long)r->length,
         (long long)r->micro_batch, (long long)r->threads, r->matmul_rate, (long long)r->planned_bytes,
-        (long long)r->peak_resident);
+        (long long)r->resident_before, (long long)r->peak_resident);
     if (steps) {
-        printf(", \"step_seconds\": %.9g, \"step_seconds_min\": %.9g, \"step_seconds_max\": %.9g, "
-               "\"tokens_per_second\": %.6g, "
-               "\"first_step_at\": %.6g, \"mfu_causal_exact\": %.6f, \"mfu_full_attention\": %.6f",
-               r->step_seconds, r->step_seconds_min, r->step_seconds_max, r->tokens_per_second, r->first_step_at,
-               r->mfu, r->mfu_full);
+        printf(
+            ", \"step_seconds\": %.9g, \"step_seconds_min\": %.9g, \"step_seconds_max\": %.9g, "
+            "\"tokens_per_second\": %.6g, "
+            "\"first_step_at\": %.6g, \"kernel_share\": %.6f, \"mfu_causal_exact\": %.6f, \"mfu_full_attention\": %.6f",
+            r->step_seconds, r->step_seconds_min, r->step_seconds_max, r->tokens_per_second, r->first_step_at,
+            r->kernel_share, r->mfu, r->mfu_full);
     }
 }
 

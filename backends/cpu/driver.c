@@ -103,8 +103,9 @@ static strait_status cpu_props(strait_handle handle, strait_device_props *out)
 {
     const cpu_device *device = object_of(handle);
     strait_device_props props = {.struct_size = sizeof props, .alignment = ALIGNMENT, .supports_bf16 = 1};
-    int64_t free_bytes;
-    strait__cpu_memory_info(&free_bytes, &props.memory_bytes);
+    strait_cpu_memory_info memory;
+    strait__cpu_memory_info("", &memory);
+    props.memory_bytes = memory.total;
     props.max_alloc_bytes = props.memory_bytes > 0 ? props.memory_bytes : INT64_MAX;
     props.compute_units = strait_pool_size(device->pool);
     strait__cpu_processor_name(props.name, sizeof props.name);
@@ -128,7 +129,19 @@ static const char *cpu_last_error(strait_handle handle)
 static strait_status cpu_mem_info(strait_handle handle, int64_t *out_free, int64_t *out_total)
 {
     (void)handle;
-    strait__cpu_memory_info(out_free, out_total);
+    strait_cpu_memory_info memory;
+    strait__cpu_memory_info("", &memory);
+    *out_free = memory.free_bytes;
+    *out_total = memory.total;
+    return STRAIT_OK;
+}
+
+static strait_status cpu_mem_limit(strait_handle handle, char *out, uint64_t size)
+{
+    (void)handle;
+    strait_cpu_memory_info memory;
+    strait__cpu_memory_info("", &memory);
+    snprintf(out, size, "%s", memory.limit);
     return STRAIT_OK;
 }
 
@@ -136,15 +149,18 @@ static strait_status cpu_mem_info(strait_handle handle, int64_t *out_free, int64
 
 static strait_status map_huge(cpu_memory *memory, int64_t bytes)
 {
-    size_t room = (size_t)bytes + 2 * (size_t)HUGE_PAGE_BYTES;
-    void *mapping = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping == MAP_FAILED) return STRAIT_ERR_NO_MEMORY;
-    uintptr_t start = ((uintptr_t)mapping + (uintptr_t)HUGE_PAGE_BYTES - 1) & ~((uintptr_t)HUGE_PAGE_BYTES - 1);
-    memory->mapping = mapping;
-    memory->mapping_bytes = room;
-    memory->bytes = (void *)start;
     /* Whole huge pages, the last one too; a system that has none simply uses small ones. */
-    size_t whole = ((size_t)bytes + (size_t)HUGE_PAGE_BYTES - 1) & ~((size_t)HUGE_PAGE_BYTES - 1);
+    size_t page = (size_t)HUGE_PAGE_BYTES;
+    size_t whole = ((size_t)bytes + page - 1) & ~(page - 1);
+    char *room = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) return STRAIT_ERR_NO_MEMORY;
+    /* What lies outside of them is given back: a limit of address space counts it. */
+    size_t before = (page - (uintptr_t)room % page) % page;
+    if (before > 0) munmap(room, before);
+    if (before < page) munmap(room + before + whole, page - before);
+    memory->mapping = room + before;
+    memory->mapping_bytes = whole;
+    memory->bytes = room + before;
     (void)madvise(memory->bytes, whole, MADV_HUGEPAGE);
     return STRAIT_OK;
 }
@@ -419,6 +435,7 @@ const strait_driver strait_cpu_driver = {
     .props = cpu_props,
     .last_error = cpu_last_error,
     .mem_info = cpu_mem_info,
+    .mem_limit = cpu_mem_limit,
     .alloc = cpu_alloc,
     .free = cpu_free,
     .copy = cpu_copy,

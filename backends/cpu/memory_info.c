@@ -1,24 +1,30 @@
-/* Reads /proc and the control groups. A file that is missing or unreadable leaves its figure out. */
+/* Reads /proc, the control groups and the process's own limits. What is missing or unreadable bounds nothing. */
 #include "backends/cpu/memory_info.h"
+
+#include "base/cgroup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-enum { LINE_BYTES = 512, PATH_BYTES = 1024 };
+enum { LINE_BYTES = 512, PATH_BYTES = 4200 };
 
-/* The number after `key` at the start of a line, times `unit`; -1 where absent. */
-static int64_t read_key(const char *path, const char *key, int64_t unit)
+/* The number after `key` at the start of a line of ROOT/NAME, times `unit`; -1 where absent. */
+static int64_t read_key(const char *root, const char *name, const char *key, int64_t unit)
 {
-    FILE *file = fopen(path, "re");
+    char path[PATH_BYTES];
+    int wrote = snprintf(path, sizeof path, "%s/%s", root, name);
+    FILE *file = wrote > 0 && (size_t)wrote < sizeof path ? fopen(path, "re") : NULL;
     if (!file) return -1;
     char line[LINE_BYTES];
     int64_t value = -1;
     size_t length = strlen(key);
     while (value < 0 && fgets(line, sizeof line, file)) {
         if (strncmp(line, key, length) != 0) continue;
-        long long number = strtoll(line + length, NULL, 10);
-        if (number >= 0 && number <= INT64_MAX / unit) value = number * unit;
+        char *end;
+        long long number = strtoll(line + length, &end, 10);
+        if (end != line + length && number >= 0 && number <= INT64_MAX / unit) value = number * unit;
     }
     fclose(file);
     return value;
@@ -27,64 +33,59 @@ static int64_t read_key(const char *path, const char *key, int64_t unit)
 /* A file with one number; -1 for "max", absence, or v1's "no limit" (a number near 2^63). */
 static int64_t read_number(const char *directory, const char *name)
 {
-    char path[PATH_BYTES];
-    int wrote = snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (wrote < 0 || (size_t)wrote >= sizeof path) return -1;
-    FILE *file = fopen(path, "re");
-    if (!file) return -1;
-    long long number = -1;
-    int fields = fscanf(file, "%lld", &number);
-    fclose(file);
-    return fields == 1 && number >= 0 && number < (INT64_C(1) << 60) ? number : -1;
+    int64_t number = read_key(directory, name, "", 1);
+    return number < (INT64_C(1) << 60) ? number : -1;
 }
 
-static void lower_by(int64_t limit, int64_t used, int64_t reclaimable, int64_t *free_bytes, int64_t *total)
+static void lower_by(strait_cpu_memory_info *info, int64_t limit, int64_t used, const char *what)
 {
-    if (limit < 0) return;
-    if (*total == 0 || limit < *total) *total = limit;
-    int64_t held = used < 0 ? 0 : used - (reclaimable > 0 ? reclaimable : 0);
-    if (held < 0) held = 0;
-    int64_t left = limit > held ? limit - held : 0;
-    if (left < *free_bytes) *free_bytes = left;
+    if (info->total == 0 || limit < info->total) info->total = limit;
+    if (used < 0) used = 0;
+    int64_t left = limit > used ? limit - used : 0;
+    if (left >= info->free_bytes) return;
+    info->free_bytes = left;
+    snprintf(info->limit, sizeof info->limit, "%.200s is %.1f MiB", what, (double)limit / 1048576.0);
 }
 
-/* The group named by /proc/self/cgroup and each of its parents may have a limit. */
-static void lower_by_groups(int64_t *free_bytes, int64_t *total)
+/* Pages of files are given back when a group needs room, so they do not count as used. */
+static void lower_by_group(void *context, const char *directory)
 {
-    static const char root[] = "/sys/fs/cgroup";
-    char directory[PATH_BYTES];
-    char line[LINE_BYTES];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    snprintf(directory, sizeof directory, "%s", root);
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "0::", 3) != 0) continue;
-        line[strcspn(line, "\n")] = 0;
-        snprintf(directory, sizeof directory, "%s%s", root, line + 3);
+    static const struct {
+        const char *limit, *used, *files;
+    } versions[] = {{"memory.max", "memory.current", "inactive_file "},
+                    {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "}};
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        int64_t limit = read_number(directory, versions[i].limit);
+        if (limit < 0) continue;
+        int64_t used = read_number(directory, versions[i].used);
+        int64_t files = read_key(directory, "memory.stat", versions[i].files, 1);
+        char what[PATH_BYTES];
+        snprintf(what, sizeof what, "%s of the control group %.3000s", versions[i].limit, directory);
+        lower_by(context, limit, files > 0 ? used - files : used, what);
     }
-    if (file) fclose(file);
-    for (;;) {
-        char stat[PATH_BYTES + sizeof "/memory.stat"];
-        snprintf(stat, sizeof stat, "%s/memory.stat", directory);
-        lower_by(read_number(directory, "memory.max"), read_number(directory, "memory.current"),
-                 read_key(stat, "inactive_file ", 1), free_bytes, total);
-        char *slash = strrchr(directory, '/');
-        if (strlen(directory) <= strlen(root) || !slash) break;
-        *slash = 0;
-    }
-    lower_by(read_number("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-             read_number("/sys/fs/cgroup/memory", "memory.usage_in_bytes"),
-             read_key("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file ", 1), free_bytes, total);
 }
 
-void strait__cpu_memory_info(int64_t *out_free, int64_t *out_total)
+static void lower_by_rlimit(strait_cpu_memory_info *info, const char *root, int resource, const char *key,
+                            const char *what)
 {
-    int64_t total = read_key("/proc/meminfo", "MemTotal:", 1024);
-    int64_t free_bytes = read_key("/proc/meminfo", "MemAvailable:", 1024);
-    if (total < 0) total = 0;
-    if (free_bytes < 0) free_bytes = total;
-    lower_by_groups(&free_bytes, &total);
-    *out_free = free_bytes;
-    *out_total = total;
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur > (rlim_t)INT64_MAX) return;
+    int64_t used = read_key(root, "proc/self/status", key, 1024);
+    lower_by(info, (int64_t)limit.rlim_cur, used, what);
+}
+
+void strait__cpu_memory_info(const char *root, strait_cpu_memory_info *out)
+{
+    strait_cpu_memory_info info = {0};
+    info.total = read_key(root, "proc/meminfo", "MemTotal:", 1024);
+    info.free_bytes = read_key(root, "proc/meminfo", "MemAvailable:", 1024);
+    if (info.total < 0) info.total = 0;
+    if (info.free_bytes < 0) info.free_bytes = info.total > 0 ? info.total : INT64_MAX;
+    strait_cgroup_visit(root, "memory", lower_by_group, &info);
+    lower_by_rlimit(&info, root, RLIMIT_AS, "VmSize:", "ulimit -v");
+    lower_by_rlimit(&info, root, RLIMIT_DATA, "VmData:", "ulimit -d");
+    if (info.total == 0) info.free_bytes = 0;
+    *out = info;
 }
 
 void strait__cpu_processor_name(char *out, size_t size)

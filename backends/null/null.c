@@ -56,6 +56,14 @@ static int32_t null_mem_info(strait_handle device, int64_t *out_free, int64_t *o
     return unsupported("mem_info");
 }
 
+static int32_t null_mem_limit(strait_handle device, char *out, uint64_t size)
+{
+    (void)device;
+    (void)out;
+    (void)size;
+    return unsupported("mem_limit");
+}
+
 static int32_t null_alloc(strait_handle device, int64_t bytes, strait_handle *out)
 {
     (void)device;
@@ -309,6 +317,7 @@ static const strait_driver driver = {
     .props = null_props,
     .last_error = null_last_error,
     .mem_info = null_mem_info,
+    .mem_limit = null_mem_limit,
     .alloc = null_alloc,
     .free = null_free,
     .copy = null_copy,

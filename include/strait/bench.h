@@ -88,8 +88,10 @@ typedef struct strait_bench_report {
     strait_bench_rates rates; /* likewise */
     double mfu;               /* of matmul_rate, causal-exact operations */
     double mfu_full;          /* the same, counting attention as if it were not causal */
-    int64_t planned_bytes;    /* of device memory */
-    int64_t peak_resident;    /* of this process, as the operating system counts */
+    double kernel_share;      /* of a step's time, what its ops took; the rest is between them. 0 after bench_ops */
+    int64_t planned_bytes;    /* of the steps, by the table that a run prints before it begins */
+    int64_t resident_before;  /* the most memory of this process, as the operating system counts it, before the ... */
+    int64_t peak_resident;    /* ... planned memory was asked for, and at all; the difference is what was planned */
 } strait_bench_report;
 
 /*

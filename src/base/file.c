@@ -88,6 +88,18 @@ void strait_file_unmap(strait_map *map)
     *map = (strait_map){0};
 }
 
+strait_status strait_file_map_room(int64_t bytes)
+{
+    if (bytes <= 0) return STRAIT_OK;
+    void *room = mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "no address space for a file of %.1f MiB: %s",
+                           (double)bytes / 1048576.0, strerror(errno));
+    }
+    munmap(room, (size_t)bytes);
+    return STRAIT_OK;
+}
+
 strait_status strait_fd_write(int fd, const char *path, const void *bytes, size_t length)
 {
     const char *at = bytes;

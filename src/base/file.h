@@ -16,6 +16,8 @@ typedef struct strait_map {
 } strait_map;
 strait_status strait_file_map(const char *path, strait_map *out) STRAIT_MUST_USE;
 void strait_file_unmap(strait_map *map);
+/* Whether this process has address space left to map a file of so many bytes; a limit may forbid it (ulimit -v). */
+strait_status strait_file_map_room(int64_t bytes) STRAIT_MUST_USE;
 
 /* All bytes or an error: short writes and EINTR are continued. `path` is for the message only. */
 strait_status strait_fd_write(int fd, const char *path, const void *bytes, size_t length) STRAIT_MUST_USE;

@@ -9,12 +9,11 @@
 #include "base/pool.h"
 
 #include "base/fpenv.h"
+#include "base/processors.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -150,28 +149,6 @@ void strait_pool_run(strait_pool *pool, int64_t tasks, strait_task_fn fn, void *
     wait_for_members(pool);
 }
 
-/* A container's share of processors (cgroup v2), rounded up; `processors` where none is set. */
-static int limit_by_quota(int processors)
-{
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (!file) return processors;
-    long long quota = 0;
-    long long period = 0;
-    int fields = fscanf(file, "%lld %lld", &quota, &period);
-    fclose(file);
-    if (fields != 2 || quota <= 0 || period <= 0) return processors;
-    long long share = (quota + period - 1) / period;
-    return share < processors ? (int)share : processors;
-}
-
-static int available_processors(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    int processors = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return limit_by_quota(processors < 1 ? 1 : processors);
-}
-
 static strait_status start_workers(strait_pool *pool)
 {
     /* Signals are for the program's own threads. */
@@ -201,7 +178,7 @@ strait_status strait_pool_create(int threads, strait_pool **out_pool)
     }
     strait_pool *pool;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *pool, &pool));
-    pool->size = threads > 0 ? threads : available_processors();
+    pool->size = threads > 0 ? threads : strait_processors();
     if (pool->size > STRAIT_POOL_THREADS_MAX) pool->size = STRAIT_POOL_THREADS_MAX;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);

@@ -145,6 +145,12 @@ strait_status strait_device_memory(strait_device *device, int64_t *out_free, int
     return answered(device, device->driver.mem_info(device->handle, out_free, out_total));
 }
 
+strait_status strait_device_memory_limit(strait_device *device, char *out, size_t size)
+{
+    STRAIT_TRY(check_there(device));
+    return answered(device, device->driver.mem_limit(device->handle, out, size));
+}
+
 int64_t strait_device_used(const strait_device *device, strait_tag tag)
 {
     return device->used[tag];
@@ -169,12 +175,15 @@ strait_status strait_memory_create(strait_device *device, strait_tag tag, int64_
         int64_t available = 0;
         int64_t total = 0;
         char reason[512];
+        char limit[256];
         strncpy(reason, strait_error_message(), sizeof reason - 1);
         reason[sizeof reason - 1] = '\0';
         if (strait_device_memory(device, &available, &total) != STRAIT_OK) available = 0;
+        if (strait_device_memory_limit(device, limit, sizeof limit) != STRAIT_OK) limit[0] = '\0';
         strait_free(memory);
-        return STRAIT_FAIL(status, "%s: cannot get %lld bytes for %s (%lld of %lld free): %s", device->props.name,
-                           (long long)bytes, strait_tag_name(tag), (long long)available, (long long)total, reason);
+        return STRAIT_FAIL(status, "%s: cannot get %lld bytes for %s (%lld of %lld free%s%s): %s", device->props.name,
+                           (long long)bytes, strait_tag_name(tag), (long long)available, (long long)total,
+                           limit[0] ? "; " : "", limit, reason);
     }
     memory->device = device;
     memory->bytes = bytes;

@@ -43,6 +43,8 @@ strait_status strait_device_open(const char *name, const strait_device_options *
 void strait_device_close(strait_device *device);
 const strait_device_props *strait_device_get_props(const strait_device *device);
 strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total) STRAIT_MUST_USE;
+/* A limit that leaves fewer bytes free than the chip has, in words and with its value; "" where there is none. */
+strait_status strait_device_memory_limit(strait_device *device, char *out, size_t size) STRAIT_MUST_USE;
 
 /* Device memory under a tag; contents undefined. Out of memory names the tag, the size and what is free. */
 strait_status strait_memory_create(strait_device *device, strait_tag tag, int64_t bytes,

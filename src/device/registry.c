@@ -34,6 +34,13 @@ static strait_status stub_mem_info(strait_handle device, int64_t *out_free, int6
     return STRAIT_OK; /* unknown is an answer */
 }
 
+static strait_status stub_mem_limit(strait_handle device, char *out, uint64_t size)
+{
+    (void)device;
+    if (size > 0) out[0] = '\0';
+    return STRAIT_OK;
+}
+
 static strait_status stub_host_alloc(strait_handle device, int64_t bytes, void **out)
 {
     (void)device;
@@ -223,6 +230,7 @@ strait_status strait__driver_complete(const strait_driver *driver, strait_driver
     REQUIRED(event_wait)
     REQUIRED(queue_wait_event)
     OPTIONAL(mem_info)
+    OPTIONAL(mem_limit)
     OPTIONAL(host_alloc)
     OPTIONAL(host_free)
     OPTIONAL(peer_copy)

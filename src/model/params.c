@@ -73,42 +73,35 @@ enum { INIT_ELEMENTS = 1 << 14 }; /* of one task */
 
 /* One tensor's initial values, cut into tasks. */
 typedef struct initialiser {
-    const strait_param *param;
     uint32_t seed;
     uint64_t place; /* in name order */
     double range;
-    float *to;
+    int64_t first;
+    int64_t end;
+    float *to; /* element `first` */
 } initialiser;
 
 static void initialise_piece(void *context, int64_t task, int worker)
 {
     (void)worker;
     const initialiser *init = context;
-    int64_t end = (task + 1) * INIT_ELEMENTS;
-    if (end > init->param->elements) end = init->param->elements;
-    for (int64_t i = task * INIT_ELEMENTS; i < end; i += 4) {
+    int64_t begin = init->first + task * INIT_ELEMENTS;
+    int64_t end = begin + INIT_ELEMENTS < init->end ? begin + INIT_ELEMENTS : init->end;
+    for (int64_t i = begin; i < end; i += 4) {
         double normal[4];
         strait_rng_normal4(init->seed, STRAIT_STREAM_INIT, (uint64_t)i / 4, init->place, normal);
-        for (int64_t j = 0; j < 4 && i + j < end; j++) init->to[i + j] = (float)(init->range * normal[j]);
+        for (int64_t j = 0; j < 4 && i + j < end; j++) init->to[i - init->first + j] = (float)(init->range * normal[j]);
     }
 }
 
-void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, strait_pool *pool,
-                             float *out)
+void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, int64_t first,
+                             int64_t count, strait_pool *pool, float *out)
 {
-    initialiser init = {.param = param, .seed = seed, .place = (uint64_t)place, .range = range, .to = out};
+    initialiser init = {
+        .seed = seed, .place = (uint64_t)place, .range = range, .first = first, .end = first + count, .to = out};
     if (param->ones) {
-        for (int64_t i = 0; i < param->elements; i++) out[i] = 1.0f;
+        for (int64_t i = 0; i < count; i++) out[i] = 1.0f;
     } else {
-        strait_pool_run(pool, (param->elements + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
+        strait_pool_run(pool, (count + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
     }
-}
-
-int64_t strait_params_largest(const strait_params *params)
-{
-    int64_t largest = 0;
-    for (int32_t p = 0; p < params->count; p++) {
-        if (params->items[p].elements > largest) largest = params->items[p].elements;
-    }
-    return largest;
 }

@@ -36,13 +36,11 @@ const strait_param *strait_params_find(const strait_params *params, const char *
 void strait_params_fini(strait_params *params);
 
 /*
- * Initial values of one parameter into out[elements]: ones, or normal numbers x `range` by the counter-based generator
- * (stream INIT, step = `place` of the tensor in name order), computed in binary64 and rounded once. `pool` may be NULL;
- * it does not change a bit.
+ * Initial values of elements [first, first + count) of a parameter, `first` a multiple of 4, into out[count]: ones, or
+ * normal numbers x `range` by the counter-based generator (stream INIT, step = `place` of the tensor in name order),
+ * computed in binary64 and rounded once. `pool` may be NULL; it does not change a bit.
  */
-void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, strait_pool *pool,
-                             float *out);
-/* Elements of the largest parameter. */
-int64_t strait_params_largest(const strait_params *params);
+void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, int64_t first,
+                             int64_t count, strait_pool *pool, float *out);
 
 #endif

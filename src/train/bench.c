@@ -30,6 +30,13 @@ typedef struct bench {
     strait_bench_report report;
 } bench;
 
+/* The most memory this process ever had, as the system counts it. */
+static int64_t peak_resident(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
 static strait_status fill_tokens(bench *b)
 {
     int64_t count = b->options.sequences * b->options.length;
@@ -65,9 +72,11 @@ static strait_status open_bench(bench *b)
     e->shards = 1;
     e->adamw = (strait_adamw){.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .seed = 1};
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &b->device));
     STRAIT_TRY(strait_engine_create(b->device, e, &b->engine));
+    STRAIT_TRY(strait_engine_check_memory(b->engine));
+    b->report.resident_before = peak_resident();
     STRAIT_TRY(strait_engine_allocate(b->engine));
     STRAIT_TRY(fill_tokens(b));
 
@@ -98,6 +107,26 @@ static strait_status one_step(bench *b, int64_t step)
     return strait_engine_step(b->engine, &batch, step, 1e-4, &result);
 }
 
+static void add_seconds(void *user, const strait_op_desc *desc, uint32_t absent, double seconds)
+{
+    (void)desc;
+    (void)absent;
+    *(double *)user += seconds;
+}
+
+/* One more step, each of its ops timed: apart from the others, because that takes time too. */
+static strait_status measure_share(bench *b, int64_t step)
+{
+    double inside = 0;
+    strait_program_timer timer = {.node = add_seconds, .user = &inside};
+    strait_engine_set_timer(b->engine, &timer);
+    double begin = strait_clock();
+    strait_status status = one_step(b, step);
+    b->report.kernel_share = inside / (strait_clock() - begin);
+    strait_engine_set_timer(b->engine, NULL);
+    return status;
+}
+
 static int ascending(const void *left, const void *right)
 {
     double a = *(const double *)left;
@@ -125,13 +154,7 @@ static strait_status time_steps(bench *b)
     b->report.step_seconds = seconds[b->options.steps / 2];
     b->report.step_seconds_min = seconds[0];
     b->report.step_seconds_max = seconds[b->options.steps - 1];
-    return STRAIT_OK;
-}
-
-static int64_t peak_resident(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    return measure_share(b, WARM_UP + b->options.steps + 1);
 }
 
 static void finish_report(bench *b)

@@ -53,7 +53,7 @@ static strait_status open_bench(bench *b)
     STRAIT_TRY(strait_parse_dtype(o->dtype, &b->dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &b->numerics));
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &b->device));
     strait_generator_options generator = {.config = &b->model,
                                           .dtype = b->dtype,

@@ -183,6 +183,7 @@ static void count_bytes(strait_engine *engine)
     bytes[STRAIT_TAG_ACTIVATIONS] = engine->arena_bytes;
     bytes[STRAIT_TAG_WORKSPACE] = engine->workspace_bytes + engine->state.bytes + (o->forward_only ? 0 : tables);
     bytes[STRAIT_TAG_DATA] = engine->input_bytes;
+    bytes[STRAIT_TAG_OTHER] = ENGINE_UNPLANNED_BYTES;
 }
 
 static strait_status plan_engine(strait_engine *engine)
@@ -207,14 +208,26 @@ static strait_status plan_engine(strait_engine *engine)
     return STRAIT_OK;
 }
 
-strait_status strait_engine_create(strait_device *device, const strait_engine_options *options, strait_engine **out)
+strait_status engine__plan(strait_device *device, const strait_engine_options *options, strait_engine **out)
 {
     strait_engine *engine;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *engine, &engine));
     engine->device = device;
     engine->options = *options;
     strait_status status = plan_engine(engine);
-    if (status == STRAIT_OK) status = strait_queue_create(device, &engine->queue);
+    if (status != STRAIT_OK) {
+        strait_engine_destroy(engine);
+        return status;
+    }
+    *out = engine;
+    return STRAIT_OK;
+}
+
+strait_status strait_engine_create(strait_device *device, const strait_engine_options *options, strait_engine **out)
+{
+    strait_engine *engine;
+    STRAIT_TRY(engine__plan_to_fit(device, options, &engine));
+    strait_status status = strait_queue_create(device, &engine->queue);
     if (status == STRAIT_OK && options->numerics == STRAIT_NUMERICS_EXACT) {
         status = strait_numerics_probe(device, engine->queue);
     }
@@ -250,93 +263,7 @@ void strait_engine_destroy(strait_engine *engine)
     strait_free(engine);
 }
 
-/* ---- memory ---- */
-
-int64_t strait_engine_bytes(const strait_engine *engine, strait_tag tag)
-{
-    return engine->bytes[tag];
-}
-
-static int64_t total_bytes(const strait_engine *engine)
-{
-    int64_t total = 0;
-    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) total += engine->bytes[tag];
-    return total;
-}
-
-strait_status strait_engine_memory_table(const strait_engine *engine, strait_buffer *out)
-{
-    static const char *const recompute_names[] = {"none", "light", "full"};
-    const strait_engine_options *o = &engine->options;
-    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) {
-        if (engine->bytes[tag] == 0) continue;
-        STRAIT_TRY(strait_buffer_printf(out, "%-12s %12.1f MiB\n", strait_tag_name((strait_tag)tag),
-                                        (double)engine->bytes[tag] / 1048576.0));
-    }
-    STRAIT_TRY(strait_buffer_printf(out, "%-12s %12.1f MiB", "total", (double)total_bytes(engine) / 1048576.0));
-    int64_t available = 0;
-    int64_t total = 0;
-    STRAIT_TRY(strait_device_memory(engine->device, &available, &total));
-    if (total > 0) STRAIT_TRY(strait_buffer_printf(out, " of %.1f MiB free", (double)available / 1048576.0));
-    return strait_buffer_printf(out, "\n(%lld parameters, micro-batches of %lld x %lld tokens, recompute %s)\n",
-                                (long long)engine->params.elements, (long long)o->micro_batch, (long long)o->length,
-                                recompute_names[o->recompute]);
-}
-
-/* What would be needed at the least: the smallest micro-batch and everything recomputed. */
-static strait_status least_bytes(const strait_engine *engine, int64_t *out)
-{
-    strait_engine_options least = engine->options;
-    strait_engine *other;
-    least.micro_batch = 1;
-    least.recompute = STRAIT_RECOMPUTE_FULL;
-    STRAIT_TRY(strait_engine_create(engine->device, &least, &other));
-    *out = total_bytes(other);
-    strait_engine_destroy(other);
-    return STRAIT_OK;
-}
-
-/* Nothing to recompute and no micro-batch to choose: only what is asked of the model can be less. */
-static strait_status refuse_forward(const strait_engine *engine, const char *table)
-{
-    const strait_engine_options *o = &engine->options;
-    return STRAIT_FAIL(
-        STRAIT_ERR_NO_MEMORY,
-        "the model does not fit in memory:\n%sTake shorter sequences (--length; %lld tokens now)%s, or a "
-        "larger machine.",
-        table, (long long)o->length, o->dtype == STRAIT_DTYPE_BF16 ? "" : ", --dtype bf16");
-}
-
-strait_status strait_engine_check_memory(const strait_engine *engine)
-{
-    int64_t available = 0;
-    int64_t total = 0;
-    STRAIT_TRY(strait_device_memory(engine->device, &available, &total));
-    if (total == 0 || total_bytes(engine) <= available) return STRAIT_OK;
-
-    strait_buffer table = {0};
-    int64_t least = 0;
-    strait_status status = strait_engine_memory_table(engine, &table);
-    if (status == STRAIT_OK && engine->options.forward_only) {
-        status = refuse_forward(engine, table.bytes);
-    } else if (status == STRAIT_OK) {
-        status = least_bytes(engine, &least);
-    }
-    if (status == STRAIT_OK && least <= available) {
-        status = STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
-                             "the run does not fit in memory:\n%sIt would fit with memory.recompute: full and "
-                             "batch.micro_batch: 1 (%.1f MiB).",
-                             table.bytes, (double)least / 1048576.0);
-    } else if (status == STRAIT_OK) {
-        status =
-            STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
-                        "the run does not fit in memory:\n%sEven with memory.recompute: full and batch.micro_batch: 1 "
-                        "it needs %.1f MiB: take a smaller model, a shorter sequence or a larger machine.",
-                        table.bytes, (double)least / 1048576.0);
-    }
-    strait_buffer_fini(&table);
-    return status;
-}
+/* ---- allocation ---- */
 
 static strait_status fill_tables(strait_engine *engine)
 {

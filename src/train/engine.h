@@ -20,15 +20,16 @@ typedef struct strait_engine_options {
     strait_model_config model;
     strait_dtype dtype; /* storage */
     strait_numerics numerics;
-    strait_recompute recompute;
-    int64_t length;      /* T */
-    int64_t sequences;   /* per step */
-    int64_t micro_batch; /* sequences; 0 = chosen so that a micro-batch has about 1,024 tokens */
-    int64_t shards;      /* 1 .. sequences */
-    bool documents;      /* batches carry document numbers and attention stays inside them */
-    bool forward_only;   /* no gradients, no optimizer: evaluation */
-    bool bf16_weights;   /* with dtype bf16: no f32 masters, weights are rounded stochastically when they are updated */
-    bool bf16_moment;    /* the first moment likewise */
+    strait_recompute recompute; /* what is tried first where recompute_auto */
+    bool recompute_auto;        /* recompute more, as far as needed for the run to fit */
+    int64_t length;             /* T */
+    int64_t sequences;          /* per step */
+    int64_t micro_batch;        /* sequences; 0 = about 1,024 tokens' worth, fewer where the run would not fit */
+    int64_t shards;             /* 1 .. sequences */
+    bool documents;             /* batches carry document numbers and attention stays inside them */
+    bool forward_only;          /* no gradients, no optimizer: evaluation */
+    bool bf16_weights;          /* with dtype bf16: no f32 masters, weights are rounded stochastically when updated */
+    bool bf16_moment;           /* the first moment likewise */
     strait_adamw adamw;
 } strait_engine_options;
 
@@ -53,7 +54,10 @@ strait_status strait_engine_create(strait_device *device, const strait_engine_op
                                    strait_engine **out) STRAIT_MUST_USE;
 void strait_engine_destroy(strait_engine *engine);
 
-/* Bytes that allocate will ask for, under a tag; and the whole as a table for people, with what the device has. */
+/*
+ * Bytes that a run will need, under a tag (OTHER: what is not planned buffer by buffer); and the whole as a table for
+ * people, with what the device has, what bounds that, and what was chosen so that the run fits.
+ */
 int64_t strait_engine_bytes(const strait_engine *engine, strait_tag tag);
 strait_status strait_engine_memory_table(const strait_engine *engine, strait_buffer *out) STRAIT_MUST_USE;
 /* Refuses with the table, and what would make it fit, where the device has not enough. */
@@ -62,7 +66,7 @@ strait_status strait_engine_check_memory(const strait_engine *engine) STRAIT_MUS
 strait_status strait_engine_allocate(strait_engine *engine) STRAIT_MUST_USE;
 
 const strait_params *strait_engine_params(const strait_engine *engine);
-const strait_engine_options *strait_engine_get_options(const strait_engine *engine); /* micro_batch resolved */
+const strait_engine_options *strait_engine_get_options(const strait_engine *engine); /* choices made */
 
 /* The weights as compute reads them; borrowed, for a generator beside the engine. */
 strait_memory *strait_engine_compute_weights(const strait_engine *engine);

@@ -10,6 +10,12 @@ enum {
     ENGINE_MAX_GRAD_BUFFERS = 40 /* log2 of the shards, and one */
 };
 
+/*
+ * What a run takes besides the buffers that are planned: on a CPU each of a dozen buffers is rounded up to whole huge
+ * pages of 2 MiB, and a few MiB are stacks, tables of pages, the batch and what writes the run's files.
+ */
+#define ENGINE_UNPLANNED_BYTES (INT64_C(32) << 20)
+
 /* The training program for micro-batches of `batch` sequences. */
 typedef struct engine_program {
     int64_t batch;
@@ -33,6 +39,7 @@ struct strait_engine {
     int64_t input_bytes;
     int64_t workspace_bytes;
     int64_t bytes[STRAIT_TAG_COUNT];
+    char choice[192]; /* what was chosen so that the run fits, and why; "" where nothing was left to choose */
 
     /* device memory; NULL until allocated, and where not needed */
     strait_memory *master;  /* f32; with dtype f32 also what compute reads; NULL with bf16_weights */
@@ -60,6 +67,12 @@ struct strait_engine {
     const strait_program_timer *timer; /* borrowed, or NULL */
 };
 
+/* The plan of exactly these options (micro_batch 0 = the usual one), without queue or memory. The caller owns it. */
+strait_status engine__plan(strait_device *device, const strait_engine_options *options,
+                           strait_engine **out) STRAIT_MUST_USE;
+/* The same with what the options leave open chosen so that it fits; where nothing does, the smallest. */
+strait_status engine__plan_to_fit(strait_device *device, const strait_engine_options *options,
+                                  strait_engine **out) STRAIT_MUST_USE;
 /* Whole-buffer descs of the ops outside the programs. */
 strait_op_desc engine__norm_desc(const strait_engine *engine);
 strait_op_desc engine__adamw_desc(const strait_engine *engine);

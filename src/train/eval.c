@@ -50,7 +50,7 @@ static strait_status open_evaluation(strait_evaluation *e)
                            (long long)e->length, (long long)most);
     }
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &e->device);
 }
 

@@ -90,12 +90,14 @@ static strait_status refuse_if_too_large(const strait_forward *forward, const fo
     int64_t need = sizes->weights + sizes->arena + sizes->inputs + sizes->workspace + forward->state.bytes;
     if (total == 0 || need <= available) return STRAIT_OK;
     const double mib = 1048576.0;
+    char limit[256];
+    STRAIT_TRY(strait_device_memory_limit(forward->device, limit, sizeof limit));
     return STRAIT_FAIL(
         STRAIT_ERR_NO_MEMORY,
         "the model does not fit in memory: weights %.1f, activations %.1f, caches and tables %.1f, workspace "
-        "%.1f MiB; %.1f of %.1f MiB are free. Take a smaller model, a shorter text or dtype bf16.",
+        "%.1f MiB; %.1f of %.1f MiB are free%s%s. Take a smaller model, a shorter text or dtype bf16.",
         (double)sizes->weights / mib, (double)sizes->arena / mib, (double)forward->state.bytes / mib,
-        (double)sizes->workspace / mib, (double)available / mib, (double)total / mib);
+        (double)sizes->workspace / mib, (double)available / mib, (double)total / mib, limit[0] ? ": " : "", limit);
 }
 
 static strait_status fill_rope_table(strait_forward *forward, int64_t rows)

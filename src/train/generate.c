@@ -111,7 +111,7 @@ static strait_status open_session(session *s)
                            (long long)config->max_position_embeddings);
     }
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &s->device));
     int64_t room = config->max_position_embeddings - longest;
     strait_generator_options generator = {.config = config,

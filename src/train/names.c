@@ -2,6 +2,8 @@
 #include "train/names.h"
 
 #include "base/pool.h"
+#include "base/processors.h"
+#include "train/events.h"
 
 #include <string.h>
 
@@ -59,11 +61,18 @@ strait_status strait_parse_recompute(const char *name, strait_recompute *out)
     return STRAIT_OK;
 }
 
-strait_status strait_check_threads(int64_t threads, int32_t *out)
+strait_status strait_check_threads(int64_t threads, const strait_events *events, int32_t *out)
 {
     if (threads < 0 || threads > STRAIT_POOL_THREADS_MAX) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "threads is %lld: 0 (all processors) to %d are possible",
                            (long long)threads, STRAIT_POOL_THREADS_MAX);
+    }
+    int processors = strait_processors();
+    if (threads > processors) {
+        strait_events_log(events, STRAIT_LOG_WARN,
+                          "threads is %lld, but this process may use %d processor%s (affinity mask and control groups "
+                          "counted): the others wait for their turn, which is slower; threads: 0 takes as many as fit",
+                          (long long)threads, processors, processors == 1 ? "" : "s");
     }
     *out = (int32_t)threads;
     return STRAIT_OK;

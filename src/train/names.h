@@ -6,6 +6,8 @@
 #include "device/op.h"
 #include "graph/graph.h"
 
+#include <strait/events.h>
+
 /* "f32", "bf16" */
 strait_status strait_parse_dtype(const char *name, strait_dtype *out) STRAIT_MUST_USE;
 /* What AdamW keeps, each "f32" or "bf16"; bf16 weights go with bf16 storage only. */
@@ -16,7 +18,10 @@ strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRA
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
 
-/* A number of threads as devices take it: 0 (all) to STRAIT_POOL_THREADS_MAX. */
-strait_status strait_check_threads(int64_t threads, int32_t *out) STRAIT_MUST_USE;
+/*
+ * A number of threads as devices take it: 0 (all) to STRAIT_POOL_THREADS_MAX. More than this process has processors is
+ * lawful, for results do not depend on it, but the events are warned of it.
+ */
+strait_status strait_check_threads(int64_t threads, const strait_events *events, int32_t *out) STRAIT_MUST_USE;
 
 #endif

@@ -33,6 +33,7 @@ typedef struct strait_run {
     int64_t val_count;
     strait_prefetch *prefetch;
     strait_generator *generator; /* or NULL: no samples */
+    strait_buffer plan;          /* the table of memory as it was before any was taken */
     strait_schedule schedule;    /* .steps 0 while they are being measured */
 
     int64_t step;   /* done */

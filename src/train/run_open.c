@@ -147,13 +147,24 @@ static strait_status decide_model(strait_run *run)
     return STRAIT_OK;
 }
 
+/* The first to try where it is chosen. */
+static strait_recompute recompute_of(int choice)
+{
+    switch (choice) {
+    case STRAIT_CONFIG_RECOMPUTE_LIGHT: return STRAIT_RECOMPUTE_LIGHT;
+    case STRAIT_CONFIG_RECOMPUTE_FULL: return STRAIT_RECOMPUTE_FULL;
+    default: return STRAIT_RECOMPUTE_NONE;
+    }
+}
+
 static strait_status create_engine(strait_run *run)
 {
     const strait_run_config *c = &run->config;
     strait_engine_options options = {.model = run->model,
                                      .dtype = run->model.dtype,
                                      .numerics = (strait_numerics)c->numerics,
-                                     .recompute = (strait_recompute)c->memory.recompute,
+                                     .recompute = recompute_of(c->memory.recompute),
+                                     .recompute_auto = c->memory.recompute == STRAIT_CONFIG_RECOMPUTE_AUTO,
                                      .length = c->data.sequence_length,
                                      .sequences = c->batch.sequences,
                                      .micro_batch = c->batch.micro_batch,
@@ -304,29 +315,32 @@ strait_status run__write_config(strait_run *run)
     return status;
 }
 
-static strait_status plan_only(strait_run *run, strait_train_report *report)
+static void log_plan(strait_run *run)
 {
-    strait_buffer table = {0};
-    strait_status status = strait_engine_memory_table(run->engine, &table);
-    if (status == STRAIT_OK) snprintf(report->text, sizeof report->text, "%s", table.bytes);
-    strait_buffer_fini(&table);
-    return status;
-}
-
-static strait_status log_plan(strait_run *run)
-{
-    strait_train_report table = {0};
-    STRAIT_TRY(plan_only(run, &table));
     run__log(run, STRAIT_LOG_INFO, "%s on %s (%s), %s %s", strait_family_architecture(run->model.family),
              strait_device_get_props(run->device)->name, strait_device_get_props(run->device)->implementation,
              run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast",
              strait_dtype_name(run->model.dtype));
-    for (const char *line = table.text; *line;) {
+    for (const char *line = run->plan.bytes; *line;) {
         int length = (int)strcspn(line, "\n");
         run__log(run, STRAIT_LOG_INFO, "%.*s", length, line);
         line += length + (line[length] == '\n');
     }
-    return STRAIT_OK;
+}
+
+/* A checkpoint is opened again once it is written: that there is room for its largest file is found out now. */
+static strait_status try_checkpoint(strait_run *run)
+{
+    int64_t bytes = strait_engine_bytes(run->engine, STRAIT_TAG_OPTIMIZER);
+    if (strait_file_map_room(bytes) == STRAIT_OK) return STRAIT_OK;
+    char reason[512];
+    char limit[256];
+    snprintf(reason, sizeof reason, "%s", strait_error_message());
+    STRAIT_TRY(strait_device_memory_limit(run->device, limit, sizeof limit));
+    return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY,
+                       "checkpoints could not be read back: %s%s%s. Raise the limit, or take less by "
+                       "memory.recompute or batch.micro_batch",
+                       reason, limit[0] ? "; " : "", limit);
 }
 
 /* A new model's weights, or those of model.from; run__restore replaces them where a checkpoint exists. */
@@ -355,9 +369,10 @@ strait_status run__open(strait_run *run)
     set_schedule(run);
     STRAIT_TRY(decide_model(run));
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(run->config.threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(run->config.threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(run->config.device, &device, &run->device));
     STRAIT_TRY(create_engine(run));
+    STRAIT_TRY(strait_engine_memory_table(run->engine, &run->plan));
     if (o->plan_only) return STRAIT_OK;
 
     STRAIT_TRY(open_data(run));
@@ -365,7 +380,7 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(strait_engine_allocate(run->engine));
     STRAIT_TRY(create_generator(run));
     STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
-    STRAIT_TRY(log_plan(run));
+    log_plan(run);
     STRAIT_TRY(run__restore(run));
     if (run->step == 0) STRAIT_TRY(first_weights(run));
     STRAIT_TRY(check_steps(run));
@@ -374,8 +389,9 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));
     strait_engine_set_stop(run->engine, stop_requested, (void *)(uintptr_t)o->events);
     STRAIT_TRY(run__measure_device(run));
-    return strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences, run->config.batch.sequences,
-                                  run->config.data.mask_documents, &run->prefetch);
+    STRAIT_TRY(strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences,
+                                      run->config.batch.sequences, run->config.data.mask_documents, &run->prefetch));
+    return try_checkpoint(run);
 }
 
 void run__close(strait_run *run)
@@ -390,6 +406,7 @@ void run__close(strait_run *run)
     strait_model_dir_close(run->from);
     strait_tokenizer_destroy(run->tokenizer);
     strait_run_dir_close(run->directory);
+    strait_buffer_fini(&run->plan);
     json_decref(run->lineage);
     for (int i = 0; i < 2; i++) strait_profile_fini(&run->profiles[i]);
     if (run->config_loaded) strait_config_fini(&run->config);
@@ -406,7 +423,7 @@ strait_status strait_train(const strait_train_options *options, strait_train_rep
     bool stopped = false;
     if (status == STRAIT_OK && options->plan_only) {
         status = strait_engine_check_memory(run.engine);
-        if (status == STRAIT_OK) status = plan_only(&run, &report);
+        if (status == STRAIT_OK) snprintf(report.text, sizeof report.text, "%s", run.plan.bytes);
     } else if (status == STRAIT_OK) {
         status = run__loop(&run, &stopped);
     }

@@ -318,7 +318,7 @@ static strait_status open_all(trace *t)
                            (long long)vocabulary);
     }
     strait_device_options device = {.struct_size = sizeof device};
-    STRAIT_TRY(strait_check_threads(o->threads, &device.threads));
+    STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &t->device);
 }
 

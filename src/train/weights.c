@@ -26,10 +26,11 @@ static float f32_from_f16(uint16_t half)
     return result;
 }
 
-static void widen(const strait_tensor_view *view, float *to)
+/* Elements [first, first + count). */
+static void widen(const strait_tensor_view *view, int64_t first, int64_t count, float *to)
 {
-    const unsigned char *bytes = view->bytes;
-    for (int64_t i = 0; i < view->count; i++) {
+    const unsigned char *bytes = (const unsigned char *)view->bytes + first * (int64_t)strait_dtype_size(view->dtype);
+    for (int64_t i = 0; i < count; i++) {
         if (view->dtype == STRAIT_DTYPE_F32) {
             memcpy(&to[i], bytes + 4 * i, 4);
         } else {
@@ -113,10 +114,31 @@ strait_status strait_weights_check(const strait_model_dir *model, const strait_p
     return status;
 }
 
-/* Room for any one parameter. */
-static strait_status largest_buffer(const strait_params *params, float **out)
+/* Elements that are held at a time: no parameter is in host memory twice, and threads still have tasks enough. */
+enum { PART = 1 << 20 };
+
+/* Where the values of one parameter come from: one of a new model, else those of `view`. */
+typedef struct value_source {
+    const strait_tensor_view *view;
+    int32_t place;
+    uint32_t seed;
+    double range;
+    strait_pool *pool;
+} value_source;
+
+static strait_status write_parts(const strait_param *param, const value_source *from, float *values,
+                                 strait_flat_write_fn write, void *context)
 {
-    return strait_alloc(STRAIT_TAG_OTHER, (size_t)strait_params_largest(params), sizeof **out, out);
+    for (int64_t at = 0; at < param->elements; at += PART) {
+        int64_t count = param->elements - at < PART ? param->elements - at : PART;
+        if (from->view) {
+            widen(from->view, at, count, values);
+        } else {
+            strait_param_initialise(param, from->place, from->seed, from->range, at, count, from->pool, values);
+        }
+        STRAIT_TRY(write(context, param->offset + at, count, values));
+    }
+    return STRAIT_OK;
 }
 
 strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
@@ -124,12 +146,11 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
 {
     float *values;
     STRAIT_TRY(strait_weights_check(model, params));
-    STRAIT_TRY(largest_buffer(params, &values));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, PART, sizeof *values, &values));
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
-        const strait_param *param = &params->items[p];
-        widen(strait_model_dir_find(model, param->name), values);
-        status = write(context, param->offset, param->elements, values);
+        value_source from = {.view = strait_model_dir_find(model, params->items[p].name)};
+        status = write_parts(&params->items[p], &from, values, write, context);
     }
     strait_free(values);
     return status;
@@ -140,23 +161,23 @@ strait_status strait_weights_load_states(const strait_safetensors *file, const s
                                          void *context)
 {
     float *values;
-    STRAIT_TRY(largest_buffer(params, &values));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, PART, sizeof *values, &values));
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
         const strait_param *param = &params->items[p];
         char name[128];
         snprintf(name, sizeof name, "%s%s", prefix, param->name);
-        const strait_tensor_view *view = strait_safetensors_find(file, name);
-        if (!view) {
+        value_source from = {.view = strait_safetensors_find(file, name)};
+        if (!from.view) {
             status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is missing", strait_safetensors_path(file), name);
-        } else if (view->dtype != dtype || view->count != param->elements) {
-            status = STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %lld elements of %s, the run has %lld of %s",
-                                 strait_safetensors_path(file), name, (long long)view->count,
-                                 strait_dtype_name(view->dtype), (long long)param->elements, strait_dtype_name(dtype));
+        } else if (from.view->dtype != dtype || from.view->count != param->elements) {
+            status =
+                STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s is %lld elements of %s, the run has %lld of %s",
+                            strait_safetensors_path(file), name, (long long)from.view->count,
+                            strait_dtype_name(from.view->dtype), (long long)param->elements, strait_dtype_name(dtype));
         }
         if (status != STRAIT_OK) break;
-        widen(view, values);
-        status = write(context, param->offset, param->elements, values);
+        status = write_parts(param, &from, values, write, context);
     }
     strait_free(values);
     return status;
@@ -165,16 +186,14 @@ strait_status strait_weights_load_states(const strait_safetensors *file, const s
 strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
                                         strait_flat_write_fn write, void *context)
 {
-    strait_pool *pool = NULL;
+    value_source from = {.seed = seed, .range = range};
     float *values;
-    STRAIT_TRY(largest_buffer(params, &values));
-    strait_status status = strait_pool_create(threads, &pool);
-    for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
-        const strait_param *param = &params->items[p];
-        strait_param_initialise(param, p, seed, range, pool, values);
-        status = write(context, param->offset, param->elements, values);
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, PART, sizeof *values, &values));
+    strait_status status = strait_pool_create(threads, &from.pool);
+    for (from.place = 0; from.place < params->count && status == STRAIT_OK; from.place++) {
+        status = write_parts(&params->items[from.place], &from, values, write, context);
     }
-    strait_pool_destroy(pool);
+    strait_pool_destroy(from.pool);
     strait_free(values);
     return status;
 }

@@ -6,8 +6,8 @@
 #include "model/params.h"
 
 /*
- * Where parameters go: elements [offset, offset + count) of a flat buffer, one whole parameter at a time. Reading works
- * parameter by parameter, so that a model is never in host memory twice.
+ * Where parameters go: elements [offset, offset + count) of a flat buffer, a part of one parameter at a time, so that
+ * none is in host memory twice.
  */
 typedef strait_status (*strait_flat_write_fn)(void *context, int64_t offset, int64_t count, const float *values);
 

@@ -86,6 +86,7 @@ expect bf16-is-stored 0 'bf16' "$STRAIT" info from3/checkpoints/step-00000002
 : >log
 before=$(ls -A)
 expect plan-only 0 '^\(9600 parameters, micro-batches of 2 x 16 tokens, recompute none\)$' "${train[@]}" --out planned --plan-only
+expect plan-only-says-what-was-chosen 0 '^\(memory.recompute: auto: it fits with nothing recomputed\)$' "${train[@]}" --out planned --plan-only
 same plan-only-writes-nothing "$before" "$(ls -A)"
 expect plan-only-needs-no-data 0 'total' "${train[@]}" --out planned --plan-only --set data.sequence_length=32000
 less=$("${train[@]}" --out planned --plan-only --set memory.recompute=full | awk '/^activations/ {print $2}')
@@ -112,7 +113,7 @@ done <<'END'
 32b 5120 25600 64 64 false 32762123264
 END
 expect refusal-has-the-table 1 '^optimizer +[0-9.]+ MiB$' "${train[@]}" --out planned "${size[@]}"
-expect refusal-says-what-would-fit 1 'It would fit with memory.recompute: full and batch.micro_batch: 1|Even with memory.recompute' \
+expect refusal-says-what-would-fit 1 'It would fit with memory.recompute: [a-z]+ and batch.micro_batch: [0-9]+ \([0-9.]+ MiB\)\.|Even with memory.recompute: full and batch.micro_batch: 1 it needs' \
   "${train[@]}" --out planned "${size[@]}"
 same refusal-writes-nothing "$before" "$(ls -A)"
 
@@ -130,12 +131,12 @@ expect resumes-empty 0 'step 2 of 2' "${train[@]}" --out hollow --resume --set s
 expect exists 1 'r: exists already; go on with it by --resume' "${train[@]}" --out r
 expect a-file-in-the-way 1 'run.yaml: is a file' "${train[@]}" --out run.yaml
 expect nothing-to-resume 1 'nowhere: no such run to resume' "${train[@]}" --out nowhere --resume
-for change in seed=2 optimizer.lr=0.001 batch.sequences=8 dtype=bf16 memory.recompute=full model.init.hidden_size=24 \
+for change in seed=2 optimizer.lr=0.001 batch.sequences=8 dtype=bf16 model.init.hidden_size=24 \
   schedule.warmup=3 data.sequence_length=8 optimizer.first_moment=bf16; do
   expect "changed-${change%=*}" 2 "^  ${change%=*}: [^ ]+ in the run, now ${change#*=}$" "${train[@]}" --out r --resume --set steps=8 --set "$change"
 done
 expect may-change 0 'step 7 of 7' "${train[@]}" --out r --resume --set steps=7 --set threads=2 --set checkpoint.every=5 \
-  --set checkpoint.keep=9 --set evaluate.every=0 --set log_every=1
+  --set checkpoint.keep=9 --set evaluate.every=0 --set log_every=1 --set memory.recompute=full
 expect fewer-steps-than-done 2 'r: the run has done 7 steps, more than the 3 asked for' "${train[@]}" --out r --resume --set steps=3
 
 # ---- bf16 weights and moments ----

@@ -37,7 +37,8 @@ static inline strait_status tiny_weights(strait_engine *engine, double range, fl
     const strait_params *params = strait_engine_params(engine);
     memset(flat, 0, (size_t)params->padded * sizeof *flat);
     for (int32_t p = 0; p < params->count; p++) {
-        strait_param_initialise(&params->items[p], p, TINY_SEED, range, NULL, flat + params->items[p].offset);
+        strait_param_initialise(&params->items[p], p, TINY_SEED, range, 0, params->items[p].elements, NULL,
+                                flat + params->items[p].offset);
     }
     return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, 0, params->padded, flat);
 }

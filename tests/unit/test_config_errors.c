@@ -146,17 +146,18 @@ static void wrong_numbers(void **state)
 static void other_wrong_values(void **state)
 {
     (void)state;
-    EXPECT_WRONG({GOOD "numerics: quick\n", {"run.yaml:11:11: numerics wants exact or fast, found quick"}},
-                 {GOOD "memory: {recompute: no}\n", {"11:21: memory.recompute wants none, light or full, found no"}},
-                 {GOOD "schedule: {name: [cosine]}\n", {"11:18: schedule.name", "found a list"}},
-                 {GOOD "device: 0\n", {"11:9: device wants a string, found 0: put it in quotes"}},
-                 {GOOD "device: true\n", {"11:9: device wants a string, found true: put it in quotes"}},
-                 {GOOD "device: ''\n", {"11:9: device wants a string, found the string \"\""}},
-                 {GOOD "device: \"a\\0b\"\n", {"run.yaml:11:9: a string with a zero byte"}},
-                 {GOOD "sample: {prompts: text}\n", {"11:19: sample.prompts", "write it as a list"}},
-                 {GOOD "sample: {prompts: [a, 1]}\n", {"11:23: sample.prompts", "found 1: put it in quotes"}},
-                 {GOOD "memory: full\n", {"run.yaml:11:1: memory is a group: its keys stand below it"}},
-                 {GOOD "memory:\n", {"run.yaml:11:1: memory is a group"}});
+    EXPECT_WRONG(
+        {GOOD "numerics: quick\n", {"run.yaml:11:11: numerics wants exact or fast, found quick"}},
+        {GOOD "memory: {recompute: no}\n", {"11:21: memory.recompute wants auto, none, light or full, found no"}},
+        {GOOD "schedule: {name: [cosine]}\n", {"11:18: schedule.name", "found a list"}},
+        {GOOD "device: 0\n", {"11:9: device wants a string, found 0: put it in quotes"}},
+        {GOOD "device: true\n", {"11:9: device wants a string, found true: put it in quotes"}},
+        {GOOD "device: ''\n", {"11:9: device wants a string, found the string \"\""}},
+        {GOOD "device: \"a\\0b\"\n", {"run.yaml:11:9: a string with a zero byte"}},
+        {GOOD "sample: {prompts: text}\n", {"11:19: sample.prompts", "write it as a list"}},
+        {GOOD "sample: {prompts: [a, 1]}\n", {"11:23: sample.prompts", "found 1: put it in quotes"}},
+        {GOOD "memory: full\n", {"run.yaml:11:1: memory is a group: its keys stand below it"}},
+        {GOOD "memory:\n", {"run.yaml:11:1: memory is a group"}});
 }
 
 /* HEAD without its data line; the case's data stand in line 3. */

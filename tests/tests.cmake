@@ -12,6 +12,8 @@ endforeach()
 # Its machine, which computes wrongly in many ways, stands in the place of the first driver.
 target_link_options(test_probe PRIVATE LINKER:--wrap=strait_driver_at)
 target_link_options(test_probe_opencl PRIVATE LINKER:--wrap=strait_driver_at)
+# A processor with AMX, and a system that does not let a process use it.
+target_link_options(test_amx PRIVATE LINKER:--wrap=syscall,--wrap=strait__cpu_amx_bits)
 
 # Types and values against the standard's headers, where they are installed.
 find_path(opencl_headers CL/cl.h)

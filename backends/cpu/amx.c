@@ -6,16 +6,12 @@
 #include "backends/cpu/cpu.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Linux: asm/prctl.h of a kernel since 5.16, and the number of the tiles' state in XCR0. */
 enum { REQUEST_STATE_PERMISSION = 0x1023, STATE_TILE_DATA = 18 };
-/* CPUID leaf 7, EDX. Not __builtin_cpu_supports: clang 14 does not know these names. */
-#define AMX_BF16_BIT (1U << 22)
-#define AMX_TILE_BIT (1U << 24)
 
 /*
  * Asking again is free and gives the same answer. The kernel refuses where it was started without the state
@@ -23,13 +19,7 @@ enum { REQUEST_STATE_PERMISSION = 0x1023, STATE_TILE_DATA = 18 };
  */
 const char *strait__cpu_amx_absent(void)
 {
-    unsigned a;
-    unsigned b;
-    unsigned c;
-    unsigned d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16_BIT) || !(d & AMX_TILE_BIT)) {
-        return "this processor has no amx";
-    }
+    if (!strait__cpu_amx_bits()) return "this processor has no amx";
     if (syscall(SYS_arch_prctl, (long)REQUEST_STATE_PERMISSION, (long)STATE_TILE_DATA) == 0) return NULL;
     if (errno == EINVAL || errno == EOPNOTSUPP) {
         return "the system does not offer AMX's tile registers (Linux 5.16 or newer has them, unless it was "

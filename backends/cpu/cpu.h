@@ -62,6 +62,8 @@ strait_status strait__cpu_isa_select(const char *name, const strait_cpu_isa **ou
 
 /* NULL where processor and system let this process use AMX tiles for bf16, else why not. */
 const char *strait__cpu_amx_absent(void);
+/* Whether the processor has them, whatever the system says. */
+bool strait__cpu_amx_bits(void);
 
 /* Defined by kernels/table.c and kernels/rates.c, compiled once per instruction set. */
 #define STRAIT_CPU_ISA(name)                                                       \

@@ -266,7 +266,7 @@ enum {
     RMSNORM_X,    /* S [M, H] */
     RMSNORM_D,    /* S [M, H] or absent */
     RMSNORM_W,    /* S [H] */
-    RMSNORM_XSUM, /* S [M, H] out, absent with D */
+    RMSNORM_XSUM, /* S [M, H] out, absent with D; may be the same buffer as X or D */
     RMSNORM_Y,    /* S [M, H] out */
     RMSNORM_R,    /* f32 [M] out */
     RMSNORM_BUFFERS
@@ -380,8 +380,14 @@ enum { KV_STORE_X /* S [B, TQ, N] */, KV_STORE_POSITIONS /* i32 [B*TQ] */, KV_ST
 enum { KV_STORE_DIM_B, KV_STORE_DIM_TQ, KV_STORE_DIM_TK, KV_STORE_DIM_N };
 
 /* SWIGLU: h = (g sigmoid(g)) u, elementwise over N elements. */
-enum { SWIGLU_G, SWIGLU_U, SWIGLU_H /* out */ };
-enum { SWIGLU_BWD_G, SWIGLU_BWD_U, SWIGLU_BWD_DH, SWIGLU_BWD_DG /* out */, SWIGLU_BWD_DU /* out */ };
+enum { SWIGLU_G, SWIGLU_U, SWIGLU_H /* out; may be the same buffer as G or U */ };
+enum {
+    SWIGLU_BWD_G,
+    SWIGLU_BWD_U,
+    SWIGLU_BWD_DH,
+    SWIGLU_BWD_DG, /* out; may be the same buffer as any of the three, if DU is not the same one */
+    SWIGLU_BWD_DU  /* out; likewise */
+};
 enum { SWIGLU_DIM_N };
 
 /*

@@ -79,6 +79,8 @@ const strait_op_check strait_op_check_rmsnorm = {
             {.dims = {3, 65}, .scalars = {1e-5F}, .absent = WITHOUT_RESIDUAL},
             {.dims = {67, 130}, .scalars = {1e-6F}},
             {.dims = {2, 1031}, .scalars = {1e-6F}},
+            {.dims = {67, 129}, .scalars = {1e-6F}, .alias_out = RMSNORM_XSUM, .alias_in = RMSNORM_X},
+            {.dims = {67, 129}, .scalars = {1e-6F}, .alias_out = RMSNORM_XSUM, .alias_in = RMSNORM_D},
             {.dims = {4096, 1024}, .scalars = {1e-6F}, .bench = true},
             STRAIT_CHECK_END,
         },

@@ -98,6 +98,7 @@ typedef struct strait_op_buffer {
     int64_t bytes;
     int optional;
     strait_access access;
+    uint32_t over; /* of an output: bit i where it may be the same memory as buffer i, which is then lost */
 } strait_op_buffer;
 /* Fills out[0 .. *out_count); dims that make no sense (negative, overflow, D odd, HQ not a multiple of HKV, ...) are
  * errors. */

@@ -33,6 +33,12 @@ static void put_s(buffer_list *list, int64_t rows, int64_t columns, int flags)
     put(list, list->desc->dtype, rows, columns, flags);
 }
 
+/* The buffer put last may be the same memory as these (a bit each). */
+static void over(buffer_list *list, uint32_t inputs)
+{
+    list->out[list->count - 1].over = inputs;
+}
+
 static void put_f(buffer_list *list, int64_t rows, int64_t columns, int flags)
 {
     put(list, STRAIT_DTYPE_F32, rows, columns, flags);
@@ -82,6 +88,7 @@ static void norm_rope_buffers(buffer_list *list, const int64_t *d)
     if (backward) {
         put_f(list, m, n, IN | OPTIONAL);
         put_s(list, m, width, OUT);
+        over(list, 1U << NORM_ROPE_BWD_DY);
         put_f(list, 1, d[NORM_ROPE_DIM_D], INOUT | OPTIONAL);
     } else {
         put_s(list, m, width, OUT);
@@ -209,9 +216,13 @@ static void list_small_ops(buffer_list *list, const int64_t *d)
         break;
     case STRAIT_OP_SWIGLU:
         for (int i = 0; i < 3; i++) put_s(list, d[SWIGLU_DIM_N], 1, i < 2 ? IN : OUT);
+        over(list, 1U << SWIGLU_G | 1U << SWIGLU_U);
         break;
     case STRAIT_OP_SWIGLU_BWD:
-        for (int i = 0; i < 5; i++) put_s(list, d[SWIGLU_DIM_N], 1, i < 3 ? IN : OUT);
+        for (int i = 0; i < 5; i++) {
+            put_s(list, d[SWIGLU_DIM_N], 1, i < 3 ? IN : OUT);
+            if (i >= 3) over(list, 1U << SWIGLU_BWD_G | 1U << SWIGLU_BWD_U | 1U << SWIGLU_BWD_DH);
+        }
         break;
     case STRAIT_OP_KV_STORE: {
         int64_t rows = 0;
@@ -245,6 +256,7 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], IN | OPTIONAL);
         put_s(list, 1, d[RMSNORM_DIM_H], IN);
         put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], OUT | OPTIONAL);
+        over(list, 1U << RMSNORM_X | 1U << RMSNORM_D);
         put_s(list, d[RMSNORM_DIM_M], d[RMSNORM_DIM_H], OUT);
         put_f(list, d[RMSNORM_DIM_M], 1, OUT);
         break;
@@ -255,6 +267,7 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_s(list, 1, d[RMSNORM_BWD_DIM_H], IN);
         put_f(list, d[RMSNORM_BWD_DIM_M], 1, IN);
         put_s(list, d[RMSNORM_BWD_DIM_M], d[RMSNORM_BWD_DIM_H], OUT);
+        over(list, 1U << RMSNORM_BWD_DRES | 1U << RMSNORM_BWD_DY);
         put_f(list, 1, d[RMSNORM_BWD_DIM_H], INOUT);
         break;
     case STRAIT_OP_LINEAR_XENT:

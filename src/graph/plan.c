@@ -41,38 +41,48 @@ static void find_lifetimes(planner *plan)
     }
 }
 
-/* The input that an output may overwrite, by op; pairs as device/op.h allows them. */
-static strait_tensor_id in_place_input(const strait_node *node, int32_t output)
+/* Whether `output` can take the place of `input` at node n: an activation as large that nobody reads later. */
+static bool may_replace(const planner *plan, int32_t n, strait_tensor_id input, strait_tensor_id output)
 {
-    switch (node->desc.op) {
-    case STRAIT_OP_RMSNORM_BWD: return output == RMSNORM_BWD_DX ? node->buffers[RMSNORM_BWD_DRES] : STRAIT_NO_TENSOR;
-    case STRAIT_OP_NORM_ROPE_BWD:
-        return output == NORM_ROPE_BWD_DX ? node->buffers[NORM_ROPE_BWD_DY] : STRAIT_NO_TENSOR;
-    default: return STRAIT_NO_TENSOR;
+    const strait_tensor *a = &plan->graph->tensors[input];
+    const strait_tensor *b = &plan->graph->tensors[output];
+    bool ends_here = plan->last[input] == n && plan->first[output] == n;
+    return a->store == STRAIT_STORE_ARENA && b->store == STRAIT_STORE_ARENA && a->bytes == b->bytes && ends_here;
+}
+
+/* Gives an output the place of the first input that its op lets it overwrite and that no other output has taken. */
+static void share_place(planner *plan, int32_t n, int32_t output, uint32_t over, uint32_t *taken)
+{
+    const strait_node *node = &plan->graph->nodes[n];
+    strait_tensor_id id = node->buffers[output];
+    for (int32_t i = 0; i < node->buffer_count; i++) {
+        strait_tensor_id input = node->buffers[i];
+        if (!((over & ~*taken) >> i & 1) || input == STRAIT_NO_TENSOR || !may_replace(plan, n, input, id)) continue;
+        /* The same tensor may be read as two inputs. */
+        for (int32_t j = 0; j < node->buffer_count; j++) *taken |= (uint32_t)(node->buffers[j] == input) << j;
+        strait_tensor_id root = plan->root[input];
+        plan->root[id] = root;
+        if (plan->last[id] > plan->last[root]) plan->last[root] = plan->last[id];
+        return;
     }
 }
 
-static void share_places(planner *plan)
+static strait_status share_places(planner *plan)
 {
     const strait_graph *graph = plan->graph;
     for (int32_t n = 0; n < graph->node_count; n++) {
         const strait_node *node = &graph->nodes[n];
+        strait_op_buffer buffers[STRAIT_OP_MAX_BUFFERS];
+        uint32_t taken = 0;
+        int count;
+        STRAIT_TRY(strait_op_buffers(&node->desc, buffers, &count));
         for (int32_t i = 0; i < node->buffer_count; i++) {
-            strait_tensor_id output = node->buffers[i];
-            strait_tensor_id input = in_place_input(node, i);
-            if (output == STRAIT_NO_TENSOR || input == STRAIT_NO_TENSOR) continue;
-            const strait_tensor *a = &graph->tensors[input];
-            const strait_tensor *b = &graph->tensors[output];
-            bool ends_here = plan->last[input] == n && plan->first[output] == n;
-            if (a->store != STRAIT_STORE_ARENA || b->store != STRAIT_STORE_ARENA || a->bytes != b->bytes ||
-                !ends_here) {
-                continue;
+            if (node->buffers[i] != STRAIT_NO_TENSOR && buffers[i].over) {
+                share_place(plan, n, i, buffers[i].over, &taken);
             }
-            strait_tensor_id root = plan->root[input];
-            plan->root[output] = root;
-            if (plan->last[output] > plan->last[root]) plan->last[root] = plan->last[output];
         }
     }
+    return STRAIT_OK;
 }
 
 static int by_size_then_time(const void *left, const void *right)
@@ -147,8 +157,8 @@ strait_status strait_graph_plan(strait_graph *graph)
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, count, sizeof *plan.blocks, &plan.blocks);
     if (status == STRAIT_OK) {
         find_lifetimes(&plan);
-        share_places(&plan);
-        status = place_blocks(&plan);
+        status = share_places(&plan);
+        if (status == STRAIT_OK) status = place_blocks(&plan);
     }
     strait_free(plan.first);
     strait_free(plan.last);

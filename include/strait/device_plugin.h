@@ -524,8 +524,6 @@ typedef struct strait_driver {
     int32_t (*props)(strait_handle device, strait_device_props *out); /* R */
     const char *(*last_error)(strait_handle device);                  /* R: the vendor's own words */
     int32_t (*mem_info)(strait_handle device, int64_t *out_free, int64_t *out_total);
-    /* What bounds the free bytes where it is not the chip itself, with its value: "ulimit -v is 512.0 MiB"; else "". */
-    int32_t (*mem_limit)(strait_handle device, char *out, uint64_t size);
 
     /* memory */
     int32_t (*alloc)(strait_handle device, int64_t bytes, strait_handle *out); /* R: contents undefined */
@@ -583,6 +581,9 @@ typedef struct strait_driver {
      */
     int32_t (*measure)(strait_handle queue, uint32_t rate, uint32_t dtype, uint32_t numerics,
                        strait_driver_slice memory, int64_t bytes, double *out_per_second);
+    /* Since 1.1: what bounds mem_info's free bytes where it is not the chip itself, with its value ("ulimit -v is 512.0
+     * MiB"); else "". */
+    int32_t (*mem_limit)(strait_handle device, char *out, uint64_t size);
 } strait_driver;
 
 /* ---- the plug-in ------------------------------------------------------------------------------------------------ */
@@ -624,7 +625,7 @@ typedef struct strait_plugin {
 /* Sizes in version 1.0, on machines with pointers of 8 bytes: nothing shorter is accepted. */
 enum {
     STRAIT_PLUGIN_BYTES_1_0 = 40,
-    STRAIT_DRIVER_BYTES_1_0 = 8 * 39,
+    STRAIT_DRIVER_BYTES_1_0 = 8 * 38,
     STRAIT_HOST_BYTES_1_0 = 8 * 9,
     STRAIT_PROPS_BYTES_1_0 = 408
 };

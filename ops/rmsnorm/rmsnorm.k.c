@@ -2,9 +2,10 @@
 #include "kernels/dialect/kernel.h"
 #include "kernels/dialect/norm.h"
 
-/* A work-group is a row. Each work-item reads back what it wrote itself. */
+/* A work-group is a row. Each work-item reads back what it wrote itself. xsum may be x or d. */
 KERNEL(WG)
-rmsnorm(IN(st, x), IN(st, d), IN(st, w), OUT(st, xsum), OUT(st, y), OUT(float, r), i64 h, float eps, i32 residual)
+rmsnorm(IN_SHARED(st, x), IN_SHARED(st, d), IN(st, w), INOUT(st, xsum), OUT(st, y), OUT(float, r), i64 h, float eps,
+        i32 residual)
 {
     OPEN_IN(st, x);
     OPEN_IN(st, d);

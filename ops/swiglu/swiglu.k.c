@@ -8,7 +8,8 @@ DEVICE vf sigma_of(vf g)
     return one / (one + v_exp(-g));
 }
 
-KERNEL(WG) swiglu(IN(st, g), IN(st, u), OUT(st, h), i64 n, i64 each)
+/* h may be g or u. */
+KERNEL(WG) swiglu(IN_SHARED(st, g), IN_SHARED(st, u), INOUT(st, h), i64 n, i64 each)
 {
     OPEN_IN(st, g);
     OPEN_IN(st, u);
@@ -20,7 +21,9 @@ KERNEL(WG) swiglu(IN(st, g), IN(st, u), OUT(st, h), i64 n, i64 each)
     }
 }
 
-KERNEL(WG) swiglu_bwd(IN(st, g), IN(st, u), IN(st, dh), OUT(st, dg), OUT(st, du), i64 n, i64 each)
+/* dg and du may be any two of the three, so all are read first. */
+KERNEL(WG)
+swiglu_bwd(IN_SHARED(st, g), IN_SHARED(st, u), IN_SHARED(st, dh), INOUT(st, dg), INOUT(st, du), i64 n, i64 each)
 {
     OPEN_IN(st, g);
     OPEN_IN(st, u);
@@ -31,10 +34,11 @@ KERNEL(WG) swiglu_bwd(IN(st, g), IN(st, u), IN(st, dh), OUT(st, dg), OUT(st, du)
     i64 end = MIN(n, (GROUP_ID + 1) * each);
     for (i64 i = GROUP_ID * each + LOCAL_ID * VW; i < end; i += WG * VW) {
         vf x = s_load_n(g + i, end - i);
+        vf y = s_load_n(u + i, end - i);
         vf d = s_load_n(dh + i, end - i);
         vf sigma = sigma_of(x);
         vf slope = sigma * V_FMA(x, one - sigma, one);
         s_store_n(du + i, d * (x * sigma), end - i);
-        s_store_n(dg + i, (d * s_load_n(u + i, end - i)) * slope, end - i);
+        s_store_n(dg + i, (d * y) * slope, end - i);
     }
 }

@@ -51,7 +51,7 @@ kernels() {
         definitions+=" -DSTRAIT_UNIT_${isa^^}=$([ $isa = "$1" ] && echo 1 || echo 0)"
     done
     sources=$(ls backends/cpu/kernels/*.c | grep -v '_fast\.c$')
-    [ -z "${3:-}" ] || sources=$(ls backends/cpu/kernels/{linear,matmul,matmul_fast,table,xent}.c)
+    [ -z "${3:-}" ] || sources=$(ls backends/cpu/kernels/{attention,attention_bwd,linear,matmul,matmul_fast,table,xent}.c)
     # shellcheck disable=SC2086
     compile "_$1" "-DSTRAIT_ISA=$1 $definitions $2" $sources
 }

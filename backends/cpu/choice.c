@@ -24,8 +24,10 @@ enum { FEW_ROWS = 4, LARGE_ROWS = 128, PATH_BYTES = 512, FILE_LIMIT = 65536 };
 
 strait_cpu_size strait__cpu_size_of(const strait_op_desc *desc)
 {
-    if (desc->dims[0] <= FEW_ROWS) return STRAIT_CPU_FEW;
-    return desc->dims[0] < LARGE_ROWS ? STRAIT_CPU_SMALL : STRAIT_CPU_LARGE;
+    int attention = desc->op == STRAIT_OP_ATTENTION || desc->op == STRAIT_OP_ATTENTION_BWD;
+    int64_t rows = attention ? desc->dims[ATTENTION_DIM_TQ] : desc->dims[0];
+    if (rows <= FEW_ROWS) return STRAIT_CPU_FEW;
+    return rows < LARGE_ROWS ? STRAIT_CPU_SMALL : STRAIT_CPU_LARGE;
 }
 
 int strait__cpu_choice_is_fast(const strait_cpu_choice *choice, strait_op op, strait_cpu_size size)

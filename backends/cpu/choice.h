@@ -9,10 +9,10 @@
 
 #include "backends/cpu/cpu.h"
 
-/* Classes of shapes, by rows (tokens). FEW is bound by reading weights: always exact, never timed. */
+/* Classes of shapes, by rows (tokens). FEW is bound by reading weights, or keys: always exact, never timed. */
 typedef enum strait_cpu_size { STRAIT_CPU_FEW, STRAIT_CPU_SMALL, STRAIT_CPU_LARGE, STRAIT_CPU_SIZES } strait_cpu_size;
 
-/* Of an op whose first dimension is M, tokens: all that have a fast kernel. A function of the shape only. */
+/* Of attention by the queries of a sequence, of all other ops by their first dimension, M. Of the shape only. */
 strait_cpu_size strait__cpu_size_of(const strait_op_desc *desc);
 
 /* Nanoseconds of the exact and of the fast kernel on a shape of the class; above 0. */

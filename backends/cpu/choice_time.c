@@ -14,6 +14,16 @@ static strait_op_desc shape_of(strait_op op, strait_cpu_size size)
 {
     strait_op_desc desc = {
         .struct_size = sizeof desc, .op = op, .dtype = STRAIT_DTYPE_BF16, .numerics = STRAIT_NUMERICS_FAST};
+    if (op == STRAIT_OP_ATTENTION || op == STRAIT_OP_ATTENTION_BWD) {
+        desc.dims[ATTENTION_DIM_B] = size == STRAIT_CPU_LARGE ? 1 : 2;
+        desc.dims[ATTENTION_DIM_TQ] = size == STRAIT_CPU_LARGE ? 256 : 96;
+        desc.dims[ATTENTION_DIM_TK] = desc.dims[ATTENTION_DIM_TQ];
+        desc.dims[ATTENTION_DIM_HQ] = 8;
+        desc.dims[ATTENTION_DIM_HKV] = 4;
+        desc.dims[ATTENTION_DIM_D] = 64;
+        desc.scalars[ATTENTION_SCALAR_SCALE] = 0.125F;
+        return desc;
+    }
     int64_t m = size == STRAIT_CPU_LARGE ? 256 : 32;
     if (op == STRAIT_OP_LINEAR_XENT) {
         desc.dims[LINEAR_XENT_DIM_M] = size == STRAIT_CPU_LARGE ? 128 : 16;
@@ -45,6 +55,13 @@ static void fill(const strait_op_desc *desc, int buffer, void *memory, int64_t b
     if (desc->op != STRAIT_OP_LINEAR_XENT || buffer != LINEAR_XENT_TARGETS) return;
     int32_t *targets = memory;
     for (int64_t i = 0; i < bytes / 4; ++i) targets[i] = (int32_t)(i % desc->dims[LINEAR_XENT_DIM_V]);
+}
+
+/* Keys that are hidden from queries are no part of what is timed. */
+static int is_left_out(strait_op op, int buffer)
+{
+    if (op == STRAIT_OP_ATTENTION) return buffer == ATTENTION_DOCUMENTS || buffer == ATTENTION_LENGTHS;
+    return op == STRAIT_OP_ATTENTION_BWD && buffer == ATTENTION_BWD_DOCUMENTS;
 }
 
 static int64_t now(void)
@@ -107,7 +124,7 @@ strait_status strait__cpu_choice_time(void *context, strait_op op, strait_cpu_si
     char *base = memory + (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT;
     strait_cpu_call call = {.desc = &desc, .workspace = base + total};
     for (int i = 0; i < count; ++i) {
-        if (buffers[i].bytes == 0) continue;
+        if (buffers[i].bytes == 0 || is_left_out(op, i)) continue;
         call.buffers[i] = base + offsets[i];
         fill(&desc, i, call.buffers[i], buffers[i].bytes);
     }

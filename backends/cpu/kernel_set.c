@@ -88,7 +88,7 @@ strait_status strait__cpu_kernel_set_pick(strait_cpu_kernel_set *set, const stra
     }
     strait_cpu_size size = strait__cpu_size_of(desc);
     if (size == STRAIT_CPU_FEW) {
-        out->reason = "so few rows take as long as reading the weights";
+        out->reason = "so few rows take as long as reading what they meet";
         return STRAIT_OK;
     }
     if (set->named) {

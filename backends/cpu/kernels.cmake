@@ -2,8 +2,8 @@
 # A new instruction set is a line and a name here, and what else docs/add-an-isa.md lists.
 file(GLOB STRAIT_KERNEL_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/kernels/*.c)
 list(FILTER STRAIT_KERNEL_SOURCES EXCLUDE REGEX "_fast\\.c$")
-# What a matrix unit computes: the same linear layers and loss over another matrix product.
-set(STRAIT_FAST_SOURCES linear.c matmul.c matmul_fast.c rates.c table.c xent.c)
+# What a matrix unit computes: the same linear layers, loss and attention over other products.
+set(STRAIT_FAST_SOURCES attention.c attention_bwd.c linear.c matmul.c matmul_fast.c rates.c table.c xent.c)
 list(TRANSFORM STRAIT_FAST_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
 
 # The objects of one instruction set. VECTORS: whose vector words they are written in (simd/); UNIT: the matrix unit, or

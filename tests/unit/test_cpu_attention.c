@@ -234,9 +234,10 @@ static void test_workspace(void **state)
     (void)state;
     int count;
     const strait_cpu_isa *isas = strait__cpu_isas(&count);
-    for (int i = 0; i < count; ++i) {
-        const strait_cpu_kernel *kernels = isas[i].kernels(STRAIT_NUMERICS_EXACT);
-        if (!kernels[STRAIT_OP_ATTENTION].run) continue;
+    for (int i = 0; i < 2 * count; ++i) {
+        const strait_cpu_isa *isa = &isas[i / 2];
+        const strait_cpu_kernel *kernels = isa->kernels(i % 2 == 0 ? STRAIT_NUMERICS_EXACT : STRAIT_NUMERICS_FAST);
+        if (isa->absent() || !kernels[STRAIT_OP_ATTENTION].run) continue;
         for (int threads = 1; threads <= 64; threads *= 4) {
             const int64_t t = 32768;
             const int64_t room = threads * (INT64_C(1) << 20);

@@ -215,6 +215,10 @@ static void sizes_and_folders(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
         strait_op_desc desc = {.op = STRAIT_OP_LINEAR, .dims = {sizes[i].rows}};
         assert_int_equal(strait__cpu_size_of(&desc), sizes[i].size);
+        desc.op = i % 2 == 0 ? STRAIT_OP_ATTENTION : STRAIT_OP_ATTENTION_BWD;
+        desc.dims[ATTENTION_DIM_B] = 1000;
+        desc.dims[ATTENTION_DIM_TQ] = sizes[i].rows;
+        assert_int_equal(strait__cpu_size_of(&desc), sizes[i].size);
     }
     char got[64];
     setenv("HOME", "/home/someone", 1);

@@ -1,6 +1,6 @@
 /*
- * The matrix unit of the instruction set a file is compiled for, as kernels/matmul_fast.c sees it. Each unit's header
- * defines the same:
+ * The matrix unit of the instruction set a file is compiled for, as kernels/matmul_fast.c and kernels/attention_unit.h
+ * see it. Each unit's header defines the same:
  *
  *   UNIT_ROWS, UNIT_COLS   the tile of C, f32; UNIT_COLS is a multiple of VW
  *   UNIT_STEP              k comes in whole multiples of this, even

@@ -314,7 +314,7 @@ expect micro-batch-too-large 2 'batch.micro_batch .5. exceeds batch.sequences .4
 expect shards-too-many 2 'batch.shards .5. exceeds batch.sequences .4.' "${train[@]}" --out x --set batch.shards=5
 expect shards-none 2 'batch.shards' "${train[@]}" --out x --set batch.shards=0
 expect device-unknown 2 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
-expect device-null 1 'null' "${train[@]}" --out x --set device=null:0
+expect device-not-there 1 'the OpenCL loader cannot be opened .*install it' env STRAIT_OPENCL_LIBRARY=/nonexistent "${train[@]}" --out x --set device=opencl
 expect threads-negative 2 'threads' "${train[@]}" --out x --set threads=-1
 expect threads-too-many 2 '^strait train: --set threads=1025: threads wants an integer >= 0 and <= 1024' "${train[@]}" --out x --set threads=1025
 expect instruction-set-unknown 2 'STRAIT_CPU asks for instruction set .mmx., which is unknown; there is:' env STRAIT_CPU=mmx "${train[@]}" --out x

@@ -9,7 +9,8 @@
  *   INJECT_ALL    1: every call from the Nth on fails, not only that one
  *   INJECT_KILL   1: raise SIGKILL before the Nth call instead of failing it
  *   INJECT_ERRNO  errno of a failing files call (default ENOSPC)
- *   INJECT_COUNT  a file that gets, at exit, the number of calls and of blocks that were not given back
+ *   INJECT_COUNT  a file that gets, at exit, the number of calls, and of blocks and mapped pages that were not given
+ * back
  *
  * Calls before this library is initialised (the loader's) are not counted: no program can answer for them.
  */
@@ -37,7 +38,7 @@ static int fail_all;
 static int kill_there;
 static int error_there = ENOSPC;
 static _Atomic long calls;
-static _Atomic long live; /* blocks and mappings */
+static _Atomic long live; /* blocks, and pages that are mapped: a mapping may be given back in parts */
 
 /* glibc's own allocator by its other names: dlsym itself allocates, so it cannot lead to them. */
 extern void *__libc_malloc(size_t size);
@@ -136,6 +137,12 @@ void free(void *block)
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static long pages(size_t length)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (long)((length + page - 1) / page);
+}
+
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
     if (hit(KIND_MEMORY)) {
@@ -143,13 +150,13 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
         return MAP_FAILED;
     }
     void *mapping = NEXT(mmap)(address, length, protection, flags, fd, offset);
-    if (mapping != MAP_FAILED) atomic_fetch_add(&live, 1);
+    if (mapping != MAP_FAILED) atomic_fetch_add(&live, pages(length));
     return mapping;
 }
 
 int munmap(void *address, size_t length)
 {
-    atomic_fetch_sub(&live, 1);
+    atomic_fetch_sub(&live, pages(length));
     return NEXT(munmap)(address, length);
 }
 

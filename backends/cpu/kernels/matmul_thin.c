@@ -7,47 +7,134 @@
 #include "backends/cpu/kernels/storage.h"
 #include "backends/cpu/kernels/target.h"
 
-/* Vectors of columns at a time, and columns of one task. */
-enum { THIN_GROUPS = 2, THIN_COLS = THIN_GROUPS * VW, THIN_TASK_COLS = 64 };
+/*
+ * Vectors of columns at a time, and columns of one task. A cache line of B is 16 words: f32 numbers, or pairs of bf16.
+ * AHEAD_LINES: how far before its use a line is asked for, since memory answers late and so many columns are more
+ * streams than the processor follows by itself.
+ */
+enum { THIN_GROUPS = 2, THIN_COLS = THIN_GROUPS * VW, THIN_TASK_COLS = 64, LINE_WORDS = 16, AHEAD_LINES = 8 };
 
-/* Columns col .. col + THIN_GROUPS*VW: squares of B are turned in registers and used at once. */
+static inline const char *operand_at(const cpu_operand *b, int bf16, int64_t column, int64_t k)
+{
+    return (const char *)b->data + (size_t)(column * b->ld + k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+/*
+ * One line of each of VW columns, turned: out[j] holds their elements j. Whole lines, since columns that lie a power of
+ * two apart fall into a few sets of the first-level cache, where half a line would not be found again. Columns beyond
+ * the last are that one again; their results are not stored.
+ */
+static inline void turn_lines(const cpu_product *p, int bf16, int64_t col, int64_t k, vf *out)
+{
+    enum { SQUARES = LINE_WORDS / VW };
+    const cpu_operand *b = &p->segment[0].b;
+    const vi high = vi_set1(-65536);
+    vf square[SQUARES][VW];
+    for (int i = 0; i < VW; ++i) {
+        const char *line = operand_at(b, bf16, min_i64(col + i, p->cols - 1), k);
+        for (int s = 0; s < SQUARES; ++s) square[s][i] = vf_load((const float *)(const void *)line + s * VW);
+    }
+    for (int s = 0; s < SQUARES; ++s) {
+        vf_transpose(square[s]);
+        for (int j = 0; j < VW; ++j) {
+            if (bf16) {
+                vi pair = vf_bits(square[s][j]);
+                out[2 * (s * VW + j)] = vf_from_bits(vi_shl(pair, 16));
+                out[2 * (s * VW + j) + 1] = vf_from_bits(vi_and(pair, high));
+            } else {
+                out[s * VW + j] = square[s][j];
+            }
+        }
+    }
+}
+
+/* Asks for the lines that will be turned AHEAD_LINES from now: of these columns, or of the next ones. */
+static inline void ask_ahead(const cpu_product *p, int bf16, int64_t col, int64_t k, int line)
+{
+    const cpu_operand *b = &p->segment[0].b;
+    k += AHEAD_LINES * line;
+    if (k >= p->segment[0].k) {
+        k = 0;
+        col += THIN_COLS;
+    }
+    for (int i = 0; i < VW; ++i) {
+        __builtin_prefetch(operand_at(b, bf16, min_i64(col + i, p->cols - 1), k), 0, 2);
+    }
+}
+
+/* Element k of VW columns, where less than a line is left. */
+static inline vf gather_columns(const cpu_product *p, int bf16, int64_t col, int64_t k)
+{
+    float values[VW];
+    for (int i = 0; i < VW; ++i) {
+        const void *at = operand_at(&p->segment[0].b, bf16, min_i64(col + i, p->cols - 1), k);
+        values[i] = bf16 ? strait_f32_from_bf16(*(const uint16_t *)at) : *(const float *)at;
+    }
+    return vf_load(values);
+}
+
+/* Elements k0 .. k0 + n of row r of A in f32, in `room` where they are not. */
+static inline const float *row_of_a(const cpu_operand *a, int bf16, int64_t r, int64_t k0, int64_t n, float *room)
+{
+    const void *row = operand_at(a, bf16, r, k0);
+    if (!bf16) return row;
+    for (int64_t i = 0; i < n; i += VW) {
+        vf_store(room + i, n - i >= VW ? pack_load(row, i, 1) : pack_load_n(row, i, 1, (int)(n - i)));
+    }
+    return room;
+}
+
+static inline void thin_step(vf acc[THIN_ROWS][THIN_GROUPS], int rows, const float *const *x, int64_t k,
+                             const vf column[THIN_GROUPS])
+{
+    for (int r = 0; r < rows; ++r) {
+        vf factor = vf_set1(x[r][k]);
+        for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_fma(factor, column[g], acc[r][g]);
+    }
+}
+
+/* One block of k: n elements from k0 on. */
+static inline void thin_block(const cpu_product *p, int rows, int bf16, int64_t col, int64_t k0, int64_t n,
+                              vf acc[THIN_ROWS][THIN_GROUPS])
+{
+    const int line = bf16 ? 2 * LINE_WORDS : LINE_WORDS;
+    float room[THIN_ROWS][PRODUCT_BLOCK];
+    const float *x[THIN_ROWS];
+    for (int r = 0; r < rows; ++r) {
+        x[r] = row_of_a(&p->segment[0].a, bf16, r, k0, n, room[r]);
+        for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_zero();
+    }
+    int64_t k = 0;
+    for (; k + line <= n; k += line) {
+        vf turned[THIN_GROUPS][2 * LINE_WORDS];
+        for (int g = 0; g < THIN_GROUPS; ++g) {
+            ask_ahead(p, bf16, col + g * VW, k0 + k, line);
+            turn_lines(p, bf16, col + g * VW, k0 + k, turned[g]);
+        }
+        for (int j = 0; j < line; ++j) {
+            vf column[THIN_GROUPS];
+            for (int g = 0; g < THIN_GROUPS; ++g) column[g] = turned[g][j];
+            thin_step(acc, rows, x, k + j, column);
+        }
+    }
+    for (; k < n; ++k) {
+        vf column[THIN_GROUPS];
+        for (int g = 0; g < THIN_GROUPS; ++g) column[g] = gather_columns(p, bf16, col + g * VW, k0 + k);
+        thin_step(acc, rows, x, k, column);
+    }
+}
+
+/* Columns col .. col + THIN_COLS; `rows` and `bf16` are constants where this is inlined. */
 static inline void thin_columns(const cpu_product *p, int rows, int bf16, int64_t col)
 {
-    const cpu_operand *a = &p->segment[0].a;
-    const cpu_operand *b = &p->segment[0].b;
     int64_t depth = p->segment[0].k;
     vf sum[THIN_ROWS][THIN_GROUPS];
     for (int r = 0; r < rows; ++r) {
         for (int g = 0; g < THIN_GROUPS; ++g) sum[r][g] = vf_zero();
     }
     for (int64_t k0 = 0; k0 < depth; k0 += PRODUCT_BLOCK) {
-        int64_t end = min_i64(k0 + PRODUCT_BLOCK, depth);
         vf acc[THIN_ROWS][THIN_GROUPS];
-        for (int r = 0; r < rows; ++r) {
-            for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_zero();
-        }
-        for (int64_t k = k0; k < end; k += VW) {
-            int have = (int)min_i64(end - k, VW);
-            vf square[THIN_GROUPS][VW];
-            for (int g = 0; g < THIN_GROUPS; ++g) {
-                for (int i = 0; i < VW; ++i) {
-                    int64_t column = col + g * VW + i;
-                    int64_t at = column * b->ld + k;
-                    int lanes = column < p->cols ? have : 0;
-                    square[g][i] =
-                        lanes == VW ? pack_load(b->data, at, bf16) : pack_load_n(b->data, lanes ? at : 0, bf16, lanes);
-                }
-                vf_transpose(square[g]);
-            }
-            for (int j = 0; j < have; ++j) {
-                for (int r = 0; r < rows; ++r) {
-                    int64_t at = r * a->ld + k + j;
-                    vf x = vf_set1(bf16 ? strait_f32_from_bf16(((const uint16_t *)a->data)[at])
-                                        : ((const float *)a->data)[at]);
-                    for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_fma(x, square[g][j], acc[r][g]);
-                }
-            }
-        }
+        thin_block(p, rows, bf16, col, k0, min_i64(depth - k0, PRODUCT_BLOCK), acc);
         for (int r = 0; r < rows; ++r) {
             for (int g = 0; g < THIN_GROUPS; ++g) {
                 sum[r][g] = k0 == 0 ? acc[r][g] : vf_add(sum[r][g], acc[r][g]);

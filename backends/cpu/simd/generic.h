@@ -58,9 +58,12 @@ static inline vf vf_set1(float x)
 {
     return x;
 }
+/* Copied, since kernels load the words of other types too. */
 static inline vf vf_load(const float *p)
 {
-    return *p;
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 static inline void vf_store(float *p, vf v)
 {

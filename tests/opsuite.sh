@@ -31,7 +31,7 @@ embedded() {
 base_objects() {
     rm -f "$out"/*.o
     local sources
-    sources=$(ls src/base/{status,memory,pool,fpenv,math64,rng,buffer,file,clock}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
+    sources=$(ls src/base/{status,memory,pool,cgroup,processors,fpenv,math64,rng,buffer,file,clock}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
         backends/cpu/*.c tests/check/*.c |
         grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$' -e '^backends/cpu/isa\.c$' -e "^${2:-none}\$")
     # shellcheck disable=SC2046,SC2086
@@ -51,7 +51,8 @@ kernels() {
         definitions+=" -DSTRAIT_UNIT_${isa^^}=$([ $isa = "$1" ] && echo 1 || echo 0)"
     done
     sources=$(ls backends/cpu/kernels/*.c | grep -v '_fast\.c$')
-    [ -z "${3:-}" ] || sources=$(ls backends/cpu/kernels/{attention,attention_bwd,linear,matmul,matmul_fast,table,xent}.c)
+    # The build's own list of what a matrix unit computes.
+    [ -z "${3:-}" ] || sources=$(sed -n 's/^set(STRAIT_FAST_SOURCES \(.*\))/\1/p' backends/cpu/kernels.cmake | tr ' ' '\n' | sed 's|^|backends/cpu/kernels/|')
     # shellcheck disable=SC2086
     compile "_$1" "-DSTRAIT_ISA=$1 $definitions $2" $sources
 }

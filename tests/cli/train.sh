@@ -167,7 +167,7 @@ expect other-checkpoint 2 'written with optimizer.first_moment: bf16, and the ru
   --out sr2 --resume --set steps=8 "${states[@]}" --set optimizer.first_moment=f32
 expect from-stochastic 0 'step 1 of 1' "${train[@]}" --out next --set model.init=null --set model.from=sr --set steps=1 \
   --set schedule.warmup=0
-expect bench-states 0 '"planned_bytes"' "$STRAIT" bench step --steps 1 --sequences 1 --dtype bf16 --weights bf16 \
+expect bench-states 0 '"planned_bytes"' "$STRAIT" bench step --steps 1 --sequences 1 --length 16 --dtype bf16 --weights bf16 \
   --first-moment bf16 --json
 expect bench-weights-need-bf16 2 'bf16 weights need dtype bf16' "$STRAIT" bench step --weights bf16
 expect bench-moment 2 'first moment "f16": f32 and bf16 are possible' "$STRAIT" bench step --first-moment f16
@@ -327,13 +327,17 @@ if [ -e x ]; then fail refused-before-a-folder "$(ls x)"; else ok refused-before
 
 # What a user waits for before anything happens: half a second on processors that are free. Where others work on them
 # too (the tests of test.sh do not, a developer's machine may) they get their share of the time. The best of three.
-best=
-for _ in 1 2 3; do
-  at=$("$STRAIT" bench step --model tiny --steps 1 --sequences 1 --json 2>/dev/null |
-    sed -nE 's/.*"first_step_at": *([0-9.e+-]+).*/\1/p')
-  best=$(awk -v a="${at:-99}" -v b="${best:-99}" 'BEGIN { print (a < b ? a : b) }')
-done
-share=$(awk -v cores="$(nproc)" '{ print ($1 > cores ? $1 / cores : 1) }' /proc/loadavg)
-if awk -v a="$best" -v s="$slow" -v share="$share" 'BEGIN { exit !(a <= 0.5 * s * share) }'; then ok first-step-within-half-a-second
-else fail first-step-within-half-a-second "$best s"; fi
+if [ "$slow" != 1 ]; then
+  echo "skip first-step-within-half-a-second a sanitizer takes time of its own"
+else
+  best=
+  for _ in 1 2 3; do
+    at=$("$STRAIT" bench step --model tiny --steps 1 --sequences 1 --json 2>/dev/null |
+      sed -nE 's/.*"first_step_at": *([0-9.e+-]+).*/\1/p')
+    best=$(awk -v a="${at:-99}" -v b="${best:-99}" 'BEGIN { print (a < b ? a : b) }')
+  done
+  share=$(awk -v cores="$(nproc)" '{ print ($1 > cores ? $1 / cores : 1) }' /proc/loadavg)
+  if awk -v a="$best" -v s="$slow" -v share="$share" 'BEGIN { exit !(a <= 0.5 * s * share) }'; then ok first-step-within-half-a-second
+  else fail first-step-within-half-a-second "$best s"; fi
+fi
 exit "$failed"

@@ -11,7 +11,7 @@
 
 #include <strait/events.h>
 
-enum { STRAIT_FORWARD_PROGRAMS = 4 };
+enum { STRAIT_FORWARD_PROGRAMS = 6 };
 
 typedef struct strait_forward {
     strait_device *device; /* borrowed */

@@ -3,7 +3,13 @@
 
 #include "train/events.h"
 
-enum { CHUNK = 256 }; /* prompt tokens read at once */
+/*
+ * Tokens read at once: a program each, the longest first. A piece of a prompt is padded to a program's length, and
+ * never to more than twice its own, since weights cost their reading anyway and arithmetic only from some tens of
+ * tokens on.
+ */
+enum { CHUNK = 256, LENGTHS = 5 };
+static const int64_t program_lengths[LENGTHS] = {CHUNK, 64, 16, 4, 1};
 
 struct strait_generator {
     strait_forward forward;
@@ -11,8 +17,7 @@ struct strait_generator {
     bool borrowed_weights;
     int64_t capacity;
     int64_t position;
-    int chunk_program;
-    int token_program;
+    int programs[LENGTHS];
     int head_program;
     float *logits; /* owned: [vocabulary] */
     bool logits_fresh;
@@ -23,11 +28,11 @@ static strait_status add_programs(strait_generator *g)
     const char *outputs[] = {"hidden"};
     /* A chunk is padded to its full size, so the caches have room for one chunk more than the text. */
     int64_t rows = g->capacity + CHUNK;
-    strait_build build = {
-        .mode = STRAIT_BUILD_GENERATE, .batch = 1, .length = CHUNK, .capacity = rows, .table_rows = rows};
-    STRAIT_TRY(strait_forward_add(&g->forward, &build, outputs, 1, &g->chunk_program));
-    build.length = 1;
-    STRAIT_TRY(strait_forward_add(&g->forward, &build, outputs, 1, &g->token_program));
+    strait_build build = {.mode = STRAIT_BUILD_GENERATE, .batch = 1, .capacity = rows, .table_rows = rows};
+    for (int i = 0; i < LENGTHS; i++) {
+        build.length = program_lengths[i];
+        STRAIT_TRY(strait_forward_add(&g->forward, &build, outputs, 1, &g->programs[i]));
+    }
     build.mode = STRAIT_BUILD_HEAD;
     return strait_forward_add(&g->forward, &build, NULL, 0, &g->head_program);
 }
@@ -121,6 +126,14 @@ static strait_status run_piece(strait_generator *g, int program, int64_t length,
     return STRAIT_OK;
 }
 
+/* Which program reads next where so many tokens are left. */
+static int program_for(int64_t left)
+{
+    int i = LENGTHS - 1;
+    while (i > 0 && program_lengths[i] < left) i--;
+    return program_lengths[i] > 2 * left ? i + 1 : i;
+}
+
 strait_status strait_generator_read(strait_generator *g, const int32_t *ids, int64_t count)
 {
     if (count > g->capacity - g->position) {
@@ -135,12 +148,9 @@ strait_status strait_generator_read(strait_generator *g, const int32_t *ids, int
     while (count > 0) {
         /* A single token is the caller's own loop, which asks by itself. */
         if (count > 1 && strait_events_stop(g->events)) return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped");
-        int64_t piece = count < CHUNK ? count : CHUNK;
-        if (piece == 1) {
-            STRAIT_TRY(run_piece(g, g->token_program, 1, ids, 1));
-        } else {
-            STRAIT_TRY(run_piece(g, g->chunk_program, CHUNK, ids, piece));
-        }
+        int program = program_for(count);
+        int64_t piece = count < program_lengths[program] ? count : program_lengths[program];
+        STRAIT_TRY(run_piece(g, g->programs[program], program_lengths[program], ids, piece));
         ids += piece;
         count -= piece;
     }

@@ -5,7 +5,6 @@
 #include "base/rng.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 typedef struct candidate {
     double logit;
@@ -63,12 +62,10 @@ void strait_sampler_forget(strait_sampler *sampler)
     for (int64_t i = 0; i < sampler->vocabulary; i++) sampler->seen[i] = 0;
 }
 
-static int best_first(const void *left, const void *right)
+/* Ties go to the lower id. */
+static int better(const candidate *a, const candidate *b)
 {
-    const candidate *a = left;
-    const candidate *b = right;
-    if (a->logit != b->logit) return a->logit > b->logit ? -1 : 1;
-    return a->id < b->id ? -1 : a->id > b->id;
+    return a->logit != b->logit ? a->logit > b->logit : a->id < b->id;
 }
 
 /* All tokens but those at minus infinity, penalties applied: how many, and the best. */
@@ -85,7 +82,7 @@ static strait_status collect(strait_sampler *sampler, const float *logits, candi
         }
         if (sampler->seen[i]) logit = logit > 0 ? logit / penalty : logit * penalty;
         candidate c = {.logit = logit, .id = (int32_t)i};
-        if (count == 0 || best_first(&c, out_best) < 0) *out_best = c;
+        if (count == 0 || better(&c, out_best)) *out_best = c;
         sampler->candidates[count++] = c;
     }
     if (count == 0) return STRAIT_FAIL(STRAIT_ERR_NOT_FINITE, "every logit is minus infinity: no token can be chosen");
@@ -109,6 +106,51 @@ static int64_t drop_negligible(strait_sampler *sampler, int64_t count, double be
     return kept;
 }
 
+/*
+ * The candidates that may be chosen, in the order in which they are counted through: the best first where top_k or
+ * top_p cut the rest off, by id where nothing is cut. Few are usually wanted of a whole vocabulary, so they are taken
+ * from a heap one by one and not sorted.
+ */
+typedef struct selection {
+    candidate *at;
+    int64_t count;
+    int64_t left; /* candidates still in the heap, which is the beginning of `at`; those taken lie behind it */
+    int best_first;
+} selection;
+
+static void sink(candidate *heap, int64_t count, int64_t i)
+{
+    candidate moved = heap[i];
+    for (int64_t child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && better(&heap[child + 1], &heap[child])) child++;
+        if (better(&moved, &heap[child])) break;
+        heap[i] = heap[child];
+    }
+    heap[i] = moved;
+}
+
+static const candidate *nth(selection *s, int64_t n)
+{
+    if (!s->best_first) return &s->at[n];
+    while (s->count - s->left <= n) {
+        candidate best = s->at[0];
+        s->at[0] = s->at[--s->left];
+        if (s->left > 0) sink(s->at, s->left, 0);
+        s->at[s->left] = best;
+    }
+    return &s->at[s->count - 1 - n];
+}
+
+static selection select_from(const strait_sampling *sampling, candidate *candidates, int64_t count)
+{
+    selection s = {.at = candidates, .count = count, .left = count};
+    s.best_first = sampling->top_k > 0 || sampling->top_p < 1;
+    if (s.best_first) {
+        for (int64_t i = count / 2; i-- > 0;) sink(candidates, count, i);
+    }
+    return s;
+}
+
 strait_status strait_sampler_pick(strait_sampler *sampler, const float *logits, uint64_t position, int32_t *out_id)
 {
     const strait_sampling *s = &sampler->sampling;
@@ -120,22 +162,22 @@ strait_status strait_sampler_pick(strait_sampler *sampler, const float *logits, 
         return STRAIT_OK;
     }
     count = drop_negligible(sampler, count, best.logit);
-    qsort(sampler->candidates, (size_t)count, sizeof(candidate), best_first);
-    if (s->top_k > 0 && count > s->top_k) count = s->top_k;
-
-    double total = 0;
     for (int64_t i = 0; i < count; i++) {
         candidate *c = &sampler->candidates[i];
         c->p = strait_math_exp((c->logit - best.logit) / s->temperature);
-        total += c->p;
     }
+    selection from = select_from(s, sampler->candidates, count);
+    int64_t most = s->top_k > 0 && s->top_k < count ? s->top_k : count;
+    double total = 0;
+    /* In the order in which they lie, unless only the best count. */
+    for (int64_t i = 0; i < most; i++) total += most < count ? nth(&from, i)->p : sampler->candidates[i].p;
     double kept = 0;
     int64_t last = 0;
-    while (last < count && (last == 0 || kept < s->top_p * total)) kept += sampler->candidates[last++].p;
+    while (last < most && (last == 0 || kept < s->top_p * total)) kept += nth(&from, last++)->p;
 
     double u = (double)strait_rng_uniform(s->seed, STRAIT_STREAM_SAMPLE, 0, position) * kept;
     int64_t chosen = 0;
-    for (double sum = sampler->candidates[0].p; chosen + 1 < last && sum <= u;) sum += sampler->candidates[++chosen].p;
-    *out_id = sampler->candidates[chosen].id;
+    for (double sum = nth(&from, 0)->p; chosen + 1 < last && sum <= u;) sum += nth(&from, ++chosen)->p;
+    *out_id = nth(&from, chosen)->id;
     return STRAIT_OK;
 }

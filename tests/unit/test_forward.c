@@ -1,29 +1,35 @@
-/* Forward passes: exact numerics begin with the probe. */
+/* Forward passes: exact numerics begin with the probe; a prompt is read in pieces that show nowhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "train/forward.h"
+#include "train/generator.h"
+
+enum { VOCABULARY = 32, CONTEXT = 400 };
+
+static const strait_model_config config = {.family = STRAIT_FAMILY_QWEN3,
+                                           .vocab_size = VOCABULARY,
+                                           .pad_token_id = -1,
+                                           .hidden_size = 16,
+                                           .intermediate_size = 32,
+                                           .num_hidden_layers = 1,
+                                           .num_attention_heads = 2,
+                                           .num_key_value_heads = 1,
+                                           .head_dim = 8,
+                                           .max_position_embeddings = CONTEXT,
+                                           .rms_norm_eps = 1e-6,
+                                           .rope_theta = 1e4,
+                                           .initializer_range = 0.5,
+                                           .tie_word_embeddings = true};
 
 /* Does allocate run the probe? It is the only user of device memory under the tag "other". */
 static bool probes(strait_numerics numerics, bool borrow)
 {
-    const strait_model_config config = {.family = STRAIT_FAMILY_QWEN3,
-                                        .vocab_size = 32,
-                                        .pad_token_id = -1,
-                                        .hidden_size = 16,
-                                        .intermediate_size = 32,
-                                        .num_hidden_layers = 1,
-                                        .num_attention_heads = 2,
-                                        .num_key_value_heads = 1,
-                                        .head_dim = 8,
-                                        .max_position_embeddings = 16,
-                                        .rms_norm_eps = 1e-6,
-                                        .rope_theta = 1e4,
-                                        .tie_word_embeddings = true};
     const strait_build build = {.mode = STRAIT_BUILD_LOGITS, .batch = 1, .length = 8, .table_rows = 8};
     const strait_device_options options = {.struct_size = sizeof options, .threads = 1};
     strait_device *device;
@@ -55,8 +61,53 @@ static void exact_numerics_begin_with_the_probe(void **state)
     assert_false(probes(STRAIT_NUMERICS_EXACT, true)); /* the engine that lends has run it */
 }
 
+/* The logits after a prompt that was read `most` tokens at a time. */
+static void logits_after(strait_generator *generator, const int32_t *ids, int64_t count, int64_t most, float *out)
+{
+    const float *logits;
+    strait_generator_reset(generator);
+    while (count > 0) {
+        int64_t piece = count < most ? count : most;
+        assert_int_equal(strait_generator_read(generator, ids, piece), STRAIT_OK);
+        ids += piece;
+        count -= piece;
+    }
+    assert_int_equal(strait_generator_logits(generator, &logits), STRAIT_OK);
+    memcpy(out, logits, VOCABULARY * sizeof *out);
+}
+
+static void prompts_are_read_in_pieces_that_show_nowhere(void **state)
+{
+    (void)state;
+    static const int64_t counts[] = {1,  2,  3,  4,  5,   6,   8,   9,   16,  17,     31,
+                                     32, 33, 64, 65, 127, 128, 129, 256, 257, CONTEXT};
+    const strait_device_options options = {.struct_size = sizeof options, .threads = 1};
+    const strait_generator_options made = {.config = &config, .dtype = STRAIT_DTYPE_F32, .capacity = CONTEXT};
+    int32_t ids[CONTEXT];
+    float alone[VOCABULARY];
+    float whole[VOCABULARY];
+    strait_device *device;
+    strait_generator *generator;
+    assert_int_equal(strait_device_open("cpu", &options, &device), STRAIT_OK);
+    assert_int_equal(strait_generator_create(device, &made, &generator), STRAIT_OK);
+    assert_int_equal(strait_generator_initialise(generator, 1), STRAIT_OK);
+    for (int i = 0; i < CONTEXT; i++) ids[i] = i * i % VOCABULARY;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        logits_after(generator, ids, counts[i], 1, alone);
+        logits_after(generator, ids, counts[i], CONTEXT, whole);
+        assert_memory_equal(alone, whole, sizeof alone);
+    }
+    ids[counts[2] - 1] ^= 1; /* a token that is another gives other logits */
+    logits_after(generator, ids, counts[2], 1, alone);
+    assert_int_equal(strait_generator_read(generator, ids, CONTEXT), STRAIT_ERR_RANGE);
+    assert_memory_not_equal(alone, whole, sizeof alone);
+    strait_generator_destroy(generator);
+    strait_device_close(device);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(exact_numerics_begin_with_the_probe)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(exact_numerics_begin_with_the_probe),
+                                       cmocka_unit_test(prompts_are_read_in_pieces_that_show_nowhere)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,58 +8,32 @@
 #include "backends/cpu/kernels/target.h"
 
 /*
- * Vectors of columns at a time, and columns of one task. A cache line of B is 16 words: f32 numbers, or pairs of bf16.
- * AHEAD_LINES: how far before its use a line is asked for, since memory answers late and so many columns are more
- * streams than the processor follows by itself.
+ * A group is VW columns, each a chain of fma. Two groups side by side hide more of its latency, which bf16 needs,
+ * having twice the elements for the bytes; columns of f32 that lie a power of two apart would then no longer find their
+ * lines in the first-level cache, for they fall into one set of it. A cache line of B is 16 words: f32 numbers, or
+ * pairs of bf16.
  */
-enum { THIN_GROUPS = 2, THIN_COLS = THIN_GROUPS * VW, THIN_TASK_COLS = 64, LINE_WORDS = 16, AHEAD_LINES = 8 };
+enum { GROUPS_F32 = 1, GROUPS_BF16 = 2, THIN_TASK_COLS = 128, LINE_WORDS = LINE_BYTES / 4 };
 
-static inline const char *operand_at(const cpu_operand *b, int bf16, int64_t column, int64_t k)
+static inline const void *operand_at(const cpu_operand *b, int bf16, int64_t column, int64_t k)
 {
     return (const char *)b->data + (size_t)(column * b->ld + k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
 /*
- * One line of each of VW columns, turned: out[j] holds their elements j. Whole lines, since columns that lie a power of
- * two apart fall into a few sets of the first-level cache, where half a line would not be found again. Columns beyond
- * the last are that one again; their results are not stored.
+ * Lines of B that will be needed, in the order in which they lie in memory: so memory delivers best, and a processor
+ * does not foresee it from loads that jump from column to column. While some columns are computed, the next ones are
+ * fetched into the second-level cache. A step of 0 asks for one line again and again, which costs nothing.
  */
-static inline void turn_lines(const cpu_product *p, int bf16, int64_t col, int64_t k, vf *out)
-{
-    enum { SQUARES = LINE_WORDS / VW };
-    const cpu_operand *b = &p->segment[0].b;
-    const vi high = vi_set1(-65536);
-    vf square[SQUARES][VW];
-    for (int i = 0; i < VW; ++i) {
-        const char *line = operand_at(b, bf16, min_i64(col + i, p->cols - 1), k);
-        for (int s = 0; s < SQUARES; ++s) square[s][i] = vf_load((const float *)(const void *)line + s * VW);
-    }
-    for (int s = 0; s < SQUARES; ++s) {
-        vf_transpose(square[s]);
-        for (int j = 0; j < VW; ++j) {
-            if (bf16) {
-                vi pair = vf_bits(square[s][j]);
-                out[2 * (s * VW + j)] = vf_from_bits(vi_shl(pair, 16));
-                out[2 * (s * VW + j) + 1] = vf_from_bits(vi_and(pair, high));
-            } else {
-                out[s * VW + j] = square[s][j];
-            }
-        }
-    }
-}
+typedef struct ahead {
+    const char *at;
+    size_t step;
+} ahead;
 
-/* Asks for the lines that will be turned AHEAD_LINES from now: of these columns, or of the next ones. */
-static inline void ask_ahead(const cpu_product *p, int bf16, int64_t col, int64_t k, int line)
+static inline void ask_ahead(ahead *a)
 {
-    const cpu_operand *b = &p->segment[0].b;
-    k += AHEAD_LINES * line;
-    if (k >= p->segment[0].k) {
-        k = 0;
-        col += THIN_COLS;
-    }
-    for (int i = 0; i < VW; ++i) {
-        __builtin_prefetch(operand_at(b, bf16, min_i64(col + i, p->cols - 1), k), 0, 2);
-    }
+    __builtin_prefetch(a->at, 0, 2);
+    a->at += a->step;
 }
 
 /* Element k of VW columns, where less than a line is left. */
@@ -84,75 +58,38 @@ static inline const float *row_of_a(const cpu_operand *a, int bf16, int64_t r, i
     return room;
 }
 
-static inline void thin_step(vf acc[THIN_ROWS][THIN_GROUPS], int rows, const float *const *x, int64_t k,
-                             const vf column[THIN_GROUPS])
+static void store_group(const cpu_product *p, int64_t col, const vf *sum)
 {
-    for (int r = 0; r < rows; ++r) {
-        vf factor = vf_set1(x[r][k]);
-        for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_fma(factor, column[g], acc[r][g]);
-    }
-}
-
-/* One block of k: n elements from k0 on. */
-static inline void thin_block(const cpu_product *p, int rows, int bf16, int64_t col, int64_t k0, int64_t n,
-                              vf acc[THIN_ROWS][THIN_GROUPS])
-{
-    const int line = bf16 ? 2 * LINE_WORDS : LINE_WORDS;
-    float room[THIN_ROWS][PRODUCT_BLOCK];
-    const float *x[THIN_ROWS];
-    for (int r = 0; r < rows; ++r) {
-        x[r] = row_of_a(&p->segment[0].a, bf16, r, k0, n, room[r]);
-        for (int g = 0; g < THIN_GROUPS; ++g) acc[r][g] = vf_zero();
-    }
-    int64_t k = 0;
-    for (; k + line <= n; k += line) {
-        vf turned[THIN_GROUPS][2 * LINE_WORDS];
-        for (int g = 0; g < THIN_GROUPS; ++g) {
-            ask_ahead(p, bf16, col + g * VW, k0 + k, line);
-            turn_lines(p, bf16, col + g * VW, k0 + k, turned[g]);
-        }
-        for (int j = 0; j < line; ++j) {
-            vf column[THIN_GROUPS];
-            for (int g = 0; g < THIN_GROUPS; ++g) column[g] = turned[g][j];
-            thin_step(acc, rows, x, k + j, column);
-        }
-    }
-    for (; k < n; ++k) {
-        vf column[THIN_GROUPS];
-        for (int g = 0; g < THIN_GROUPS; ++g) column[g] = gather_columns(p, bf16, col + g * VW, k0 + k);
-        thin_step(acc, rows, x, k, column);
-    }
-}
-
-/* Columns col .. col + THIN_COLS; `rows` and `bf16` are constants where this is inlined. */
-static inline void thin_columns(const cpu_product *p, int rows, int bf16, int64_t col)
-{
-    int64_t depth = p->segment[0].k;
-    vf sum[THIN_ROWS][THIN_GROUPS];
-    for (int r = 0; r < rows; ++r) {
-        for (int g = 0; g < THIN_GROUPS; ++g) sum[r][g] = vf_zero();
-    }
-    for (int64_t k0 = 0; k0 < depth; k0 += PRODUCT_BLOCK) {
-        vf acc[THIN_ROWS][THIN_GROUPS];
-        thin_block(p, rows, bf16, col, k0, min_i64(depth - k0, PRODUCT_BLOCK), acc);
-        for (int r = 0; r < rows; ++r) {
-            for (int g = 0; g < THIN_GROUPS; ++g) {
-                sum[r][g] = k0 == 0 ? acc[r][g] : vf_add(sum[r][g], acc[r][g]);
-            }
-        }
-    }
+    if (col >= p->cols) return;
     size_t size = p->c_bf16 ? sizeof(uint16_t) : sizeof(float);
     target t = {.out = (char *)p->c + (size_t)col * size, .out_ld = p->ldc, .bf16 = p->c_bf16};
     if (p->accumulate) {
         t.sum = t.out;
         t.sum_ld = p->ldc;
     }
-    for (int r = 0; r < rows; ++r) {
-        for (int g = 0; g < THIN_GROUPS && col + g * VW < p->cols; ++g) {
-            store_vector(&t, r, g * VW, sum[r][g], (int)min_i64(p->cols - col - g * VW, VW));
-        }
-    }
+    for (int r = 0; r < p->rows; ++r) store_vector(&t, r, 0, sum[r], (int)min_i64(p->cols - col, VW));
 }
+
+#define THIN_NAME thin_one_f32
+#define THIN_LINES 1
+#define THIN_GROUPS GROUPS_F32
+#define THIN_BF16 0
+#include "backends/cpu/kernels/matmul_thin.inc"
+#define THIN_NAME thin_one_bf16
+#define THIN_LINES 1
+#define THIN_GROUPS GROUPS_BF16
+#define THIN_BF16 1
+#include "backends/cpu/kernels/matmul_thin.inc"
+#define THIN_NAME thin_few_f32
+#define THIN_LINES THIN_ROWS
+#define THIN_GROUPS GROUPS_F32
+#define THIN_BF16 0
+#include "backends/cpu/kernels/matmul_thin.inc"
+#define THIN_NAME thin_few_bf16
+#define THIN_LINES THIN_ROWS
+#define THIN_GROUPS GROUPS_BF16
+#define THIN_BF16 1
+#include "backends/cpu/kernels/matmul_thin.inc"
 
 static int64_t thin_tasks(const cpu_product *p)
 {
@@ -164,20 +101,20 @@ static void thin_task(void *context, int64_t task, int worker)
     (void)worker;
     const cpu_product *p = context;
     while (task >= thin_tasks(p)) task -= thin_tasks(p++);
+    const cpu_operand *b = &p->segment[0].b;
     int64_t end = min_i64((task + 1) * THIN_TASK_COLS, p->cols);
-    int bf16 = p->segment[0].b.bf16;
-    for (int64_t col = task * THIN_TASK_COLS; col < end; col += THIN_COLS) {
-        if (p->rows == 1) {
-            if (bf16) {
-                thin_columns(p, 1, 1, col);
-            } else {
-                thin_columns(p, 1, 0, col);
-            }
-        } else if (bf16) {
-            thin_columns(p, (int)p->rows, 1, col);
-        } else {
-            thin_columns(p, (int)p->rows, 0, col);
-        }
+    void (*columns)(const cpu_product *p, int64_t col, ahead *next) = b->bf16 ? thin_few_bf16 : thin_few_f32;
+    if (p->rows == 1) columns = b->bf16 ? thin_one_bf16 : thin_one_f32;
+    int64_t step = VW * (b->bf16 ? GROUPS_BF16 : GROUPS_F32);
+    int64_t col = task * THIN_TASK_COLS;
+    /* The first columns are fetched before they are computed, the others while those before them are. */
+    const char *first = operand_at(b, b->bf16, col, 0);
+    const char *second = operand_at(b, b->bf16, min_i64(col + step, end - 1), 0);
+    for (ahead now = {first, LINE_BYTES}; now.at < second;) ask_ahead(&now);
+    for (; col < end; col += step) {
+        ahead next = {first, 0};
+        if (col + step < end) next = (ahead){operand_at(b, b->bf16, col + step, 0), LINE_BYTES};
+        columns(p, col, &next);
     }
 }
 

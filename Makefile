@@ -14,6 +14,10 @@ exact: all
 # Every op to the bit on OpenCL, in both shapes of the portable kernels: two minutes, most of them PoCL's compiler.
 opencl: all
 	STRAIT=$(BUILD)/strait tests/opencl.sh --all
+# The sample plug-in of examples/plugin, and every op on it to the bit.
+plugin: all
+	rm -rf $(BUILD)/prefix && cmake --install $(BUILD) --prefix $(abspath $(BUILD)/prefix) >/dev/null
+	STRAIT=$(BUILD)/prefix/bin/strait tests/plugin.sh $(BUILD) --all
 # kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once.
 fault: all
 	for script in kill space memory; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
@@ -40,4 +44,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl fault fuzz avx512 curves tidy format interop peers clean install
+.PHONY: all test exact opencl plugin fault fuzz avx512 curves tidy format interop peers clean install

@@ -194,7 +194,10 @@ stage_python() {
     done
 }
 
-stage_install() { step install lines 300 bash tests/install.sh; }
+stage_install() {
+    need_packages "the sample plug-in (it calls the kernels that it compiled by libffi)" libffi-dev || true
+    step install lines 300 bash tests/install.sh
+}
 
 clang_packages() {
     need_packages "the sanitizers and fuzzing" clang-14 || return 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the build into a fresh prefix, and compiles, links and runs a small C and (where there is a compiler) C++
-# program against it by pkg-config alone. Prints "ok NAME" or "FAIL NAME why".
+# program against it by pkg-config alone, and the sample plug-in (tests/plugin.sh). Prints "ok NAME" or "FAIL NAME why".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/strait-install.XXXXXX")
@@ -65,5 +65,7 @@ for header in "$work"/moved/include/strait/*.h; do
         echo "skip header-in-c++-$name no C++ compiler here"
     fi
 done
+# A plug-in of somebody else's, built and run against that prefix.
+STRAIT=$work/moved/bin/strait tests/plugin.sh build || failed=1
 if [ -x build/strait ]; then check installed-program-starts "$work/moved/bin/strait" --version; fi
 exit $failed

@@ -4,7 +4,8 @@
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16.
- * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full]]]   (STRAIT_CPU as ever)
+ * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]   (STRAIT_CPU as
+ * ever)
  */
 #include "tests/exact/tiny.h"
 
@@ -70,7 +71,8 @@ static strait_recompute recompute_named(const char *name)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full]]]\n", stderr);
+        fputs("usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]\n",
+              stderr);
         return 2;
     }
     bool bf16_weights = strcmp(argv[1], "bf16-weights") == 0;
@@ -104,7 +106,7 @@ int main(int argc, char **argv)
                                             .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};
     strait_device *device = NULL;
     strait_engine *engine = NULL;
-    strait_status status = strait_device_open("cpu", &device_options, &device);
+    strait_status status = strait_device_open(argc > 6 ? argv[6] : "cpu", &device_options, &device);
     if (status == STRAIT_OK) status = strait_engine_create(device, &options, &engine);
     if (status == STRAIT_OK) status = with_engine(engine);
     strait_engine_destroy(engine);

@@ -7,13 +7,20 @@ set_source_files_properties(src/device/plugin_path.c src/device/plugin_ask.c src
   "STRAIT_PLUGIN_FOLDER=\"${CMAKE_INSTALL_FULL_LIBDIR}/strait\";STRAIT_PLUGIN_FOLDER_FROM_BIN=\"${plugin_folder_from_bin}\"")
 
 set(STRAIT_PLUGINS "")
-foreach(backend opencl)
+file(GLOB gpu_sources CONFIGURE_DEPENDS backends/gpu/*.c)
+foreach(backend opencl cuda hip)
   file(GLOB sources CONFIGURE_DEPENDS backends/${backend}/*.c)
+  if(NOT backend STREQUAL opencl)
+    list(APPEND sources ${gpu_sources})
+  endif()
   add_library(strait_${backend} MODULE ${sources})
   set_target_properties(strait_${backend} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
   target_link_libraries(strait_${backend} PRIVATE strait_flags Threads::Threads ${CMAKE_DL_LIBS})
   list(APPEND STRAIT_PLUGINS strait_${backend})
 endforeach()
+# One text, compiled for either vendor.
+target_compile_definitions(strait_cuda PRIVATE STRAIT_GPU_HIP=0)
+target_compile_definitions(strait_hip PRIVATE STRAIT_GPU_HIP=1)
 
 # What looks at a plug-in before it is loaded; it lies where plug-ins lie.
 add_executable(strait_query cli/query/strait_query.c)

@@ -10,6 +10,11 @@
 
 typedef unsigned long long gpu_address; /* of device memory */
 
+static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
+{
+    return base + (gpu_address)offset;
+}
+
 /* X(name, value, the vendor's name) */
 #define GPU_CONSTANTS(X)                                                              \
     X(ATTRIBUTE_MAX_THREADS, 1, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK)            \
@@ -56,7 +61,7 @@ typedef unsigned long long gpu_address; /* of device memory */
     X(UNKNOWN, 999, CUDA_ERROR_UNKNOWN, DEVICE_LOST)
 
 /* The one of NVRTC's answers that is told from others; its list is another. */
-#define GPU_COMPILER_ANSWERS(X) X(COMPILATION, 6, NVRTC_ERROR_COMPILATION)
+#define GPU_COMPILER_ANSWERS(X) X(OUT_OF_MEMORY, 1, NVRTC_ERROR_OUT_OF_MEMORY)
 
 /*
  * X(member, the vendor's name, symbol, an older symbol or NULL, result, parameters) of libcuda. The vendor's headers

@@ -1,7 +1,8 @@
 /*
  * What is used of HIP's runtime and of hipRTC, declared anew: constants, answers, and every function as a member of a
  * table that is filled from the libraries at run time. The names of members and constants are those that
- * backends/cuda/cuda.h uses too, so that backends/gpu is one text for both. All of it is the same from ROCm 5.2 to 7.
+ * backends/cuda/cuda.h uses too, so that backends/gpu is one text for both. All of it is the same from ROCm 5.2 to 7,
+ * but for a const.
  */
 #ifndef STRAIT_BACKENDS_HIP_HIP_H
 #define STRAIT_BACKENDS_HIP_HIP_H
@@ -9,6 +10,11 @@
 #include "backends/gpu/gpu_types.h"
 
 typedef void *gpu_address; /* of device memory */
+
+static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
+{
+    return (char *)base + offset;
+}
 
 /* X(name, value, the vendor's name) */
 #define GPU_CONSTANTS(X)                                                         \
@@ -49,7 +55,7 @@ typedef void *gpu_address; /* of device memory */
     X(UNKNOWN, 999, hipErrorUnknown, DEVICE_LOST)
 
 /* The one of hipRTC's answers that is told from others; its list is another. */
-#define GPU_COMPILER_ANSWERS(X) X(COMPILATION, 6, HIPRTC_ERROR_COMPILATION)
+#define GPU_COMPILER_ANSWERS(X) X(OUT_OF_MEMORY, 1, HIPRTC_ERROR_OUT_OF_MEMORY)
 
 /* X(member, the vendor's name, symbol, an older symbol or NULL, result, parameters) of libamdhip64. */
 #define GPU_DRIVER_FUNCTIONS(X)                                                                                        \

@@ -18,6 +18,9 @@ opencl: all
 plugin: all
 	rm -rf $(BUILD)/prefix && cmake --install $(BUILD) --prefix $(abspath $(BUILD)/prefix) >/dev/null
 	STRAIT=$(BUILD)/prefix/bin/strait tests/plugin.sh $(BUILD) --all
+# Every portable kernel for GPUs, by NVRTC and hipRTC where they are installed: a minute, and no GPU.
+gpu-compile: all
+	BUILD=$(BUILD) tests/gpu/compile.sh
 # kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once.
 fault: all
 	for script in kill space memory; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
@@ -44,4 +47,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl plugin fault fuzz avx512 curves tidy format interop peers clean install
+.PHONY: all test exact opencl gpu-compile plugin fault fuzz avx512 curves tidy format interop peers clean install

@@ -18,9 +18,20 @@ target_link_options(test_amx PRIVATE LINKER:--wrap=syscall,--wrap=strait__cpu_am
 # Types and values against the standard's headers, where they are installed.
 find_path(opencl_headers CL/cl.h)
 target_compile_definitions(test_opencl_headers PRIVATE STRAIT_HAVE_OPENCL_HEADERS=$<BOOL:${opencl_headers}>)
+find_path(cuda_headers nvrtc.h PATHS /usr/local/cuda/include)
+find_path(hip_headers hip/hiprtc.h PATHS /opt/rocm/include)
+foreach(vendor cuda hip)
+  string(TOUPPER ${vendor} capitals)
+  target_compile_definitions(test_${vendor}_headers PRIVATE STRAIT_HAVE_${capitals}_HEADERS=$<BOOL:${${vendor}_headers}>)
+  if(${vendor}_headers)
+    target_include_directories(test_${vendor}_headers SYSTEM PRIVATE ${${vendor}_headers})
+  endif()
+endforeach()
 # They use what lies in the build tree's folder of plug-ins.
 add_dependencies(test_opencl strait_opencl strait_query)
 add_dependencies(test_probe_opencl strait_opencl strait_query)
+
+include(tests/gpu/vendors.cmake)
 
 # Plug-ins right and wrong, for test_plugin (tests/plugin/cases.h); one is a text file.
 set(test_plugins ${PROJECT_BINARY_DIR}/test_plugins)

@@ -48,8 +48,6 @@ static int compile_all(const strait_driver *driver, strait_handle device, const 
                                                   .options = options};
             strait_handle program = 0;
             bool right = driver->program_build(device, &source, &program) == STRAIT_CODE_OK;
-            int64_t length = 0;
-            if (right) right = driver->program_binary(program, NULL, &length) == STRAIT_CODE_OK && length > 512;
             printf("%s %s-%s-%s %s\n", right ? "ok" : "FAIL", label, texts[i].name, bf16 ? "bf16" : "f32",
                    right ? "" : strait_error_message());
             if (right) driver->program_free(program);
@@ -75,6 +73,10 @@ int main(int argc, char **argv)
     if (status == STRAIT_OK) status = driver.open(0, &options, &device);
     strait_device_props props = {.struct_size = sizeof props};
     if (status == STRAIT_OK) status = driver.props(device, &props);
+    if (status == STRAIT_ERR_NOT_FOUND) {
+        printf("skip %s %s\n", argv[1], strait_error_message());
+        return 0;
+    }
     if (status != STRAIT_OK) {
         printf("FAIL %s %s\n", argv[1], strait_error_message());
         return 1;

@@ -11,7 +11,8 @@ for architecture in 80 90 100 120; do
   STRAIT_VENDOR_ARCHITECTURE=$architecture "$build/strait_gpu_compile" cuda || failed=1
 done
 unset STRAIT_VENDOR_VERSION
-# Those that the distribution's hipRTC 5.2 compiles for.
+# Before ROCm 6 the driver's library has the compiler. What is named is what the distribution's 5.2 compiles for.
+ldconfig -p | grep -q libhiprtc.so || export STRAIT_HIPRTC_LIBRARY=${STRAIT_HIPRTC_LIBRARY:-libamdhip64.so.5}
 for architecture in gfx90a; do
   STRAIT_VENDOR_ARCHITECTURE=$architecture "$build/strait_gpu_compile" hip || failed=1
 done

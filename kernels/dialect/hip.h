@@ -26,7 +26,9 @@ typedef unsigned short u16;
 #define F32_BITS(x) __float_as_uint(x)
 #define F32_REAL(x) __uint_as_float(x)
 #define F32_FMA(a, b, c) __fmaf_rn(a, b, c)
-#define F32_SQRT(x) __fsqrt_rn(x)
+#define F32_SQRT(x) hip_root(x)
+#define HIP_ROOT_ESTIMATE(x) __builtin_sqrtf(x)
+#include "kernels/dialect/hip_root.h"
 
 typedef float vf;
 typedef u32 vu;
@@ -43,6 +45,6 @@ typedef i32 vi;
 #define V_BITS(v) __float_as_uint(v)
 #define V_REAL(v) __uint_as_float(v)
 #define V_FMA(a, b, c) __fmaf_rn(a, b, c)
-#define V_SQRT(v) __fsqrt_rn(v)
+#define V_SQRT(v) hip_root(v)
 #define V_SELECT(mask, yes, no) ((mask) ? (yes) : (no))
 #define V_FROM_INT(v) ((float)(i32)(v))

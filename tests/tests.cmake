@@ -107,3 +107,5 @@ endforeach()
 # Every float through every function of kernels/formula: minutes, so only by name (tools/ulp/README.md).
 add_executable(strait_ulp EXCLUDE_FROM_ALL tools/ulp/strait_ulp.c)
 target_link_libraries(strait_ulp PRIVATE strait_flags m)
+
+include(tests/double.cmake)

@@ -109,3 +109,8 @@ add_executable(strait_ulp EXCLUDE_FROM_ALL tools/ulp/strait_ulp.c)
 target_link_libraries(strait_ulp PRIVATE strait_flags m)
 
 include(tests/double.cmake)
+target_compile_definitions(test_double PRIVATE STRAIT_TEST_DOUBLES="${PROJECT_BINARY_DIR}/doubles")
+target_link_libraries(test_double PRIVATE ${CMAKE_DL_LIBS})
+if(STRAIT_DOUBLES)
+  add_dependencies(test_double ${STRAIT_DOUBLES})
+endif()

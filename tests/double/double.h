@@ -48,6 +48,8 @@ typedef struct double_graph double_graph;
 typedef struct double_module double_module;
 typedef struct double_function double_function;
 
+#define DOUBLE_EXPORT __attribute__((visibility("default")))
+
 /* ---- double_calls.c: who was called how often, which call fails, what was done wrong ---- */
 
 enum {
@@ -79,8 +81,11 @@ int double_lost(void);
 bool double_is_sticky(int answer);
 /* An environment variable's number, or `otherwise`. */
 long double_setting(const char *name, long otherwise);
-/* Names and sentences for all answers. */
+/* The double's own name of an answer. */
 const char *double_answer_name(int answer);
+/* The newest complaint, which is forgotten by that; NULL where there is none. Exported, for tests/unit/test_double.c.
+ */
+DOUBLE_EXPORT const char *strait_double_complaint(void);
 
 /* ---- double_memory.c ---- */
 

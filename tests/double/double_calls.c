@@ -72,6 +72,20 @@ void double_complain(const char *format, ...)
     va_end(arguments);
 }
 
+/* For a program that drives the double itself: what was done wrong since the last time it asked, or NULL. */
+DOUBLE_EXPORT const char *strait_double_complaint(void)
+{
+    static char text[LINE_BYTES];
+    const char *found = NULL;
+    pthread_mutex_lock(&all.turn);
+    if (all.complaint_count > 0) {
+        memcpy(text, all.complaints[--all.complaint_count], sizeof text);
+        found = text;
+    }
+    pthread_mutex_unlock(&all.turn);
+    return found;
+}
+
 /* ---- the report ---- */
 
 static size_t add_line(char *report, size_t used, const char *format, ...)

@@ -27,14 +27,17 @@ typedef struct double_signature {
     char layout[DOUBLE_LAYOUT_BYTES];
 } double_signature;
 
-/* What stands before a program's binary: a driver is not told how long the code is that it loads. */
+/*
+ * What stands before a program's code: a driver is not told how long it is. The code is OpenCL's text and its options,
+ * each with a zero behind it; PoCL's own binaries hold every kernel compiled, which takes longer than all tests do.
+ */
 typedef struct double_code {
     char mark[16];
     uint64_t version;
     uint64_t check; /* of everything behind it, as double_code_check computes it */
     char architecture[64];
-    uint64_t kernels; /* signatures behind the header; then the binary */
-    uint64_t bytes;   /* of the binary */
+    uint64_t kernels; /* signatures behind the header; then the code */
+    uint64_t bytes;   /* of the code */
 } double_code;
 
 #define DOUBLE_CODE_MARK "strait a double"

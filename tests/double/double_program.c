@@ -47,13 +47,13 @@ int double_module_load(double_module **out, const void *image)
     if (!module || !module->code) return DOUBLE_OUT_OF_MEMORY;
     /* The caller may do with its copy what it wants. */
     memcpy(module->code, code, whole);
-    const unsigned char *binary = (const unsigned char *)(module->code + 1) + code->kernels * sizeof(double_signature);
-    size_t bytes = code->bytes;
+    const char *code_text = (const char *)(module->code + 1) + code->kernels * sizeof(double_signature);
+    const char *options = code_text + strlen(code_text) + 1;
     cl_int status = 0;
-    module->program = clCreateProgramWithBinary(cl->context, 1, &cl->device, &bytes, &binary, NULL, &status);
-    if (status == CL_SUCCESS) status = clBuildProgram(module->program, 1, &cl->device, "", NULL, NULL);
+    module->program = clCreateProgramWithSource(cl->context, 1, &code_text, NULL, &status);
+    if (status == CL_SUCCESS) status = clBuildProgram(module->program, 1, &cl->device, options, NULL, NULL);
     if (status != CL_SUCCESS) {
-        double_complain("OpenCL does not load the code it made: %d", (int)status);
+        double_complain("OpenCL does not build what it built: %d", (int)status);
         double_object_end(module);
         return DOUBLE_INVALID_IMAGE;
     }

@@ -195,25 +195,20 @@ static cl_uint read_signatures(cl_program built, double_signature signatures[MOS
     return good == count ? count : 0;
 }
 
-static int pack(cl_program built, const rtc_options *options, rtc_program *program)
+static int pack(cl_program built, const char *text, const char *words, const rtc_options *options, rtc_program *program)
 {
     static double_signature signatures[MOST_KERNELS];
-    size_t bytes = 0;
     cl_uint kernels = read_signatures(built, signatures);
     if (kernels == 0) return RTC_COMPILATION;
-    if (clGetProgramInfo(built, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS)
-        return RTC_COMPILATION;
     size_t before = sizeof(double_code) + kernels * sizeof(double_signature);
+    size_t bytes = strlen(text) + strlen(words) + 2;
     double_code *code = calloc(1, before + bytes);
     if (!code) return RTC_OUT_OF_MEMORY;
-    unsigned char *binary = (unsigned char *)code + before;
-    if (clGetProgramInfo(built, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) != CL_SUCCESS) {
-        free(code);
-        return RTC_COMPILATION;
-    }
     memcpy(code->mark, DOUBLE_CODE_MARK, sizeof DOUBLE_CODE_MARK);
     memcpy(code->architecture, options->architecture, sizeof code->architecture);
     memcpy(code + 1, signatures, kernels * sizeof(double_signature));
+    memcpy((char *)code + before, text, strlen(text));
+    memcpy((char *)code + before + strlen(text) + 1, words, strlen(words));
     code->version = DOUBLE_CODE_VERSION;
     code->kernels = kernels;
     code->bytes = bytes;
@@ -242,7 +237,7 @@ static int compile(rtc_program *program, const rtc_options *options)
     cl_program built = clCreateProgramWithSource(cl->context, 1, (const char **)(uintptr_t)texts, NULL, NULL);
     int answer = RTC_COMPILATION;
     if (built && clBuildProgram(built, 1, &cl->device, words, NULL, NULL) == CL_SUCCESS) {
-        answer = pack(built, options, program);
+        answer = pack(built, text, words, options, program);
     }
     if (built) {
         read_log(cl, built, program);

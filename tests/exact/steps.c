@@ -4,8 +4,8 @@
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16.
- * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]   (STRAIT_CPU as
- * ever)
+ * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]
+ * STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
 

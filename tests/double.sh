@@ -1,0 +1,145 @@
+#!/bin/bash
+# The plug-ins for CUDA and HIP on the test doubles of the vendors' libraries (tests/double/README.md): runs to the
+# committed hashes, ops to the bit, and what they say when a call fails or the device is lost. A run is right only if the
+# doubles have nothing to complain about, leaks included. PoCL's compiler takes most of the time.
+# usage: STRAIT=/path/to/strait tests/double.sh [--all]     --all: every op, every function's failure for both (minutes)
+set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/common.sh"
+tests=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$(dirname "$STRAIT")" && pwd)
+doubles=$build/doubles
+mode=${1:-}
+declare -A compiler=([cuda]=nvrtc [hip]=hiprtc)
+vendors=()
+for vendor in cuda hip; do
+  if [ ! -e "$doubles/double_$vendor.so" ]; then
+    echo "skip $vendor its double is not built: the vendor's headers (a CUDA toolkit's, the package libamdhip64-dev) or OpenCL's loader and headers are missing"
+  elif [ ! -e "$build/plugins/strait_$vendor.so" ]; then echo "skip $vendor there is no plug-in strait_$vendor.so"
+  else vendors+=("$vendor"); fi
+done
+[ ${#vendors[@]} = 0 ] && exit 0
+in_temporary_folder
+export STRAIT_CUDA_LIBRARY=$doubles/double_cuda.so STRAIT_NVRTC_LIBRARY=$doubles/double_nvrtc.so
+export STRAIT_HIP_LIBRARY=$doubles/double_hip.so STRAIT_HIPRTC_LIBRARY=$doubles/double_hiprtc.so
+export POCL_CACHE_DIR=$folder/pocl XDG_CACHE_HOME=$folder/cache STRAIT_DOUBLE_REPORT=$folder/report
+make_data
+make_config tiny.yaml
+cp "$tests/exact/run.yaml" .
+
+# silent NAME: whether the doubles' report of the last command is there and has no complaint
+silent() {
+  if [ ! -s report ]; then fail "$1" "the double wrote no report"
+  elif grep -q '^complaint' report; then fail "$1" "$(grep '^complaint' report | head -n 3)"
+  else return 0; fi
+  return 1
+}
+
+# symbols NAME LIBRARY PREFIX DOUBLE: what the double exports, by the vendor's header, is in the vendor's library too
+symbols() {
+  local missing
+  [ -e "$2" ] || { echo "skip symbols-$1 there is no $2"; return; }
+  missing=$(comm -13 <(nm -D --defined-only "$2" | sed 's/.* //; s/@.*//' | sort -u) \
+    <(nm -D --defined-only "$doubles/$4" | sed 's/.* //' | grep "^$3" | sort -u))
+  if [ -z "$missing" ]; then ok "symbols-$1"; else fail "symbols-$1" "$2 has no ${missing//$'\n'/, }"; fi
+}
+
+# exact VENDOR DTYPE SHARDS ARGUMENTS...: a whole run to the committed hash
+exact() {
+  local vendor=$1 dtype=$2 shards=$3 name=exact-$1-$2-$3 expected
+  shift 3
+  expected=$(awk -v dtype="$dtype" -v shards="$shards" '$1 == dtype && $2 == shards {print $3, $4}' "$tests/exact/hashes.txt")
+  rm -rf r report
+  "$STRAIT" train run.yaml --out r --set device="$vendor" --set dtype="$dtype" --set batch.shards="$shards" "$@" >log 2>&1 ||
+    { fail "$name" "$(tail -n 3 log)"; return; }
+  silent "$name" || return
+  grep -Eq '^calls (cuLaunchKernel|hipModuleLaunchKernel) [0-9]{3}' report || { fail "$name" "the double was not used"; return; }
+  same "$name" "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
+}
+
+# steps VENDOR DTYPE SHARDS FORM...: the engine alone
+steps() {
+  local vendor=$1 dtype=$2 shards=$3 expected
+  shift 3
+  expected=$(awk -v dtype="steps-$dtype" -v shards="$shards" '$1 == dtype && $2 == shards {print $3}' "$tests/exact/hashes.txt")
+  rm -f report
+  "$build/strait_steps" "$dtype" "$shards" "$@" "$vendor" >states 2>log
+  silent "steps-$vendor-$dtype-$shards" && same "steps-$vendor-$dtype-$shards" "$expected" "$(sha256sum <states | cut -d' ' -f1)"
+}
+
+# suite VENDOR ARGUMENTS...: ops to the bit
+suite() {
+  local vendor=$1 name="ops-$*"
+  shift
+  rm -f report
+  if ! "$build/strait_check" --device "$vendor" "$@" >log 2>&1; then fail "${name// /-}" "$(grep -e FAIL log | head -n 3)"
+  elif silent "${name// /-}"; then ok "${name// /-}"; fi
+}
+
+tiny() {
+  rm -rf run report
+  timeout 60 env STRAIT_DOUBLE_FAIL="$2" "$STRAIT" train tiny.yaml --out run --set device="$1" --set steps=2 >log 2>&1
+}
+
+# fails VENDOR CALL: one call is answered "out of memory". The run ends with 1 and a sentence that has the vendor's word,
+# or it could do without the call and made the same parameters; nothing leaks, and nothing is done wrong on the way out.
+fails() {
+  local vendor=$1 call=$2 name=fails-$1-$2 code
+  tiny "$vendor" "$call"
+  code=$?
+  silent "$name" || return
+  if ! grep -q '^failed' report; then fail "$name" "the call never came"
+  elif [ $code = 0 ] && [ "$(parameters run)" = "$wanted" ]; then ok "$name"
+  elif [ $code = 1 ] && grep -Eiq "^strait train: .*(out_of_memory|$vendor|${compiler[$vendor]})" log; then ok "$name"
+  else fail "$name" "exit status $code: $(tail -n 2 log)"; fi
+}
+
+# lost VENDOR CALL: from this call on the device is gone. The run ends with a sentence, and no call follows.
+lost() {
+  local name=lost-$1-$2 code
+  tiny "$1" "$2"
+  code=$?
+  silent "$name" || return
+  if [ $code = 1 ] && grep -q '^lost 719' report && grep -q 'LAUNCH_FAILED' log; then ok "$name"
+  else fail "$name" "exit status $code: $(tail -n 2 log)"; fi
+}
+
+symbols cuda /usr/local/cuda/lib64/stubs/libcuda.so cu double_cuda.so
+symbols nvrtc /usr/local/cuda/lib64/libnvrtc.so nvrtc double_nvrtc.so
+symbols hip /usr/lib/x86_64-linux-gnu/libamdhip64.so hip double_hip.so
+symbols hiprtc /usr/lib/x86_64-linux-gnu/libamdhip64.so hiprtc double_hiprtc.so
+
+for vendor in "${vendors[@]}"; do
+  exact "$vendor" f32 1
+  steps "$vendor" f32 3 2 2 light
+  suite "$vendor" --isa group --op rmsnorm --dtype f32
+done
+
+for vendor in "${vendors[@]}"; do
+  tiny "$vendor" ""
+  silent "tiny-$vendor" || continue
+  wanted=$(parameters run)
+  # Every function that the run calls, once; with --all the last call of each too.
+  grep '^calls' report | grep -v 'calls work' >calls
+  while read -r _ function count; do
+    [ "$mode" = --all ] || [ "$vendor" = cuda ] || [[ $function =~ [Mm]alloc|Properties|SetDevice|Memcpy ]] || continue
+    fails "$vendor" "$function:1:2"
+    if [ "$mode" = --all ] && [ "$count" -gt 1 ]; then fails "$vendor" "$function:$count:2"; fi
+  done <calls
+  # The compiler's, which a run with kept programs does not call.
+  for function in CreateProgram CompileProgram; do
+    XDG_CACHE_HOME=$folder/none fails "$vendor" "${compiler[$vendor]}$function:1:2"
+  done
+  launch=$(grep -o '[a-zA-Z]*LaunchKernel' calls)
+  lost "$vendor" "$launch:20:719"
+  lost "$vendor" work:100:719
+done
+
+if [ "$mode" = --all ]; then
+  for vendor in "${vendors[@]}"; do
+    exact "$vendor" f32 3 --set batch.micro_batch=2 --set memory.recompute=light
+    exact "$vendor" bf16 1 --set batch.micro_batch=3 --set memory.recompute=full
+    suite "$vendor" --isa group
+  done
+fi
+exit $failed

@@ -18,6 +18,9 @@ opencl: all
 plugin: all
 	rm -rf $(BUILD)/prefix && cmake --install $(BUILD) --prefix $(abspath $(BUILD)/prefix) >/dev/null
 	STRAIT=$(BUILD)/prefix/bin/strait tests/plugin.sh $(BUILD) --all
+# The plug-ins for CUDA and HIP on test doubles: every op, and each call failing, for both: three minutes.
+double: all
+	STRAIT=$(BUILD)/strait tests/double.sh --all
 # Every portable kernel for GPUs, by NVRTC and hipRTC where they are installed: a minute, and no GPU.
 gpu-compile: all
 	BUILD=$(BUILD) tests/gpu/compile.sh
@@ -47,4 +50,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl gpu-compile plugin fault fuzz avx512 curves tidy format interop peers clean install
+.PHONY: all test exact opencl double gpu-compile plugin fault fuzz avx512 curves tidy format interop peers clean install

@@ -103,9 +103,25 @@ stage_format() {
     step format one 120 bash -c 'git ls-files -z "*.c" "*.h" | xargs -0 "$0" --dry-run --Werror' "$tool"
 }
 
+# NVIDIA's headers and NVRTC: a toolkit's, else those that NVIDIA puts on PyPI (92 MB), which Debian's archive has not.
+need_cuda() {
+    local from=build/cuda/nvidia/cu13
+    if [ -f /usr/local/cuda/include/nvrtc.h ] || [ -f $from/include/nvrtc.h ] || [ "$(uname -m)" != x86_64 ]; then return; fi
+    say "installing for the tests of the CUDA backend, into build/cuda: nvidia-cuda-runtime nvidia-cuda-nvrtc"
+    need_packages "NVIDIA's headers" python3 python3-pip || return
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target build/cuda \
+        nvidia-cuda-runtime==13.0.96 nvidia-cuda-nvrtc==13.0.88 >"$logs/cuda.log" 2>&1 ||
+        say "  not to be had (build/test/cuda.log): what needs them is skipped"
+}
+
 stage_build() {
     need_packages "the tests of the OpenCL backend (PoCL runs OpenCL on the processor; its headers are compared with ours)" \
         ocl-icd-libopencl1 pocl-opencl-icd opencl-headers || true
+    if known_package libamdhip64-dev; then
+        need_packages "the tests of the HIP backend (headers that its declarations and test double are compared with)" \
+            libamdhip64-dev || true
+    fi
+    need_cuda
     build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo
 }
 
@@ -146,6 +162,8 @@ stage_cli() {
 stage_exact() { STRAIT=$root/build/strait step exact lines 600 bash tests/exact/exact.sh; }
 
 stage_opencl() { STRAIT=$root/build/strait step opencl lines 400 bash tests/opencl.sh; }
+
+stage_double() { STRAIT=$root/build/strait step double lines 300 bash tests/double.sh; }
 
 stage_fault() {
     local script

@@ -18,7 +18,7 @@ target_link_options(test_amx PRIVATE LINKER:--wrap=syscall,--wrap=strait__cpu_am
 # Types and values against the standard's headers, where they are installed.
 find_path(opencl_headers CL/cl.h)
 target_compile_definitions(test_opencl_headers PRIVATE STRAIT_HAVE_OPENCL_HEADERS=$<BOOL:${opencl_headers}>)
-find_path(cuda_headers nvrtc.h PATHS /usr/local/cuda/include)
+find_path(cuda_headers nvrtc.h PATHS /usr/local/cuda/include ${PROJECT_SOURCE_DIR}/build/cuda/nvidia/cu13/include)
 find_path(hip_headers hip/hiprtc.h PATHS /opt/rocm/include)
 foreach(vendor cuda hip)
   string(TOUPPER ${vendor} capitals)

@@ -79,6 +79,8 @@ void double_lose(int answer);
 /* 0 while there is a device. */
 int double_lost(void);
 bool double_is_sticky(int answer);
+/* Whether a call failed on request: who cannot wait any more may give back what is in use, as drivers wait then. */
+bool double_has_failed(void);
 /* An environment variable's number, or `otherwise`. */
 long double_setting(const char *name, long otherwise);
 /* The double's own name of an answer. */

@@ -241,6 +241,14 @@ int double_lost(void)
     return lost;
 }
 
+bool double_has_failed(void)
+{
+    pthread_mutex_lock(&all.turn);
+    bool failed = all.failed[0] != '\0';
+    pthread_mutex_unlock(&all.turn);
+    return failed;
+}
+
 const char *double_answer_name(int answer)
 {
     switch (answer) {

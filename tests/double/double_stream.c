@@ -169,7 +169,7 @@ int double_stream_destroy(double_stream *stream)
     stream->ending = true;
     pthread_cond_broadcast(&double_signal);
     pthread_mutex_unlock(&double_turn);
-    if (!idle) double_complain("a stream is given back while it works");
+    if (!idle && !double_has_failed()) double_complain("a stream is given back while it works");
     pthread_join(stream->thread, NULL);
     return 0;
 }

@@ -24,9 +24,10 @@ double: all
 # Every portable kernel for GPUs, by NVRTC and hipRTC where they are installed: a minute, and no GPU.
 gpu-compile: all
 	BUILD=$(BUILD) tests/gpu/compile.sh
-# kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once.
+# kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once;
+# chips that compute wrongly once in a thousand launches.
 fault: all
-	for script in kill space memory; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
+	for script in kill space memory saboteur; do STRAIT=$(BUILD)/strait tests/fault/$$script.sh --all || exit 1; done
 # Each fuzz target for ten minutes.
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) ./test.sh -v fuzz

@@ -167,6 +167,7 @@ stage_double() { STRAIT=$root/build/strait step double lines 300 bash tests/doub
 
 stage_fault() {
     local script
+    need_packages "the sample plug-in, which the saboteur spoils" libffi-dev || true
     for script in tests/fault/*.sh; do
         STRAIT=$root/build/strait step "fault/$(basename "$script" .sh)" lines 300 bash "$script"
     done

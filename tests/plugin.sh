@@ -36,6 +36,7 @@ case " \$* " in
 *) echo one >>"$folder/compiled"
    if [ -e "$folder/broken" ]; then echo "k.c:1: the watched compiler is on strike" >&2; exit 1; fi ;;
 esac
+if [ -e "$folder/flushing" ]; then set -- "\$@" "$(cc -print-file-name=crtfastmath.o)"; fi
 exec $(command -v cc) "\$@"
 END
 chmod +x bin/cc
@@ -82,6 +83,12 @@ find cache -type f -exec truncate -s 1000 {} +
 compiles plugin-programs-are-looked-at 1
 sed -i 's/^\*" --version "\*) ;;/*" --version "*) echo "cc from elsewhere"; exit 0 ;;/' bin/cc
 compiles plugin-programs-belong-to-a-compiler 1
+
+# Code that is run when a program is loaded, as -ffast-math has it, switches subnormals off: that is undone.
+touch flushing
+rm -rf cache
+compiles plugin-programs-change-no-arithmetic 1
+rm flushing
 
 # What it says.
 touch broken

@@ -2,8 +2,10 @@
 #include "device/program_cache.h"
 
 #include "base/buffer.h"
+#include "base/fpenv.h"
 #include "device/disk_cache.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +40,8 @@ static strait_status load(const strait_driver *driver, strait_handle device, con
     return status;
 }
 
-strait_status strait__program_build(const strait_driver *driver, strait_handle device, const strait_device_props *props,
-                                    const strait_program_source *source, strait_handle *out)
+static strait_status build(const strait_driver *driver, strait_handle device, const strait_device_props *props,
+                           const strait_program_source *source, strait_handle *out)
 {
     const char *wanted = getenv("STRAIT_KERNEL_CACHE");
     if (wanted && strcmp(wanted, "off") == 0) return driver->program_build(device, source, out);
@@ -50,5 +52,15 @@ strait_status strait__program_build(const strait_driver *driver, strait_handle d
         if (status == STRAIT_OK) keep(driver, *out, &key);
     }
     strait_buffer_fini(&key);
+    return status;
+}
+
+/* A compiler's library, or the program itself where it is a library, may switch subnormals off in this thread. */
+strait_status strait__program_build(const strait_driver *driver, strait_handle device, const strait_device_props *props,
+                                    const strait_program_source *source, strait_handle *out)
+{
+    bool right = strait_fpenv_get() == strait_fpenv_wanted();
+    strait_status status = build(driver, device, props, source, out);
+    if (right) strait_fpenv_set();
     return status;
 }

@@ -165,6 +165,7 @@ void isas_close(check_isas *isas);
 /* ---- the parts ---- */
 
 void check_gradients(const check_options *options, check_report *report);
+void check_waist(const check_isas *isas, check_report *report);
 void check_probe(const check_isas *isas, check_report *report);
 void check_ops(const check_options *options, const check_isas *isas, check_report *report);
 void check_bench(const check_options *options, check_report *report);

@@ -10,7 +10,7 @@ static const char usage[] =
     "  --device NAME   cpu (default) or another backend\n"
     "  --isa NAME      one instruction set: generic, avx2, avx512, avx512bf16, amx, neon; of the portable kernels: "
     "tile, group\n"
-    "  --op NAME       one op\n"
+    "  --op NAME       one op; \"waist\" (copies, queues, events) or \"probe\" (arithmetic)\n"
     "  --dtype NAME    f32 or bf16\n"
     "  --case N        one shape, by its place in the op's list\n"
     "  --seed N        of the inputs (default 1)\n"
@@ -36,8 +36,15 @@ static bool parse_number(const char *text, long *out)
     return end != text && *end == '\0' && *out >= 0;
 }
 
+/* What is checked besides ops. */
+static bool wants(const check_options *options, const char *part)
+{
+    return !options->op || strcmp(options->op, part) == 0;
+}
+
 static bool op_exists(const char *name)
 {
+    if (strcmp(name, "waist") == 0 || strcmp(name, "probe") == 0) return true;
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
         if (strcmp(name, strait_op_name((strait_op)op)) == 0) return true;
     }
@@ -108,7 +115,8 @@ int main(int argc, char **argv)
     check_gradients(&options, &report);
     check_isas isas;
     isas_open(&isas, &options, &report);
-    if (!options.op) check_probe(&isas, &report);
+    if (wants(&options, "waist")) check_waist(&isas, &report);
+    if (wants(&options, "probe")) check_probe(&isas, &report);
     check_ops(&options, &isas, &report);
     isas_close(&isas);
     printf("%d passed, %d failed, %d skipped\n", report.ok, report.failed, report.skipped);

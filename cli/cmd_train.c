@@ -45,6 +45,8 @@ int cmd_train(int argc, char **argv)
     const cli_option options[] = {
         {"--out", CLI_STRING, &train.out, "DIR", "the run directory, instead of the config's `run`"},
         {"--set", CLI_LIST, &sets, "KEY=VALUE", "replace a key: --set optimizer.lr=1e-3; may be repeated"},
+        {"--device", CLI_STRING, &train.device, "NAME",
+         "where to train, instead of the config's `device`; on --resume: move there"},
         {"--resume", CLI_FLAG, &resume, NULL, "go on with the run from its newest intact checkpoint"},
         {"--plan-only", CLI_FLAG, &plan_only, NULL, "print what the run needs in memory, then stop"},
         {"--print-config", CLI_FLAG, &print_config, NULL, "check the config, print it with all defaults, then stop"},

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The portable kernels on OpenCL, which PoCL runs on the processor: whole runs to the committed hashes of the CPU, golden
-# models, and ops to the bit in both shapes. Compiling takes most of the time, so that all share one kernel cache.
+# models, runs that move there and back, and ops to the bit in both shapes. Compiling takes most of the time, so that
+# all share one kernel cache.
 # usage: STRAIT=/path/to/strait tests/opencl.sh [--all]     --all: every op (minutes)
 set -u
 # shellcheck source=tests/common.sh
@@ -36,6 +37,34 @@ printf '#!/bin/sh\nexec "%s" "$@" --device opencl\n' "$STRAIT" >on_opencl
 chmod +x on_opencl
 if "$build/strait_golden" --strait "$folder/on_opencl" "$tests/golden" >log 2>&1; then ok golden
 else fail golden "$(grep FAIL log | head -n 3)"; fi
+
+# A run that moves: CPU, OpenCL, CPU again, each time after steps on both, against one that stayed.
+make_config moves.yaml
+sed -i 's/name: cosine/name: constant/' moves.yaml
+sed -i 's/keep: 3/keep: 12/' moves.yaml
+goes_on() { # goes_on RUN FORGET ARGUMENTS...: trains to the end, then forgets the checkpoints that the pattern names
+  local run=$1 forget=$2
+  shift 2
+  if ! "$STRAIT" train "$@" >log 2>&1; then fail "move-trains-$run" "$(tail -n 3 log)"; fi
+  find "$run/checkpoints" -name 'step-*' | grep -E "$forget" | xargs rm -rf
+}
+states() { echo "$(parameters "$1") $(parameters "$1"/checkpoints/step-00000012/optimizer.safetensors)"; }
+goes_on stayed none moves.yaml --out stayed
+goes_on moved '(0[5-9]|1.)$' moves.yaml --out moved
+expect move-rehearses 0 '^layer 1 +11  same bits: gradients of 11, weights and moments of 11$' "$STRAIT" move moved --to opencl --rehearse 2
+expect move-is-written 0 '^device: "opencl"$' cat moved/config.yaml
+expect move-to-where-it-is 2 'the run is on opencl already' "$STRAIT" move moved --to opencl
+goes_on moved '(09|1.)$' moved/config.yaml --resume
+expect move-back 0 '^moved is on cpu now' "$STRAIT" move moved --to cpu --rehearse 0
+goes_on moved none moved/config.yaml --resume
+expect move-after-the-last-step 2 'nothing is left to rehearse' "$STRAIT" move moved --to opencl
+same move-same-bits "$(states stayed)" "$(states moved)"
+same move-lineage "cpu 0-4, opencl 4-8, cpu 8-12, " "$("$STRAIT" info moved/checkpoints/step-00000012 --json |
+  tr -d ' \n' | grep -oE '"backend":"[a-z]+"|"(from|to)_step":[0-9]+' | paste -d' ' - - - |
+  sed -E 's/"backend":"([a-z]+)" "from_step":([0-9]+) "to_step":([0-9]+)/\1 \2-\3,/' | tr '\n' ' ')"
+goes_on option '1.$' moves.yaml --out option
+goes_on option none moves.yaml --out option --resume --device opencl
+same move-by-option "$(states stayed)" "$(states option)"
 
 # suite NAME ARGUMENTS...
 suite() {

@@ -21,6 +21,7 @@ typedef struct strait_train_options {
     const char *out;     /* the run directory instead of the config's */
     int resume;          /* 1: go on with the run in that directory from its newest intact checkpoint */
     int plan_only;       /* 1: report->text becomes the memory table; nothing is written */
+    const char *device;  /* instead of the config's; on resume the run moves there */
     const char *profile; /* a CSV file that gets a line for each op of the last step taken, its seconds and rate */
     const strait_events *events; /* log lines, progress, and the question whether to stop; NULL = none */
 } strait_train_options;

@@ -61,6 +61,17 @@ strait_status strait__driver_find(const char *name, size_t length, strait_driver
     return status;
 }
 
+strait_status strait_backend_file(const char *name, char **out_path)
+{
+    size_t length = strcspn(name, ":");
+    *out_path = NULL;
+    for (int i = 0; i < strait_driver_count(); i++) {
+        const char *built_in = strait_driver_at(i)->name;
+        if (strlen(built_in) == length && strncmp(built_in, name, length) == 0) return STRAIT_OK;
+    }
+    return strait__plugin_find(name, length, out_path);
+}
+
 strait_status strait_backend_count(const char *name, int32_t *out_count)
 {
     strait_driver driver;

@@ -19,6 +19,7 @@ struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
     strait_device_props props;
+    int64_t timeout_ms;        /* of waits without one; 0 = none */
     atomic_bool lost;          /* the driver is not called any more, not even to free */
     strait_portable *portable; /* owned; NULL where the device takes no programs */
     int64_t used[STRAIT_TAG_COUNT];
@@ -134,6 +135,11 @@ void strait_device_close(strait_device *device)
     strait_free(device);
 }
 
+void strait_device_set_timeout(strait_device *device, int64_t timeout_ms)
+{
+    device->timeout_ms = timeout_ms;
+}
+
 const strait_device_props *strait_device_get_props(const strait_device *device)
 {
     return &device->props;
@@ -235,6 +241,7 @@ strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms)
 {
     strait_device *device = queue->device;
     STRAIT_TRY(check_there(device));
+    if (timeout_ms < 0 && device->timeout_ms > 0) timeout_ms = device->timeout_ms;
     strait_status status = answered(device, device->driver.queue_wait(queue->handle, timeout_ms));
     if (status != STRAIT_ERR_TIMEOUT || timeout_ms <= 0) return status;
     /* What does not end in time may never end, and a call into its driver neither. */
@@ -278,6 +285,8 @@ strait_status strait_copy_to_host(strait_queue *queue, void *host, strait_slice 
 {
     STRAIT_TRY(check_slice(queue, from, bytes, "copy to host"));
     if (bytes == 0) return STRAIT_OK;
+    /* The copy itself waits without a limit. */
+    if (queue->device->timeout_ms > 0) STRAIT_TRY(strait_queue_wait(queue, -1));
     return answered(queue->device, queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_HOST, driver_slice(from),
                                                               host, (strait_driver_slice){0}, bytes));
 }

@@ -31,6 +31,9 @@ const strait_driver *strait_driver_at(int index);
 
 /* The names of all backends, those built in first, then plug-ins. Free with strait_names_free (base/file.h). */
 strait_status strait_backend_names(char ***out_names, size_t *out_count) STRAIT_MUST_USE;
+/* The file of a plug-in ("opencl:1" is "opencl"'s); *out_path is the caller's (strait_free), NULL where it is built in.
+ */
+strait_status strait_backend_file(const char *name, char **out_path) STRAIT_MUST_USE;
 /* How many devices a backend finds; an error says why none can be looked for. */
 strait_status strait_backend_count(const char *name, int32_t *out_count) STRAIT_MUST_USE;
 
@@ -42,6 +45,8 @@ strait_status strait_device_open(const char *name, const strait_device_options *
                                  strait_device **out) STRAIT_MUST_USE;
 void strait_device_close(strait_device *device);
 const strait_device_props *strait_device_get_props(const strait_device *device);
+/* How long a wait for a queue may take that is given no time of its own, copies to the host included; 0 = for ever. */
+void strait_device_set_timeout(strait_device *device, int64_t timeout_ms);
 strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total) STRAIT_MUST_USE;
 /* A limit that leaves fewer bytes free than the chip has, in words and with its value; "" where there is none. */
 strait_status strait_device_memory_limit(strait_device *device, char *out, size_t size) STRAIT_MUST_USE;
@@ -58,8 +63,9 @@ int64_t strait_device_peak(const strait_device *device, strait_tag tag);
 strait_status strait_queue_create(strait_device *device, strait_queue **out) STRAIT_MUST_USE;
 void strait_queue_destroy(strait_queue *queue);
 /*
- * Waits until all work put on the queue is done; errors of that work are reported here. timeout_ms < 0: for ever; 0:
- * asks, and STRAIT_ERR_TIMEOUT means not yet. A device that is not done within a time given counts as lost.
+ * Waits until all work put on the queue is done; errors of that work are reported here. timeout_ms < 0: as long as the
+ * device was given (strait_device_set_timeout); 0: asks, and STRAIT_ERR_TIMEOUT means not yet. A device that is not
+ * done within a time given counts as lost.
  */
 strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms) STRAIT_MUST_USE;
 /* Copies are in queue order; to_host returns when the bytes are there, to_device when `host` may be reused. */

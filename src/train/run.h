@@ -18,6 +18,9 @@
 /* Steps that are timed to choose how many fill `minutes`: so many, after the first few. */
 enum { RUN_MEASURE_FROM = 3, RUN_MEASURE_STEPS = 7 };
 
+/* Room for a device's name, as in the config. */
+enum { RUN_DEVICE_NAME = 64 };
+
 typedef struct strait_run {
     const strait_train_options *options; /* borrowed */
     strait_run_config config;
@@ -51,7 +54,9 @@ typedef struct strait_run {
     double recent_seconds; /* a running mean of step times */
     /* Where options->profile is given: of odd and of even steps, as one that is cut short must not spoil the last. */
     strait_profile profiles[2];
-    json_t *lineage; /* owned: array of what ran which steps */
+    bool rehearsing;                  /* nothing of the run may change: no files are written, no steps are its own */
+    char instead_of[RUN_DEVICE_NAME]; /* the device that was lost and in whose place this one goes on; "" none */
+    json_t *lineage;                  /* owned: array of what ran which steps */
 } strait_run;
 
 /* run_open.c: everything up to the first step. */

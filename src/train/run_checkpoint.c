@@ -22,6 +22,20 @@ static strait_status read_v(void *context, int64_t offset, int64_t count, float 
     return strait_engine_read_part(context, STRAIT_ENGINE_V, offset, count, out);
 }
 
+/* The hash of the file of the device's plug-in, where it is one. */
+static strait_status add_plugin(const strait_run *run, json_t *entry)
+{
+    char *path;
+    char hash[STRAIT_SHA256_HEX];
+    STRAIT_TRY(strait_backend_file(run->config.device, &path));
+    if (!path) return STRAIT_OK;
+    strait_status status = strait_sha256_file(path, hash);
+    strait_free(path);
+    STRAIT_TRY(status);
+    if (json_object_set_new(entry, "plugin_sha256", json_string(hash)) == 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
+}
+
 /* What ran which steps: a new entry for each process that goes on with the run. */
 static strait_status extend_lineage(strait_run *run)
 {
@@ -39,7 +53,10 @@ static strait_status extend_lineage(strait_run *run)
         return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
     }
     run->in_lineage = true;
-    return STRAIT_OK;
+    if (run->instead_of[0] && json_object_set_new(entry, "instead_of", json_string(run->instead_of)) != 0) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: lineage");
+    }
+    return add_plugin(run, entry);
 }
 
 /* SHA-256 of config.yaml's text as it stands now. */

@@ -16,10 +16,20 @@
 static strait_status load_config(strait_run *run)
 {
     const strait_train_options *o = run->options;
-    strait_config_options options = {.sets = o->sets, .n_sets = o->set_count, .run = o->out};
-    STRAIT_TRY(strait_config_load(o->config, &options, &run->config));
-    run->config_loaded = true;
-    return STRAIT_OK;
+    char device[RUN_DEVICE_NAME + sizeof "device="];
+    const char **sets;
+    size_t count = o->set_count;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count + 1, sizeof *sets, &sets));
+    for (size_t i = 0; i < count; i++) sets[i] = o->sets[i];
+    if (o->device) {
+        snprintf(device, sizeof device, "device=%s", o->device);
+        sets[count++] = device;
+    }
+    strait_config_options options = {.sets = sets, .n_sets = count, .run = o->out};
+    strait_status status = strait_config_load(o->config, &options, &run->config);
+    strait_free(sets);
+    run->config_loaded = status == STRAIT_OK;
+    return status;
 }
 
 /* A run that was stopped before its config was written has nothing to be compared with: it begins at step 0. */
@@ -252,7 +262,7 @@ static strait_status longest_prompt(const strait_run *run, int64_t *out)
 
 static strait_status create_generator(strait_run *run)
 {
-    if (run->config.sample.every == 0 || run->config.sample.prompts.count == 0) return STRAIT_OK;
+    if (run->rehearsing || run->config.sample.every == 0 || run->config.sample.prompts.count == 0) return STRAIT_OK;
     if (!run->tokenizer) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: sample.every needs a tokenizer: set `tokenizer`, or sample.every: 0",
                            run->options->config);
@@ -371,6 +381,7 @@ strait_status run__open(strait_run *run)
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(run->config.threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(run->config.device, &device, &run->device));
+    strait_device_set_timeout(run->device, (int64_t)(run->config.device_timeout * 1e3));
     STRAIT_TRY(create_engine(run));
     STRAIT_TRY(strait_engine_memory_table(run->engine, &run->plan));
     if (o->plan_only) return STRAIT_OK;
@@ -380,14 +391,15 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(strait_engine_allocate(run->engine));
     STRAIT_TRY(create_generator(run));
     STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
-    log_plan(run);
+    if (!run->rehearsing) log_plan(run);
     STRAIT_TRY(run__restore(run));
     if (run->step == 0) STRAIT_TRY(first_weights(run));
     STRAIT_TRY(check_steps(run));
+    strait_engine_set_stop(run->engine, stop_requested, (void *)(uintptr_t)o->events);
+    if (run->rehearsing) return STRAIT_OK;
     STRAIT_TRY(run__write_config(run));
     STRAIT_TRY(run__write_environment(run));
     STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));
-    strait_engine_set_stop(run->engine, stop_requested, (void *)(uintptr_t)o->events);
     STRAIT_TRY(run__measure_device(run));
     STRAIT_TRY(strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences,
                                       run->config.batch.sequences, run->config.data.mask_documents, &run->prefetch));
@@ -410,39 +422,4 @@ void run__close(strait_run *run)
     json_decref(run->lineage);
     for (int i = 0; i < 2; i++) strait_profile_fini(&run->profiles[i]);
     if (run->config_loaded) strait_config_fini(&run->config);
-}
-
-strait_status strait_train(const strait_train_options *options, strait_train_report *out_report)
-{
-    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_train_options"));
-    if (!options->config) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no config given");
-    strait_train_report report = {.val_loss = -1};
-    strait_run run = {.options = options, .val_loss = -1, .checkpoint_step = -1, .begun = strait_clock()};
-    for (int i = 0; i < 2; i++) strait_profile_init(&run.profiles[i]);
-    strait_status status = run__open(&run);
-    bool stopped = false;
-    if (status == STRAIT_OK && options->plan_only) {
-        status = strait_engine_check_memory(run.engine);
-        if (status == STRAIT_OK) snprintf(report.text, sizeof report.text, "%s", run.plan.bytes);
-    } else if (status == STRAIT_OK) {
-        status = run__loop(&run, &stopped);
-    }
-    if (status != STRAIT_OK && run.directory) {
-        /* The log is for whoever finds the run later; a failure to write it must not hide the first error. */
-        char message[2048];
-        snprintf(message, sizeof message, "%s", strait_error_message());
-        run__log(&run, STRAIT_LOG_WARN, "ended at step %lld: %s", (long long)run.step, message);
-        strait__restore_error(status, message);
-    }
-    report.step = run.step;
-    report.steps = run.schedule.steps;
-    report.tokens = run.tokens;
-    report.loss = run.loss;
-    report.val_loss = run.val_loss;
-    report.seconds = strait_clock() - run.begun;
-    report.stopped = stopped;
-    if (run.config_loaded) snprintf(report.run, sizeof report.run, "%s", run.config.run);
-    run__close(&run);
-    if (out_report) *out_report = report;
-    return status;
 }

@@ -9,6 +9,7 @@
  * to compare but equality of bits, which is checked. --differ makes that a failure. -v prints each tensor.
  */
 #include "tests/exact/tiny.h"
+#include "train/tolerance.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -194,27 +195,13 @@ static double cosine(const sums *s)
     return s->product / sqrt(s->fast * s->exact);
 }
 
-/* The layer a parameter belongs to; the head and the last norm come after the last, the embedding before the first. */
-static int layer_of(const shape *s, const char *name)
-{
-    static const char prefix[] = "model.layers.";
-    if (strncmp(name, prefix, sizeof prefix - 1) == 0) return (int)strtol(name + sizeof prefix - 1, NULL, 10);
-    return strcmp(name, "model.embed_tokens.weight") == 0 ? 0 : s->layers;
-}
-
-/*
- * docs/numerics.md, section 11: sqrt(2 n) roundings' worth, n of them standing between the tokens and the gradient of a
- * layer: 15 a layer forward, 15 backward for each layer from the last down to it, and the embedding, the last norm, its
- * gradient and that of the logits.
- */
+/* The longest sum is over tokens, the vocabulary or the width of the middle of a layer. */
 static double limit_of(const shape *s, strait_dtype dtype, int layer)
 {
     int tokens = s->sequences * s->length;
     int longest = s->intermediate > s->vocabulary ? s->intermediate : s->vocabulary;
     if (tokens > longest) longest = tokens;
-    double rounding = 0.41 * sqrt(longest) * 0x1p-24;
-    if (dtype == STRAIT_DTYPE_BF16) rounding += 0.43 * 0x1p-8;
-    return sqrt(2.0 * (15 * s->layers + 15 * (s->layers - layer) + 4)) * rounding;
+    return strait_gradient_limit(dtype, s->layers, layer, longest);
 }
 
 typedef struct verdict {
@@ -246,7 +233,7 @@ static void compare(options *o, const char *title, const char *what, const shape
         sums all = {0};
         for (int32_t p = 0; p < params->count; p++) {
             const strait_param *item = &params->items[p];
-            if (layer_of(s, item->name) != layer) continue;
+            if (strait_layer_of(item->name, s->layers) != layer) continue;
             sums one = {0};
             add(&one, fast->flat + item->offset, exact->flat + item->offset, item->elements);
             add(&all, fast->flat + item->offset, exact->flat + item->offset, item->elements);

@@ -88,6 +88,8 @@ int cli_fail(const char *verb, strait_status status)
     fprintf(stderr, "strait %s: %s\n", verb, strait_error_message());
     if (status == STRAIT_ERR_INTERNAL)
         fprintf(stderr, "this is a bug in strait %s at %s: please report it\n", strait_version(), strait_error_place());
+    /* What a vendor's library does at the end of a process may wait for its device, which does not come back. */
+    if (status == STRAIT_ERR_DEVICE_LOST) _Exit(CLI_FAILURE);
     return status == STRAIT_ERR_USAGE ? CLI_USAGE : CLI_FAILURE;
 }
 

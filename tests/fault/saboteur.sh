@@ -68,6 +68,21 @@ esac
 if "$STRAIT" train run.yaml --out r --resume --set device=cpu "${settings[@]}" >log 2>&1; then
   same lost-goes-on-elsewhere "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
 else fail lost-goes-on-elsewhere "$(tail -n 3 log)"; fi
+# Where the config asks for it the CPU goes on, says so, and leaves it in the lineage.
+STRAIT_SABOTAGE=lost:1500 expect lost-falls-back 0 'device_fallback: cpu: saboteur was lost; the CPU goes on' \
+  "$STRAIT" train run.yaml --out f --set device=saboteur --set device_fallback=cpu "${settings[@]}"
+same lost-falls-back-to-the-same-bits "$expected" "$(parameters f) $(parameters f/checkpoints/step-00000020/optimizer.safetensors)"
+expect lost-stands-in-the-lineage 0 '"instead_of": "saboteur"' "$STRAIT" info f/checkpoints/step-00000020 --json
+expect lost-stands-in-the-config 0 '^device: "cpu"$' cat f/config.yaml
+# A queue that does not end in time counts as lost.
+STRAIT_SABOTAGE=slow:60000 expect slow-counts-as-lost 1 'did not finish its work within 1000 ms and counts as lost' \
+  "$STRAIT" train run.yaml --out t --set device=saboteur --set device_timeout=1 "${settings[@]}"
+# A chip that computes otherwise gets no run.
+"$STRAIT" train run.yaml --out m "${settings[@]}" --set checkpoint.keep=20 >log 2>&1 && rm -rf m/checkpoints/step-00000020
+STRAIT_SABOTAGE=round11by32 expect move-refuses-a-wrong-chip 1 'saboteur does not compute what cpu does: the .* The run stays on cpu' \
+  "$STRAIT" move m --to saboteur
+expect move-left-the-run 0 '^device: "cpu"$' cat m/config.yaml
+STRAIT_SABOTAGE=none expect move-to-a-right-chip 0 '^m is on saboteur now' "$STRAIT" move m --to saboteur
 STRAIT_SABOTAGE=memory:1 expect memory-names-what-did-not-fit 1 \
   'cannot get [0-9]+ bytes for [a-z]+ .*the chip has less memory than it says' \
   "$STRAIT" train run.yaml --out s --set device=saboteur "${settings[@]}"

@@ -109,6 +109,11 @@ symbols nvrtc /usr/local/cuda/lib64/libnvrtc.so nvrtc double_nvrtc.so
 symbols hip /usr/lib/x86_64-linux-gnu/libamdhip64.so hip double_hip.so
 symbols hiprtc /usr/lib/x86_64-linux-gnu/libamdhip64.so hiprtc double_hiprtc.so
 
+# The plug-ins function by function: what was done is right, and so is how.
+rm -f report
+if ! "$build/test_gpu_run" >log 2>&1; then fail plugin-calls "$(grep -e FAILED log | head -n 3)"
+elif silent plugin-calls; then ok plugin-calls; fi
+
 for vendor in "${vendors[@]}"; do
   exact "$vendor" f32 1
   steps "$vendor" f32 3 2 2 light

@@ -302,27 +302,6 @@ static void answers_become_codes_with_words(void **state)
     driver.close(device);
 }
 
-/* After a device is lost nothing is asked of the vendor any more, not even to free. */
-static void a_lost_device_is_left_alone(void **state)
-{
-    (void)state;
-    strait_device *device = NULL;
-    strait_queue *queue = NULL;
-    strait_memory *memory = NULL;
-    begin_with("old");
-    if (strait_device_open(now->name, NULL, &device) != STRAIT_OK) fail_msg("%s", strait_error_message());
-    assert_int_equal(strait_queue_create(device, &queue), STRAIT_OK);
-    assert_int_equal(strait_memory_create(device, STRAIT_TAG_DATA, 1024, &memory), STRAIT_OK);
-    answers("StreamQuery", LAUNCH_FAILED);
-    assert_int_equal(strait_queue_wait(queue, 1000), STRAIT_ERR_DEVICE_LOST);
-    set("STRAIT_VENDOR_ANSWERS", NULL);
-    assert_int_equal(strait_queue_wait(queue, 1000), STRAIT_ERR_DEVICE_LOST);
-    assert_said("was lost and is not used any more");
-    strait_memory_destroy(memory);
-    strait_queue_destroy(queue);
-    strait_device_close(device);
-}
-
 /* ---- programs ---- */
 
 static int32_t build(strait_handle device, uint32_t numerics, const char *options, strait_handle *out)
@@ -508,7 +487,6 @@ static void events_have_times(void **state)
     X(an_architecture_is_refused)                  \
     X(memory_is_bounded_by_the_variable)           \
     X(answers_become_codes_with_words)             \
-    X(a_lost_device_is_left_alone)                 \
     X(the_compiler_is_told_the_contract)           \
     X(programs_go_to_bytes_and_back)               \
     X(a_launch_hands_over_addresses_and_numbers)   \

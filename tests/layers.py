@@ -19,7 +19,7 @@ BREAKS = [
     ("upwards-to-the-ops", "layers", "src/graph/backward.c", '#include "ops/rules.h"'),
     ("upwards-from-the-waist", "layers", "src/device/device.c", '#include "graph/graph.h"'),
     ("below-the-public-headers", "layers", "cli/main.c", '#include "base/memory.h"'),
-    ("across-backends", "layers", "backends/null/null.c", '#include "backends/cpu/cpu.h"'),
+    ("across-backends", "layers", "backends/opencl/opencl_device.c", '#include "backends/cpu/cpu.h"'),
     ("below-the-plugin-header", "layers", "backends/opencl/opencl_queue.c", '#include "base/status.h"'),
     ("beside-the-plugin-header", "layers", "backends/opencl/opencl_queue.c", "#include <strait/status.h>"),
     ("vendor-of-a-plugin", "foreign-headers", "backends/opencl/opencl_queue.c", "#include <CL/cl.h>"),

@@ -25,7 +25,13 @@ ok plugin-builds
 if grep -rhoE '^#include ["<](strait|base|device|ops|backends)/[^">]*' chip | sort -u >includes &&
   [ "$(cat includes)" = "#include <strait/device_plugin.h" ]; then ok plugin-sees-one-header
 else fail plugin-sees-one-header "$(cat includes)"; fi
-expect plugin-listed 0 '^mychip:0 My Chip 1' "$STRAIT" devices
+expect plugin-listed 0 '^mychip:0 +My Chip 1' "$STRAIT" devices
+
+# As docs/add-a-chip.md begins: the clone under a name of its own.
+cp -r chip acme && sed -i 's/mychip/acme/g' acme/*.[ch] acme/Makefile
+if make -C acme OUT="$folder/acme_plugins" >log 2>&1; then
+  STRAIT_PLUGIN_PATH=$folder/acme_plugins expect plugin-renamed 0 '^acme:0 +My Chip 1' "$STRAIT" devices
+else fail plugin-renamed "$(grep -i error log | head -n 3)"; fi
 
 # A compiler that can be watched and broken: `compiled` counts the programs that it made.
 mkdir bin
@@ -95,7 +101,7 @@ touch broken
 STRAIT_KERNEL_CACHE=off PATH=$folder/bin:$PATH expect plugin-says-what-the-compiler-says 1 'the watched compiler is on strike' \
   "$STRAIT" train run.yaml --out s --set device=mychip
 mkdir none
-expect plugin-names-the-missing-compiler 0 '^mychip .*install gcc or clang' env PATH="$folder/none" "$STRAIT" devices
+expect plugin-names-the-missing-compiler 0 '^mychip +.*install gcc or clang' env PATH="$folder/none" "$STRAIT" devices
 expect plugin-no-second-chip 1 'there are 1 of this kind' "$STRAIT" train run.yaml --out s --set device=mychip:1
 same plugin-leaves-nothing-behind "none" "none$(ls tmp)"
 exit $failed

@@ -58,12 +58,7 @@ static strait_status compute(const scene *at, strait_queue *queue, int runs)
 
 static strait_status set_scene(scene *at)
 {
-    const strait_op_desc desc = product();
-    strait_op_info info;
-    STRAIT_TRY(strait_op_query(at->device, &desc, &info));
-    if (!info.supported) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "it has no product of matrices");
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, BYTES, 1, &at->bytes));
-    STRAIT_TRY(strait_memory_create(at->device, STRAIT_TAG_OTHER, info.workspace_bytes, &at->room));
     for (int i = 0; i < PIECES; i++) {
         STRAIT_TRY(strait_memory_create(at->device, STRAIT_TAG_OTHER, BYTES, &at->pieces[i]));
     }
@@ -117,6 +112,16 @@ static strait_status wait_idle(const scene *at)
 /* How many products take the producer's time; the first run of an op may compile it. */
 static strait_status measure_product(scene *at)
 {
+    const strait_op_desc desc = product();
+    strait_op_info info;
+    STRAIT_TRY(strait_op_query(at->device, &desc, &info));
+    if (!info.supported) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "bytes go where they belong; events were not looked at, for want of a "
+                           "product of matrices: %s",
+                           info.reason ? info.reason : "no reason given");
+    }
+    STRAIT_TRY(strait_memory_create(at->device, STRAIT_TAG_OTHER, info.workspace_bytes, &at->room));
     STRAIT_TRY(strait_fill(at->queues[0], piece(at, PIECE_X), 0x3C, BYTES));
     STRAIT_TRY(strait_fill(at->queues[0], piece(at, PIECE_W), 0x3C, BYTES));
     STRAIT_TRY(compute(at, at->queues[0], 1));

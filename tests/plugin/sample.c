@@ -1,6 +1,5 @@
 /*
- * A chip that is 64 KiB of memory, as a plug-in. PLUGIN_CASE says in which way it is right or wrong. It is also how a
- * plug-in looks that knows the public header alone.
+ * A chip that is 64 KiB of memory, as a plug-in. PLUGIN_CASE says in which way it is right or wrong.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <strait/device_plugin.h>

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #include "base/file.h"
 #include "base/fpenv.h"
 #include "device/device.h"
-#include "device/host.h"
 #include "device/plugin.h"
 
 static char work[] = "/tmp/strait-test-plugin.XXXXXX";
@@ -97,36 +95,6 @@ static void loading_one_changes_no_arithmetic(void **state)
     strait_fpenv_set();
     it_computes_nothing_but_moves_bytes("flushes");
     assert_int_equal(strait_fpenv_get(), strait_fpenv_wanted());
-}
-
-/* Every slot is there, so that a clone starts with nothing forgotten. */
-static void the_skeleton_is_whole_and_does_nothing(void **state)
-{
-    (void)state;
-    void *handle = dlopen(STRAIT_TEST_PLUGINS "/strait_null.so", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) fail_msg("%s", dlerror());
-    void *address = dlsym(handle, "strait_plugin_query_v1");
-    strait_plugin_query_fn query;
-    const strait_plugin *plugin = NULL;
-    assert_non_null(address);
-    memcpy(&query, &address, sizeof query);
-    assert_int_equal(query(strait__host(), &plugin), STRAIT_CODE_OK);
-    const strait_driver *d = plugin->driver;
-    assert_int_equal(d->struct_size, sizeof *d);
-    const char *slots = (const char *)d + offsetof(strait_driver, count);
-    size_t slot_count = (sizeof *d - offsetof(strait_driver, count)) / sizeof(void (*)(void));
-    for (size_t i = 0; i < slot_count; ++i) {
-        void (*slot)(void);
-        memcpy(&slot, slots + i * sizeof slot, sizeof slot);
-        assert_true(slot != NULL);
-    }
-    strait_handle object = 7;
-    assert_int_equal(d->open(0, NULL, &object), STRAIT_CODE_UNSUPPORTED);
-    assert_string_equal(strait_error_message(), "the null backend has no open");
-    assert_int_equal(object, 7);
-    strait_device *device = NULL;
-    assert_int_equal(strait_device_open("null", NULL, &device), STRAIT_ERR_NOT_FOUND);
-    dlclose(handle);
 }
 
 /* ---- what is refused ---- */
@@ -284,7 +252,6 @@ int main(void)
         cmocka_unit_test(the_tail_of_a_newer_one_is_ignored),
         cmocka_unit_test(what_a_constructor_prints_disturbs_nothing),
         cmocka_unit_test(loading_one_changes_no_arithmetic),
-        cmocka_unit_test(the_skeleton_is_whole_and_does_nothing),
         cmocka_unit_test(refusals_say_what_is_wrong),
         cmocka_unit_test(one_that_hangs_is_left_to_itself),
         cmocka_unit_test(unknown_names_say_where_was_looked),

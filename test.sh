@@ -9,7 +9,7 @@ cd "$(dirname "$0")" || exit 1
 . scripts/common.sh
 . scripts/stages.sh
 
-all_stages="layers format build unit check cli exact opencl double fault golden python install sanitize threads fuzz neon"
+all_stages="layers format build unit check cli exact opencl double gpu-compile fault golden python install sanitize threads fuzz neon"
 verbose=no
 stages=()
 for argument in "$@"; do

@@ -165,6 +165,13 @@ stage_opencl() { STRAIT=$root/build/strait step opencl lines 400 bash tests/open
 
 stage_double() { STRAIT=$root/build/strait step double lines 300 bash tests/double.sh; }
 
+stage_gpu-compile() {
+    if known_package clang-19; then
+        need_packages "compiling the kernels for AMD's GPUs" clang-19 || true
+    fi
+    step gpu-compile lines 300 env BUILD=build bash tests/gpu/compile.sh --sample
+}
+
 stage_fault() {
     local script
     need_packages "the sample plug-in, which the saboteur spoils" libffi-dev || true

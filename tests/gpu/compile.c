@@ -1,7 +1,7 @@
 /*
  * Compiles every portable kernel through a plug-in, with the compiler that the plug-in finds and no device:
  * tests/gpu/compile.sh puts the library of vendor.c in the place of the vendor's driver. usage: strait_gpu_compile
- * cuda|hip      STRAIT_VENDOR_ARCHITECTURE says for what
+ * cuda|hip [f32|bf16]      STRAIT_VENDOR_ARCHITECTURE says for what
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +31,13 @@ static const struct {
 #undef ROW
 };
 
-static int compile_all(const strait_driver *driver, strait_handle device, const char *prelude, const char *label)
+static int compile_all(const strait_driver *driver, strait_handle device, const char *prelude, const char *label,
+                       const char *dtype)
 {
     int failed = 0;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         for (int bf16 = 0; bf16 < 2; bf16++) {
+            if (dtype && strcmp(dtype, bf16 ? "bf16" : "f32") != 0) continue;
             /* As src/device/portable.c cuts kernels for GPUs. */
             char options[128];
             snprintf(options, sizeof options,
@@ -59,13 +61,13 @@ static int compile_all(const strait_driver *driver, strait_handle device, const 
 
 int main(int argc, char **argv)
 {
-    bool hip = argc == 2 && strcmp(argv[1], "hip") == 0;
+    bool hip = argc >= 2 && strcmp(argv[1], "hip") == 0;
     const strait_device_options options = {.struct_size = sizeof options};
     strait_driver driver;
     strait_handle device = 0;
     int32_t count = 0;
-    if (argc != 2) {
-        fprintf(stderr, "usage: strait_gpu_compile cuda|hip\n");
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: strait_gpu_compile cuda|hip [f32|bf16]\n");
         return 2;
     }
     strait_status status = strait__driver_find(argv[1], strlen(argv[1]), &driver);
@@ -82,7 +84,8 @@ int main(int argc, char **argv)
         return 1;
     }
     fprintf(stderr, "%s for %s\n", props.driver_version, props.implementation);
-    int failed = compile_all(&driver, device, hip ? strait_prelude_hip : strait_prelude_cuda, props.implementation);
+    int failed = compile_all(&driver, device, hip ? strait_prelude_hip : strait_prelude_cuda, props.implementation,
+                             argc == 3 ? argv[2] : NULL);
     driver.close(device);
     return failed;
 }

@@ -37,7 +37,7 @@ static struct {
     bool fail_on;
     char failed[LINE_BYTES];
     int lost;
-    bool told; /* the caller was answered that the device is lost */
+    bool told; /* the caller was answered that the device is lost, and the report is written */
 } all = {.turn = PTHREAD_MUTEX_INITIALIZER};
 
 static const int sticky[] = {4, 46, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999};
@@ -56,10 +56,34 @@ long double_setting(const char *name, long otherwise)
     return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
+/* Lines to the report, or stderr. */
+static void put(const char *lines, size_t length)
+{
+    const char *path = getenv("STRAIT_DOUBLE_REPORT");
+    int file = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : 2;
+    if (file < 0) return;
+    ssize_t wrote = write(file, lines, length);
+    (void)wrote; /* the test misses the lines then */
+    if (path) close(file);
+}
+
 static void complain_locked(const char *format, va_list arguments)
 {
+    char line[LINE_BYTES + 16];
     if (all.complaint_count == MOST_COMPLAINTS) return;
-    vsnprintf(all.complaints[all.complaint_count++], LINE_BYTES, format, arguments);
+    char *text = all.complaints[all.complaint_count++];
+    vsnprintf(text, LINE_BYTES, format, arguments);
+    if (!all.told) return;
+    int length = snprintf(line, sizeof line, "complaint %s\n", text);
+    put(line, (size_t)length);
+}
+
+static void complain_as_locked(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain_locked(format, arguments);
+    va_end(arguments);
 }
 
 void double_complain(const char *format, ...)
@@ -106,23 +130,34 @@ static void look_for_leaks(void)
     double_context_leaks();
 }
 
-static void write_report(void)
+static void write_locked(void)
 {
     static char report[REPORT_BYTES];
     size_t used = 0;
-    look_for_leaks();
-    const char *path = getenv("STRAIT_DOUBLE_REPORT");
-    for (int i = 0; path && i < all.function_count; i++) {
+    bool to_file = getenv("STRAIT_DOUBLE_REPORT") != NULL;
+    for (int i = 0; to_file && i < all.function_count; i++) {
         used = add_line(report, used, "calls %s %ld\n", all.functions[i].name, all.functions[i].count);
     }
-    if (path && all.failed[0]) used = add_line(report, used, "failed %s\n", all.failed);
-    if (path && all.lost) used = add_line(report, used, "lost %d\n", all.lost);
+    if (to_file && all.failed[0]) used = add_line(report, used, "failed %s\n", all.failed);
+    if (to_file && all.lost) used = add_line(report, used, "lost %d\n", all.lost);
     for (int i = 0; i < all.complaint_count; i++) used = add_line(report, used, "complaint %s\n", all.complaints[i]);
-    int file = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : 2;
-    if (file < 0) return;
-    ssize_t wrote = write(file, report, used);
-    (void)wrote; /* the test misses the lines then */
-    if (path) close(file);
+    put(report, used);
+}
+
+static void write_at_exit(void)
+{
+    look_for_leaks();
+    pthread_mutex_lock(&all.turn);
+    if (!all.told) write_locked();
+    pthread_mutex_unlock(&all.turn);
+}
+
+/* Whoever loses a device may end the process without a word to anybody: so the report is written now. */
+static void tell_locked(void)
+{
+    if (all.told) return;
+    write_locked();
+    all.told = true;
 }
 
 /* NAME:N:CODE[+] */
@@ -133,8 +168,7 @@ static void read_fail(void)
     char plus = '\0';
     int fields = sscanf(text, "%127[^:]:%ld:%d%c", all.fail_name, &all.fail_at, &all.fail_code, &plus);
     if (fields < 3 || all.fail_at < 1) {
-        snprintf(all.complaints[all.complaint_count++], LINE_BYTES, "STRAIT_DOUBLE_FAIL is not NAME:N:CODE: %.200s",
-                 text);
+        complain_as_locked("STRAIT_DOUBLE_FAIL is not NAME:N:CODE: %.200s", text);
         all.fail_name[0] = '\0';
     }
     all.fail_on = fields == 4 && plus == '+';
@@ -145,7 +179,7 @@ static void begin_locked(void)
     if (all.begun) return;
     all.begun = true;
     read_fail();
-    atexit(write_report);
+    atexit(write_at_exit);
 }
 
 /* ---- calls ---- */
@@ -171,10 +205,8 @@ static int wanted_locked(const char *name, long count)
 
 static int lost_locked(const char *name)
 {
-    if (all.told && all.complaint_count < MOST_COMPLAINTS) {
-        snprintf(all.complaints[all.complaint_count++], LINE_BYTES, "%s was called after the device was lost", name);
-    }
-    all.told = true;
+    if (all.told) complain_as_locked("%s was called after the device was lost", name);
+    tell_locked();
     return all.lost;
 }
 
@@ -197,7 +229,7 @@ int double_enter(const char *name, unsigned int flags, int *out_late)
         answer = wanted_locked(name, count);
         if (answer != 0 && !all.compiler && double_is_sticky(answer)) {
             all.lost = answer;
-            all.told = true;
+            tell_locked();
         } else if (out_late) {
             *out_late = answer;
             answer = 0;
@@ -236,7 +268,7 @@ int double_lost(void)
 {
     pthread_mutex_lock(&all.turn);
     int lost = all.lost;
-    if (lost) all.told = true; /* whoever asks answers it */
+    if (lost) tell_locked(); /* whoever asks answers it */
     pthread_mutex_unlock(&all.turn);
     return lost;
 }

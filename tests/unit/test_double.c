@@ -383,6 +383,22 @@ static void a_thread_wants_a_context(void **state)
     assert_silent();
 }
 
+/* A kernel that is given the host's memory. Nothing works after it, so it comes last. */
+static void a_lost_device_answers_nothing_more(void **state)
+{
+    (void)state;
+    need_double();
+    float host[COUNT] = {0};
+    gpu_address wrong = (uintptr_t)host;
+    assert_int_equal(launch(1, GROUP, wrong, wrong, 1), 0);
+    assert_complained("no address of device memory");
+    assert_int_equal(now.cu.StreamSynchronize(now.stream), GPU_ILLEGAL_ADDRESS);
+    assert_silent();
+    assert_int_equal(now.cu.StreamQuery(now.stream), GPU_ILLEGAL_ADDRESS);
+    assert_complained("called after the device was lost");
+    now.usable = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +412,7 @@ int main(void)
         cmocka_unit_test(pinned_copies_are_late),
         cmocka_unit_test(memory_in_use_is_not_given_back),
         cmocka_unit_test(a_thread_wants_a_context),
+        cmocka_unit_test(a_lost_device_answers_nothing_more),
     };
     return cmocka_run_group_tests(tests, open_double, close_double);
 }

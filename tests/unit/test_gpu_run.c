@@ -58,8 +58,11 @@ static int take(int vendor)
 {
     const char *name = vendors[vendor].name;
     const strait_device_options options = {.struct_size = sizeof options};
-    const strait_program_source source = {
-        .struct_size = sizeof source, .name = "some.k.c", .prelude = "/* the double has its own */\n", .text = text, .options = "-DWG=64 -DVW=1"};
+    const strait_program_source source = {.struct_size = sizeof source,
+                                          .name = "some.k.c",
+                                          .prelude = "/* the double has its own */\n",
+                                          .text = text,
+                                          .options = "-DWG=64 -DVW=1"};
     int32_t count = 0;
     usable =
         point_at(vendors[vendor].library, name) && point_at(vendors[vendor].compiler, vendors[vendor].compiler_double);

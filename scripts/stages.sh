@@ -136,24 +136,40 @@ stage_check() {
     step strait_held lines 120 build/strait_held
 }
 
-# Runs every shell test of the command line with the program of one build tree.
-cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS
-    local script name work
+# One shell test of the command line, in a folder of its own; its exit status goes into a file.
+cli_test() { # cli_test PROGRAM SCRIPT SECONDS LOG
+    local work status begun=$SECONDS
+    work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
+    (cd "$work" && STRAIT=$1 STRAIT_SOURCE=$root timeout -k 10 "$3" bash "$2") >"$4" 2>&1 </dev/null
+    status=$?
+    echo "$status $((SECONDS - begun))" >"${4%.log}.status"
+    chmod -R u+rwX "$work" 2>/dev/null
+    rm -rf "$work"
+}
+
+# Every shell test of the command line with the program of one build tree, AT_ONCE of them at a time.
+cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS AT_ONCE
+    local script name status seconds
     need_packages "compressed texts in the tests of the command line" xz-utils zstd || true
+    mkdir -p "$logs/$2"
+    rm -f "$logs/$2"/*.status
+    export root
+    export -f cli_test
+    # The longest first, so that none is left alone at the end.
+    for name in $slow_cli_tests; do echo "$root/tests/cli/$name.sh"; done | cat - <(ls "$root"/tests/cli/*.sh) | awk '!seen[$0]++' |
+        xargs -P "$4" -I{} bash -c 'cli_test "$2" "$1" "$3" "$4/$(basename "$1" .sh).log"' - {} "$root/$1/strait" "$3" "$logs/$2"
     for script in tests/cli/*.sh; do
-        [ -f "$script" ] || continue
         name=$(basename "$script" .sh)
-        work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
-        STRAIT=$root/$1/strait STRAIT_SOURCE=$root step "$2/$name" lines "$3" \
-            bash -c 'cd "$1" && exec bash "$2"' - "$work" "$root/$script"
-        chmod -R u+rwX "$work" 2>/dev/null
-        rm -rf "$work"
+        read -r status seconds <"$logs/$2/$name.status"
+        count_log "$2/$name" lines "$status" "$3" "$logs/$2/$name.log" "$seconds"
     done
 }
+slow_cli_tests="train data config"
 
 stage_cli() {
     if [ -x build/strait ]; then
-        cli_tests build cli 300
+        # One at a time: some measure time, or wait for a moment in a run.
+        cli_tests build cli 300 1
     else
         skip_step cli "there is no program build/strait yet"
     fi
@@ -253,7 +269,7 @@ stage_sanitize() {
     unit_tests build/asan asan 300
     [ -x build/asan/strait_check ] && step asan/strait_check lines 900 build/asan/strait_check
     # Limits on time are multiplied by this in the scripts that have any.
-    [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600
+    [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600 "$jobs"
     STRAIT=$root/build/asan/strait step asan/exact lines 300 bash tests/exact/exact.sh --sample
     step asan/golden lines 300 build/asan/strait_golden --strait build/asan/strait tests/golden
     unset ASAN_OPTIONS UBSAN_OPTIONS

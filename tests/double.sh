@@ -1,6 +1,6 @@
 #!/bin/bash
 # The plug-ins for CUDA and HIP on the test doubles of the vendors' libraries (tests/double/README.md): runs to the
-# committed hashes, ops to the bit, and what they say when a call fails or the device is lost. A run is right only if the
+# committed hashes, ops to the bit, runs that move, and what they say when a call fails or the device is lost. A run is right only if the
 # doubles have nothing to complain about, leaks included. PoCL's compiler takes most of the time.
 # usage: STRAIT=/path/to/strait tests/double.sh [--all]     --all: every op, every function's failure for both (minutes)
 set -u
@@ -142,6 +142,32 @@ for vendor in "${vendors[@]}"; do
   lost "$vendor" "$launch:20:719"
   lost "$vendor" work:100:719
 done
+
+# A run that moves from chip to chip, three steps on each, against one that stayed on the CPU. Checkpoints that
+# the pattern names are forgotten, as if the run had been stopped before them.
+sed 's/name: cosine/name: constant/; s/keep: 3/keep: 12/' tiny.yaml >moves.yaml
+goes_on() { # goes_on RUN FORGET ARGUMENTS...
+  local run=$1 forget=$2
+  shift 2
+  "$STRAIT" train "$@" >log 2>&1 || fail "move-$run" "$(tail -n 3 log)"
+  find "$run/checkpoints" -name 'step-*' | grep -E "$forget" | xargs rm -rf
+}
+states() { echo "$(parameters "$1") $(parameters "$1"/checkpoints/step-00000012/optimizer.safetensors)"; }
+goes_on stayed none moves.yaml --out stayed
+goes_on moved '(0[4-9]|1.)$' moves.yaml --out moved
+chips=cpu
+if "$STRAIT" devices 2>&1 | grep -q '^opencl:0'; then chips+=" opencl"; fi
+chips+=" ${vendors[*]}"
+forget=('(0[7-9]|1.)$' '1.$' '12$')
+turn=0
+for chip in ${chips#cpu }; do
+  rm -f report
+  expect "move-to-$chip" 0 "^moved is on $chip now" "$STRAIT" move moved --to "$chip"
+  [[ " ${vendors[*]} " != *" $chip "* ]] || silent "move-to-$chip-complaints"
+  goes_on moved "${forget[turn++]}" moved/config.yaml --resume
+done
+goes_on moved none moved/config.yaml --resume --device cpu
+same "move-${chips// /-}-cpu" "$(states stayed)" "$(states moved)"
 
 if [ "$mode" = --all ]; then
   for vendor in "${vendors[@]}"; do

@@ -18,19 +18,20 @@ export POCL_CACHE_DIR=$folder/pocl XDG_CACHE_HOME=$folder/cache
 make_data
 cp "$tests/exact/run.yaml" .
 
-# exact DTYPE SHARDS ARGUMENTS...
+# exact KIND SHARDS ARGUMENTS...: KIND as in hashes.txt
 exact() {
-  local dtype=$1 shards=$2 expected
+  local kind=$1 shards=$2 expected
   shift 2
-  expected=$(awk -v dtype="$dtype" -v shards="$shards" '$1 == dtype && $2 == shards {print $3, $4}' "$tests/exact/hashes.txt")
+  expected=$(awk -v kind="$kind" -v shards="$shards" '$1 == kind && $2 == shards {print $3, $4}' "$tests/exact/hashes.txt")
   rm -rf r
-  "$STRAIT" train run.yaml --out r --set device=opencl --set dtype="$dtype" --set batch.shards="$shards" "$@" >log 2>&1 ||
-    { fail "exact-$dtype-$shards" "$(tail -n 3 log)"; return; }
-  same "exact-$dtype-$shards" "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
+  "$STRAIT" train run.yaml --out r --set device=opencl --set dtype="${kind%-weights}" --set batch.shards="$shards" "$@" >log 2>&1 ||
+    { fail "exact-$kind-$shards" "$(tail -n 3 log)"; return; }
+  same "exact-$kind-$shards" "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
 }
 exact f32 1
 exact f32 3 --set batch.micro_batch=2 --set memory.recompute=light
 exact bf16 1 --set batch.micro_batch=3 --set memory.recompute=full
+exact bf16-weights 3 --set optimizer.weights=bf16 --set optimizer.first_moment=bf16
 
 # The same models, tolerances and program as on the CPU; only the device differs.
 printf '#!/bin/sh\nexec "%s" "$@" --device opencl\n' "$STRAIT" >on_opencl

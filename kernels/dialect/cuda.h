@@ -44,5 +44,6 @@ typedef i32 vi;
 #define V_REAL(v) __uint_as_float(v)
 #define V_FMA(a, b, c) __fmaf_rn(a, b, c)
 #define V_SQRT(v) __fsqrt_rn(v)
+#define V_MUL_HIGH(a, b) __umulhi(a, b)
 #define V_SELECT(mask, yes, no) ((mask) ? (yes) : (no))
 #define V_FROM_INT(v) ((float)(i32)(v))

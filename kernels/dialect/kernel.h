@@ -73,9 +73,8 @@ DEVICE vf h_load_n(GLOBAL const u16 *p, i64 n)
     return V_LOAD(t);
 }
 
-DEVICE void h_store_n(GLOBAL u16 *p, vf v, i64 n)
+DEVICE void bits_store_n(GLOBAL u16 *p, vu bits, i64 n)
 {
-    vu bits = v_narrow(v);
     if (n >= VW) {
         V_STORE_U16(p, bits);
     } else {
@@ -85,6 +84,11 @@ DEVICE void h_store_n(GLOBAL u16 *p, vf v, i64 n)
             if (i < n) p[i] = (u16)t[i];
         }
     }
+}
+
+DEVICE void h_store_n(GLOBAL u16 *p, vf v, i64 n)
+{
+    bits_store_n(p, v_narrow(v), n);
 }
 
 #if S_BF16

@@ -68,6 +68,7 @@ typedef DIALECT_NAME(int, VW) vi;
 #define V_REAL(v) DIALECT_NAME(as_float, VW_SUFFIX)(v)
 #define V_FMA(a, b, c) fma(a, b, c)
 #define V_SQRT(v) sqrt(v)
+#define V_MUL_HIGH(a, b) mul_hi(a, b)
 /* A mask is what a comparison gives. */
 #define V_SELECT(mask, yes, no) ((mask) ? (yes) : (no))
 #define V_FROM_INT(v) DIALECT_NAME(convert_float, VW_SUFFIX)(DIALECT_NAME(as_int, VW_SUFFIX)(v))

@@ -106,8 +106,8 @@ static double adamw_tolerance(const strait_op_desc *desc, int buffer)
 
 enum { NO_COPY = 1U << ADAMW_COMPUTE };
 
-/* A late part of a model: numbers of elements with more than 32 bits, beginning at no multiple of 4. */
-#define LATE (((int64_t)1 << 33) - 3)
+/* A late part of a model: its first block of four is the last whose number has 32 bits, and begins before it. */
+#define LATE (((int64_t)1 << 34) - 3)
 
 /* dims: P, total, weights_bf16, moment_bf16, first */
 const strait_op_check strait_op_check_adamw = {

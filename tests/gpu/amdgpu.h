@@ -27,5 +27,6 @@ static __device__ __forceinline__ void __syncthreads()
 #define __float_as_uint(x) __builtin_bit_cast(unsigned int, (float)(x))
 #define __uint_as_float(x) __builtin_bit_cast(float, (unsigned int)(x))
 #define __fmaf_rn(a, b, c) __builtin_fmaf(a, b, c)
+#define __umulhi(a, b) ((unsigned int)(((unsigned long long)(a) * (b)) >> 32))
 
 #endif

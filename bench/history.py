@@ -4,7 +4,7 @@
 usage: bench/history.py [--models tiny,small] [--rounds 3] [--file bench/history.csv]
 Each figure is the best of the rounds. Compare `of_matmul`, the share of the matrix product's own rate measured in the same
 process, across machines; tokens per second only between rows of one machine. The last column says how much slower a row is
-than the best earlier one of the same machine, model, dtype and numerics.
+than the best earlier one of the same machine, model, dtype and numerics; by 5 % or more, the command says so and ends with 1.
 """
 import argparse
 import csv
@@ -17,6 +17,8 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 COLUMNS = ["date", "commit", "machine", "implementation", "threads", "model", "dtype", "numerics", "tokens_per_second",
            "of_matmul", "peak_mb", "against_best"]
+# Less of the best earlier row than this is a slow-down: runs on a quiet machine differ by less.
+SLOWER = 0.95
 CASES = [("f32", "exact"), ("bf16", "exact"), ("bf16", "fast")]
 
 
@@ -52,6 +54,7 @@ def main():
         with open(options.file, newline="", encoding="utf-8") as handle:
             rows = list(csv.DictReader(handle))
     added = []
+    slower = []
     for model in options.models.split(","):
         for dtype, numerics in CASES:
             r = max((measure(model, dtype, numerics) for _ in range(options.rounds)), key=lambda m: m["tokens_per_second"])
@@ -63,12 +66,16 @@ def main():
             row["against_best"] = f"{float(row['tokens_per_second']) / best:.3f}" if best else ""
             added.append(row)
             print(", ".join(f"{key} {row[key]}" for key in COLUMNS[5:]), flush=True)
+            if best and float(row["against_best"]) < SLOWER:
+                slower.append(f"{model} {dtype} {numerics}: {1 - float(row['against_best']):.0%} slower than the best earlier row")
     new = not rows
     with open(options.file, "a", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerows(added)
+    if slower:
+        sys.exit("slower than before:\n  " + "\n  ".join(slower))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ build=$(cd "$(dirname "$STRAIT")" && pwd)
 doubles=$build/doubles
 mode=${1:-}
 declare -A sample=(
-  [cuda]='CtxSet|StreamCreate|MemAlloc|MemFree|MemcpyHtoD|Query|Synchronize|ModuleLoad|GetFunction|Launch|CtxRelease'
-  [hip]='Properties|SetDevice|hipMalloc|hipMemcpy|hipFree')
+  [cuda]='CtxSet|StreamCreate|MemAlloc|MemFree|MemcpyHtoD|Query|Synchronize|ModuleLoad|GetFunction|Launch|CtxRelease|CompileProgram'
+  [hip]='Properties|SetDevice|hipMalloc|hipMemcpy|hipFree|CompileProgram')
 declare -A compiler=([cuda]=nvrtc [hip]=hiprtc)
 vendors=()
 for vendor in cuda hip; do
@@ -87,8 +87,13 @@ tiny() {
 # fails VENDOR CALL: one call is answered "out of memory". The run ends with 1 and a sentence that has the vendor's word,
 # or it could do without the call and made the same parameters; nothing leaks, and nothing is done wrong on the way out.
 fails() {
-  local vendor=$1 call=$2 name=fails-$1-$2 code
-  tiny "$vendor" "$call"
+  local vendor=$1 call=$2 name=fails-$1-$2 cache=$XDG_CACHE_HOME code
+  # A run with kept programs does not call the compiler.
+  if [[ $call == ${compiler[$vendor]}* ]]; then
+    cache=$folder/none
+    rm -rf "$cache"
+  fi
+  XDG_CACHE_HOME=$cache tiny "$vendor" "$call"
   code=$?
   silent "$name" || return
   if ! grep -q '^failed' report; then fail "$name" "the call never came"
@@ -127,17 +132,14 @@ for vendor in "${vendors[@]}"; do
   tiny "$vendor" ""
   silent "tiny-$vendor" || continue
   wanted=$(parameters run)
-  # With --all every function that the run calls, its first call and its last; else some of each kind.
-  grep '^calls' report | grep -v 'calls work' >calls
+  # With --all every function that the run calls, its first call and its last; else some of each kind. How often is asked
+  # whether work is done depends on time; and a thread that cannot get the device any more cannot give back what is on it.
+  { XDG_CACHE_HOME=$folder/none tiny "$vendor" ""; grep '^calls' report | grep -v 'calls work' | sort -u; } >calls
   while read -r _ function count; do
     [ "$mode" = --all ] || [[ $function =~ ${sample[$vendor]} ]] || continue
     fails "$vendor" "$function:1:2"
-    if [ "$mode" = --all ] && [ "$count" -gt 1 ]; then fails "$vendor" "$function:$count:2"; fi
+    if [ "$mode" = --all ] && [ "$count" -gt 1 ] && [[ ! $function =~ Query|SetCurrent|SetDevice ]]; then fails "$vendor" "$function:$count:2"; fi
   done <calls
-  # The compiler's, which a run with kept programs does not call.
-  for function in CreateProgram CompileProgram; do
-    XDG_CACHE_HOME=$folder/none fails "$vendor" "${compiler[$vendor]}$function:1:2"
-  done
   launch=$(grep -o '[a-zA-Z]*LaunchKernel' calls)
   lost "$vendor" "$launch:20:719"
   lost "$vendor" work:100:719

@@ -81,6 +81,23 @@ int cli_usage(const char *verb, const char *format, ...)
     return code;
 }
 
+int cli_finish(int code)
+{
+    cli_progress_end();
+    /* A full disk behind `>`. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
+        fprintf(stderr, "strait: cannot write the result: %s\n", strerror(errno));
+        return CLI_FAILURE;
+    }
+    return code;
+}
+
+void cli_leave(int code)
+{
+    /* A handler may wait for the device, which does not come back. */
+    _Exit(cli_finish(code));
+}
+
 int cli_fail(const char *verb, strait_status status)
 {
     cli_progress_end();
@@ -88,8 +105,7 @@ int cli_fail(const char *verb, strait_status status)
     fprintf(stderr, "strait %s: %s\n", verb, strait_error_message());
     if (status == STRAIT_ERR_INTERNAL)
         fprintf(stderr, "this is a bug in strait %s at %s: please report it\n", strait_version(), strait_error_place());
-    /* What a vendor's library does at the end of a process may wait for its device, which does not come back. */
-    if (status == STRAIT_ERR_DEVICE_LOST) _Exit(CLI_FAILURE);
+    if (status == STRAIT_ERR_DEVICE_LOST) cli_leave(CLI_FAILURE);
     return status == STRAIT_ERR_USAGE ? CLI_USAGE : CLI_FAILURE;
 }
 

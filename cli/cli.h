@@ -49,6 +49,10 @@ strait_status cli_load_tokenizer(const char *path, strait_tokenizer **out_tokeni
 
 /* Prints "strait VERB: message" on stderr and returns the exit code: 2 for STRAIT_ERR_USAGE, else 1. */
 int cli_fail(const char *verb, strait_status status);
+/* The exit code of a process that has come to `code`: a result that could not be written is a failure as well. */
+int cli_finish(int code);
+/* After a device was lost: ends the process at once, without what a vendor's library does at the end of one. */
+void cli_leave(int code);
 /* Prints a usage error and returns 2. */
 int cli_usage(const char *verb, const char *format, ...) STRAIT_PRINTF(2, 3);
 

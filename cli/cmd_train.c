@@ -71,15 +71,18 @@ int cmd_train(int argc, char **argv)
         status = strait_config_resolve(train.config, train.sets, train.set_count, train.out, false, print_text, stdout);
         return status == STRAIT_OK ? CLI_OK : cli_fail("train", status);
     }
-    strait_train_report report;
+    strait_train_report report = {.device_lost = 0};
     train.resume = resume;
     train.plan_only = plan_only;
     train.events = cli_events();
     status = strait_train(&train, &report);
-    if (status != STRAIT_OK) return cli_fail("train", status);
-    if (plan_only)
+    code = CLI_OK;
+    if (status != STRAIT_OK)
+        code = cli_fail("train", status);
+    else if (plan_only)
         fputs(report.text, stdout);
     else
         print_report(&report);
-    return CLI_OK;
+    if (report.device_lost) cli_leave(code);
+    return code;
 }

@@ -6,7 +6,6 @@
 
 #include <strait/strait.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,12 +87,5 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int code = dispatch(argc, argv);
-    cli_progress_end();
-    /* A result that could not be written (a full disk behind `>`) is a failure like any other. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
-        fprintf(stderr, "strait: cannot write the result: %s\n", strerror(errno));
-        code = CLI_FAILURE;
-    }
-    return code;
+    return cli_finish(dispatch(argc, argv));
 }

@@ -34,6 +34,7 @@ typedef struct strait_train_report {
     double val_loss; /* of the last evaluation; negative: none */
     double seconds;  /* of this call */
     int stopped;     /* 1: a stop was asked for; a checkpoint was written */
+    int device_lost; /* 1: a device was lost, whatever went on; exit handlers of its vendor's library may hang */
     char run[1024];  /* the run directory */
     char text[4096]; /* plan_only: the table */
 } strait_train_report;

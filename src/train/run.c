@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 /*
- * A process of a run, from its config to its last step; *out_lost becomes true where its device
- * was lost and the config wants the CPU to go on; NULL: it may not be asked for again. */
+ * A process of a run, from its config to its last step. *out_lost becomes true where its device was lost and the config
+ * wants the CPU to go on; NULL: it may not be asked for again.
+ */
 static strait_status train_once(const strait_train_options *options, const char *instead_of,
                                 strait_train_report *out_report, char out_device[RUN_DEVICE_NAME], bool *out_lost)
 {
@@ -64,6 +65,7 @@ strait_status strait_train(const strait_train_options *options, strait_train_rep
         again.resume = 1;
         status = train_once(&again, lost_device, &report, NULL, NULL);
     }
+    report.device_lost = lost || status == STRAIT_ERR_DEVICE_LOST;
     if (out_report) *out_report = report;
     return status;
 }

@@ -315,6 +315,10 @@ expect shards-too-many 2 'batch.shards .5. exceeds batch.sequences .4.' "${train
 expect shards-none 2 'batch.shards' "${train[@]}" --out x --set batch.shards=0
 expect device-unknown 2 'tpu.*cpu' "${train[@]}" --out x --set device=tpu
 expect device-not-there 1 'the OpenCL loader cannot be opened .*install it' env STRAIT_OPENCL_LIBRARY=/nonexistent "${train[@]}" --out x --set device=opencl
+# A machine without any vendor's library and without plug-ins trains on its processor.
+mkdir no_plugins
+expect no-vendor-library 0 'step 2 of 2' env STRAIT_OPENCL_LIBRARY=/nonexistent STRAIT_CUDA_LIBRARY=/nonexistent STRAIT_HIP_LIBRARY=/nonexistent \
+  STRAIT_PLUGIN_PATH="$folder/no_plugins" "${train[@]}" --out without --set steps=2
 expect threads-negative 2 'threads' "${train[@]}" --out x --set threads=-1
 expect threads-too-many 2 '^strait train: --set threads=1025: threads wants an integer >= 0 and <= 1024' "${train[@]}" --out x --set threads=1025
 expect instruction-set-unknown 2 'STRAIT_CPU asks for instruction set .mmx., which is unknown; there is:' env STRAIT_CPU=mmx "${train[@]}" --out x

@@ -57,7 +57,7 @@ make_data
 cp "$tests/exact/run.yaml" .
 expected=$(awk '$1 == "f32" && $2 == 1 {print $3, $4}' "$tests/exact/hashes.txt")
 settings=(--set dtype=f32 --set batch.shards=1 --set checkpoint.every=2)
-STRAIT_SABOTAGE=lost:1500 expect lost-ends-the-run 1 'the chip fell off the bus' \
+STRAIT_SABOTAGE=lost:1500 STRAIT_SABOTAGE_AT_EXIT=1 expect lost-ends-the-run 1 'the chip fell off the bus' \
   "$STRAIT" train run.yaml --out r --set device=saboteur "${settings[@]}"
 newest=$(find r/checkpoints -maxdepth 1 -name 'step-*' 2>/dev/null | sort | tail -n 1)
 case $newest in
@@ -69,7 +69,7 @@ if "$STRAIT" train run.yaml --out r --resume --set device=cpu "${settings[@]}" >
   same lost-goes-on-elsewhere "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
 else fail lost-goes-on-elsewhere "$(tail -n 3 log)"; fi
 # Where the config asks for it the CPU goes on, says so, and leaves it in the lineage.
-STRAIT_SABOTAGE=lost:1500 expect lost-falls-back 0 'device_fallback: cpu: saboteur was lost; the CPU goes on' \
+STRAIT_SABOTAGE=lost:1500 STRAIT_SABOTAGE_AT_EXIT=1 expect lost-falls-back 0 'device_fallback: cpu: saboteur was lost; the CPU goes on' \
   "$STRAIT" train run.yaml --out f --set device=saboteur --set device_fallback=cpu "${settings[@]}"
 same lost-falls-back-to-the-same-bits "$expected" "$(parameters f) $(parameters f/checkpoints/step-00000020/optimizer.safetensors)"
 expect lost-stands-in-the-lineage 0 '"instead_of": "saboteur"' "$STRAIT" info f/checkpoints/step-00000020 --json

@@ -6,7 +6,8 @@
  *   event        no queue waits for another
  *   tail         the last work-group of a launch that has several is not run
  *   slow:MS      a wait takes so long
- *   lost:N       the device is gone at launch N; what is called after that ends the process
+ *   lost:N       the device is gone at launch N; what is called after that ends the process with an abort, with
+ *                STRAIT_SABOTAGE_AT_EXIT also what a library does when its process exits
  *   memory:MIB   there is less memory than the chip says
  *   round11, round11by32, flush, unfused: programs that compute wrongly (sabotage_text.c)
  * Chance comes from STRAIT_SABOTAGE_SEED. What was done stands in the log of plug-ins.
@@ -68,6 +69,11 @@ static void tell(const char *what)
 static void called(void)
 {
     if (gone) abort();
+}
+
+__attribute__((destructor)) static void at_exit(void)
+{
+    if (getenv("STRAIT_SABOTAGE_AT_EXIT")) called();
 }
 
 static buffer *known(strait_handle memory)

@@ -76,8 +76,10 @@ suite() {
 }
 if [ "$mode" = --all ]; then
   suite ops
+  for op in attention attention_bwd; do for isa in tile-lean group-lean; do suite $isa-$op --isa $isa --op $op; done; done
 else
   for op in swiglu linear; do suite "tile-$op" --isa tile --op $op --dtype f32; done
+  suite tile-lean-attention --isa tile-lean --op attention --dtype f32 --case 6
   for op in rmsnorm linear_dx; do suite "group-$op" --isa group --op $op --dtype f32; done
 fi
 exit $failed

@@ -32,10 +32,11 @@ DEVICE void product_step(vf acc[ITEM_ROWS][ITEM_VECTORS], PANEL_PTR a, PANEL_PTR
     }
 }
 
-/* acc = a chain of fma from +0 over kc steps of k. */
-DEVICE void tile_chain(vf acc[ITEM_ROWS][ITEM_VECTORS], GLOBAL const float *a, GLOBAL const float *b, i32 kc,
+/* out = a chain of fma from +0 over kc steps of k, in registers wherever `out` is. */
+DEVICE void tile_chain(vf out[ITEM_ROWS][ITEM_VECTORS], GLOBAL const float *a, GLOBAL const float *b, i32 kc,
                        PRODUCT_PTR local_a, PRODUCT_PTR local_b)
 {
+    vf acc[ITEM_ROWS][ITEM_VECTORS];
     for (i32 r = 0; r < ITEM_ROWS; ++r) {
         for (i32 v = 0; v < ITEM_VECTORS; ++v) acc[r][v] = V_SET(0.0f);
     }
@@ -59,4 +60,7 @@ DEVICE void tile_chain(vf acc[ITEM_ROWS][ITEM_VECTORS], GLOBAL const float *a, G
         b += TILE_COLS;
     }
 #endif
+    for (i32 r = 0; r < ITEM_ROWS; ++r) {
+        for (i32 v = 0; v < ITEM_VECTORS; ++v) out[r][v] = acc[r][v];
+    }
 }

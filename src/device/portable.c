@@ -9,6 +9,8 @@
 
 enum { MAX_PROGRAMS = 64, MAX_KERNELS = 160, GROUP = 64, PRODUCT_SIDE = 16 };
 
+#define SCORES_BYTES (INT64_C(128) << 20)
+
 typedef struct built_program {
     const char *text;
     strait_dtype dtype;
@@ -83,8 +85,9 @@ static const char *prelude_of(int32_t dialect)
 strait_status strait__portable_create(const strait_driver *driver, strait_handle device,
                                       const strait_device_props *props, const char *tile, strait_portable **out)
 {
-    bool groups = tile ? strcmp(tile, "group") == 0 : props->vector_width == 0;
-    if (tile && !groups && strcmp(tile, "tile") != 0) {
+    bool lean = tile && (strcmp(tile, "group-lean") == 0 || strcmp(tile, "tile-lean") == 0);
+    bool groups = tile ? strncmp(tile, "group", 5) == 0 : props->vector_width == 0;
+    if (tile && !lean && strcmp(tile, "group") != 0 && strcmp(tile, "tile") != 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s has no \"%s\"; its kernels are cut for \"group\" or \"tile\"",
                            props->name, tile);
     }
@@ -97,6 +100,7 @@ strait_status strait__portable_create(const strait_driver *driver, strait_handle
     bool small = props->max_work_group > 0 && props->max_work_group < PRODUCT_SIDE * PRODUCT_SIDE;
     portable->shape = groups && !small ? group_shape() : tile_shape(props->vector_width);
     portable->shape.alignment = props->alignment;
+    portable->shape.scores_bytes = lean ? 0 : SCORES_BYTES;
     pthread_mutex_init(&portable->building, NULL);
     *out = portable;
     return STRAIT_OK;
@@ -122,7 +126,8 @@ void strait__portable_query(const strait_portable *portable, const strait_op_des
     out->supported = 1;
     out->workspace_bytes = op->workspace ? op->workspace(&portable->shape, desc) : 0;
     out->accumulation = STRAIT_DTYPE_F32;
-    out->determinism = STRAIT_DETERMINISM_EXACT;
+    bool fast = desc->numerics == STRAIT_NUMERICS_FAST && op->fast_differs && op->fast_differs(&portable->shape, desc);
+    out->determinism = fast ? STRAIT_DETERMINISM_RUN_TO_RUN : STRAIT_DETERMINISM_EXACT;
 }
 
 strait_status strait__portable_run(strait_portable *portable, strait_handle queue, const strait_op_desc *desc,

@@ -24,6 +24,7 @@ typedef struct strait_portable_shape {
     int32_t tile_rows;
     int32_t tile_cols;
     int32_t tile_run;
+    int64_t scores_bytes; /* the most that attention keeps of one head's scores */
     int64_t alignment;
 } strait_portable_shape;
 
@@ -46,6 +47,8 @@ typedef struct strait_portable_op {
     /* Bytes. Slot NULL: none. */
     int64_t (*workspace)(const strait_portable_shape *shape, const strait_op_desc *desc);
     strait_status (*launch)(const strait_portable_call *call);
+    /* Whether the bits in fast are others than in exact, and the same from run to run. Slot NULL: never. */
+    bool (*fast_differs)(const strait_portable_shape *shape, const strait_op_desc *desc);
 } strait_portable_op;
 
 #define STRAIT_PORTABLE_EXTERN(NAME, name) extern const strait_portable_op strait_portable_##name;
@@ -129,7 +132,8 @@ static inline int64_t strait_div_up(int64_t a, int64_t b)
 /* ---- for device.c ---- */
 
 /*
- * `driver` and `props` are borrowed and outlive it. `tile` NULL: as the device says; "group" or "tile" to force one.
+ * `driver` and `props` are borrowed and outlive it. `tile` NULL: as the device says; "group" or "tile" to force one,
+ * "group-lean" or "tile-lean" for one that keeps no scores.
  */
 strait_status strait__portable_create(const strait_driver *driver, strait_handle device,
                                       const strait_device_props *props, const char *tile,

@@ -26,8 +26,8 @@ static void close_all(check_isa *isa)
 void isas_open(check_isas *isas, const check_options *options, check_report *report)
 {
     /* Instruction sets are a matter of the CPU; other devices compile the portable kernels, which are cut in two ways.
-     */
-    static const char *const shapes[] = {"tile", "group"};
+     * The lean forms are others for attention only, and must be asked for. */
+    static const char *const shapes[] = {"tile", "group", "tile-lean", "group-lean"};
     static const char *const cpu_isas[] = {
         "generic",
 #if defined(__x86_64__)
@@ -44,7 +44,7 @@ void isas_open(check_isas *isas, const check_options *options, check_report *rep
     isas->count = 0;
     for (int i = 0; i < count; i++) {
         const char *name = cpu ? cpu_isas[i] : shapes[i];
-        if (options->isa && strcmp(options->isa, name) != 0) continue;
+        if (options->isa ? strcmp(options->isa, name) != 0 : strstr(name, "-lean") != NULL) continue;
         check_isa *isa = &isas->isas[isas->count];
         *isa = (check_isa){.name = name};
         while (isa->device_count < CHECK_MAX_THREADS &&

@@ -10,10 +10,12 @@
 #include "device/registry.h"
 
 /* Every ops/<op>/<op>.k.c. */
-#define TEXTS(X) \
-    X(adamw)     \
-    X(add)       \
-    X(attention) \
+#define TEXTS(X)           \
+    X(adamw)               \
+    X(add)                 \
+    X(attention)           \
+    X(attention_tiles)     \
+    X(attention_tiles_bwd) \
     X(embedding) X(grad_norm) X(kv_store) X(linear) X(linear_xent) X(loss_sum) X(norm_rope) X(rmsnorm) X(swiglu)
 
 #define DECLARE(name) extern const char strait_text_##name[];

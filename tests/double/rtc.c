@@ -1,7 +1,8 @@
 /*
  * The double of a vendor's run-time compiler, NVRTC or hipRTC: puts the OpenCL prelude where the text includes the
  * header strait_dialect.h, and lets OpenCL compile it. Options mean what they mean to the vendor's compiler: without
- * the exact ones products are contracted, roots are rounded carelessly and subnormals flushed, and the bits are others.
+ * the exact ones products may be contracted, roots rounded carelessly and subnormals flushed. (The texts write every
+ * fma that they want, so that contraction alone changes no bit of theirs; test_gpu looks at the options themselves.)
  */
 #include "tests/double/double.h"
 #include "tests/double/double_cl.h"

@@ -24,6 +24,13 @@ double: all
 # Every portable kernel for GPUs, by NVRTC, hipRTC and clang 19 where they are installed: two minutes, and no GPU.
 gpu-compile: all
 	BUILD=$(BUILD) tests/gpu/compile.sh
+# Every level of the certificate on the CPU, PoCL and the sample plug-in, and what catches each class of the saboteur.
+certify: all
+	STRAIT=$(BUILD)/strait tests/cli/certify.sh --all
+# The band that A5 allows, written to src/certify/band.inc: 20 runs with weights moved by one ulp, a few seconds.
+certify-band: all
+	cmake --build $(BUILD) --target strait_band -- --no-print-directory
+	$(BUILD)/strait_band >$(BUILD)/band.inc && cp $(BUILD)/band.inc src/certify/band.inc
 # kill -9 at 200 moments and before every call that changes files; every such call, and every allocation, failing once;
 # chips that compute wrongly once in a thousand launches.
 fault: all
@@ -51,4 +58,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl double gpu-compile plugin fault fuzz avx512 curves tidy format interop peers clean install
+.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 curves tidy format interop peers clean install

@@ -1,7 +1,8 @@
 /*
- * What the op suite (tests/check) knows of an op: its exact oracle, the shapes it is tried on, how integer inputs and
- * saved statistics are made, the tolerance to binary64, and which gradients to compare with finite differences.
- * One definition per op in <op>.check.c; not part of the library.
+ * What the op suite (src/certify/problem.h) knows of an op: its exact oracle, the shapes it is tried on, how integer
+ * inputs and saved statistics are made, the tolerance to binary64, and which gradients to compare with finite
+ * differences.
+ * One definition per op in <op>.check.c.
  */
 #ifndef STRAIT_OPS_OP_CHECK_H
 #define STRAIT_OPS_OP_CHECK_H

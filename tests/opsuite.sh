@@ -32,7 +32,7 @@ base_objects() {
     rm -f "$out"/*.o
     local sources
     sources=$(ls src/base/{status,memory,pool,cgroup,processors,fpenv,math64,rng,buffer,file,clock}.c src/tensor/*.c src/device/*.c ops/*.c ops/*/*.c \
-        backends/cpu/*.c tests/check/*.c |
+        backends/cpu/*.c src/certify/{bounds,problem,problem_run}.c tests/check/*.c |
         grep -v -e '\.graph\.c$' -e '\.k\.c$' -e '^ops/rules\.c$' -e '^backends/cpu/isa\.c$' -e "^${2:-none}\$")
     # shellcheck disable=SC2046,SC2086
     compile "" -O2 $sources $(embedded)
@@ -73,7 +73,7 @@ link_engine() { # flags
     # shellcheck disable=SC2086
     compile "" "-O2 -I$out/include" $sources
     for program in exact_steps held_held; do
-        parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e '\.check\.o$')
+        parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e src_certify -e '\.check\.o$')
         # shellcheck disable=SC2046,SC2086
         $cc ${1:-} $parts "$out/tests_$program.o" -o "$out/strait_${program#*_}" -lm -lpthread ||
             { echo "FAIL $label the engine alone does not link"; exit 1; }
@@ -84,7 +84,7 @@ link_engine() { # flags
 link_program() {
     local parts
     [ -f build/libstrait.a ] || { echo "FAIL $label there is no build/libstrait.a: make"; exit 1; }
-    parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e '\.check\.o$')
+    parts=$(ls "$out"/*.o | grep -v -e tests_check -e tests_exact -e tests_held -e src_certify -e '\.check\.o$')
     # shellcheck disable=SC2046,SC2086
     $cc $parts $(find build/CMakeFiles/strait.dir/cli -name '*.o') build/libstrait.a \
         $(pkg-config --libs yaml-0.1 jansson libpcre2-8 libutf8proc nettle) -lm -lpthread -ldl -o "$out/strait" ||

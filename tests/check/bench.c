@@ -24,7 +24,7 @@ typedef struct bench_call {
 } bench_call;
 
 /* The shortest of several runs that take a third of a second together, at least three. */
-static strait_status shortest(const check_device *on, const bench_call *call, double *out_seconds)
+static strait_status shortest(const strait_check_device *on, const bench_call *call, double *out_seconds)
 {
     double best = 0.0;
     double begin = now();
@@ -45,7 +45,8 @@ static int64_t aligned(int64_t bytes, int64_t alignment)
 }
 
 /* Uploads a problem's inputs into one piece of memory and times the op. */
-static strait_status time_problem(const check_device *on, const check_problem *problem, double *out_seconds)
+static strait_status time_problem(const strait_check_device *on, const strait_check_problem *problem,
+                                  double *out_seconds)
 {
     int64_t alignment = strait_device_get_props(on->device)->alignment;
     strait_op_info info;
@@ -65,7 +66,7 @@ static strait_status time_problem(const check_device *on, const check_problem *p
     int64_t at = 0;
     for (int i = 0; i < problem->count; i++) {
         if (problem->buffers[i].count == 0) continue;
-        problem_pack(problem, i, problem->input[i], bytes + at);
+        strait_problem_pack(problem, i, problem->input[i], bytes + at);
         call.slices[i] = (strait_slice){memory, at};
         at += aligned(problem->buffers[i].count * (int64_t)strait_dtype_size(problem->buffers[i].dtype), alignment);
     }
@@ -85,17 +86,17 @@ typedef struct timing {
     double bytes;
 } timing;
 
-static strait_status time_shape(const check_device *on, strait_op op, strait_dtype dtype,
+static strait_status time_shape(const strait_check_device *on, strait_op op, strait_dtype dtype,
                                 const strait_check_case *shape, uint32_t seed, timing *out)
 {
-    check_problem problem;
+    strait_check_problem problem;
     strait_op_cost cost = {0};
     double seconds = 0.0;
-    strait_status status = problem_init(&problem, op, dtype, shape);
-    if (status == STRAIT_OK) status = problem_fill(&problem, CHECK_VALUES_NORMAL, seed, 0);
+    strait_status status = strait_problem_init(&problem, op, dtype, shape);
+    if (status == STRAIT_OK) status = strait_problem_fill(&problem, STRAIT_CHECK_VALUES_NORMAL, seed, 0);
     if (status == STRAIT_OK) status = strait_op_cost_query(&problem.desc, shape->absent, &cost);
     if (status == STRAIT_OK) status = time_problem(on, &problem, &seconds);
-    problem_fini(&problem);
+    strait_problem_fini(&problem);
     if (status != STRAIT_OK) return status;
     out->seconds = seconds;
     out->flops = cost.flops / seconds;
@@ -104,7 +105,7 @@ static strait_status time_shape(const check_device *on, strait_op op, strait_dty
 }
 
 /* What this machine can do: a product of 384 x 512 x 512, and two arrays of 64 MiB added. */
-static strait_status machine_rates(const check_device *on, uint32_t seed, double out_rates[2])
+static strait_status machine_rates(const strait_check_device *on, uint32_t seed, double out_rates[2])
 {
     const strait_check_case product = {.dims = {384, 512, 1, 512}};
     const strait_check_case stream = {.dims = {1 << 24}};
@@ -117,11 +118,11 @@ static strait_status machine_rates(const check_device *on, uint32_t seed, double
     return STRAIT_OK;
 }
 
-static strait_status bench_shape(const check_device *on, const check_options *options, strait_op op, strait_dtype dtype,
-                                 int shape, const double rates[2])
+static strait_status bench_shape(const strait_check_device *on, const check_options *options, strait_op op,
+                                 strait_dtype dtype, int shape, const double rates[2])
 {
     timing timed;
-    STRAIT_TRY(time_shape(on, op, dtype, &check_of(op)->cases[shape], options->seed, &timed));
+    STRAIT_TRY(time_shape(on, op, dtype, &strait_check_of(op)->cases[shape], options->seed, &timed));
     double of_product = timed.flops / rates[0];
     double of_stream = timed.bytes / rates[1];
     bool by_product = of_product > of_stream;
@@ -132,7 +133,8 @@ static strait_status bench_shape(const check_device *on, const check_options *op
     return STRAIT_OK;
 }
 
-static void bench_device(const check_device *on, const char *isa, const check_options *options, check_report *report)
+static void bench_device(const strait_check_device *on, const char *isa, const check_options *options,
+                         check_report *report)
 {
     double rates[2] = {0};
     if (machine_rates(on, options->seed, rates) != STRAIT_OK) {
@@ -143,7 +145,7 @@ static void bench_device(const check_device *on, const char *isa, const check_op
            rates[1] * 1e-9);
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
         if (options->op && strcmp(options->op, strait_op_name((strait_op)op)) != 0) continue;
-        const strait_check_case *cases = check_of((strait_op)op)->cases;
+        const strait_check_case *cases = strait_check_of((strait_op)op)->cases;
         for (int shape = 0; cases[shape].dims[0] != 0; shape++) {
             if (!cases[shape].bench) continue;
             strait_dtype dtype =

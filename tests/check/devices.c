@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool open_one(check_device *device, const char *name, const char *isa, int threads)
+static bool open_one(strait_check_device *device, const char *name, const char *isa, int threads)
 {
     strait_device_options options = {.struct_size = sizeof options, .threads = threads, .isa = isa};
     if (strait_device_open(name, &options, &device->device) != STRAIT_OK) return false;

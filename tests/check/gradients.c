@@ -14,15 +14,15 @@ static const double TOLERANCE = 1e-7;
 
 typedef struct gradient_check {
     const strait_check_gradient *gradient;
-    check_problem forward;
-    check_problem backward;
+    strait_check_problem forward;
+    strait_check_problem backward;
     double *cotangent[STRAIT_OP_MAX_BUFFERS]; /* of each forward output, NULL for inputs */
 } gradient_check;
 
 /* The objective with forward inputs as they stand in forward.reference. */
 static strait_status objective(gradient_check *check, double *out)
 {
-    check_problem *forward = &check->forward;
+    strait_check_problem *forward = &check->forward;
     STRAIT_TRY(strait_op_def_get(forward->desc.op)->reference(&forward->desc, forward->reference));
     double sum = 0.0;
     for (int i = 0; i < forward->count; i++) {
@@ -37,9 +37,9 @@ static strait_status objective(gradient_check *check, double *out)
 
 static strait_status draw_cotangents(gradient_check *check, uint32_t seed)
 {
-    check_problem *forward = &check->forward;
+    strait_check_problem *forward = &check->forward;
     for (int i = 0; i < forward->count; i++) {
-        const check_buffer *buffer = &forward->buffers[i];
+        const strait_check_buffer *buffer = &forward->buffers[i];
         bool unused = check->gradient->unused_outputs >> i & 1U;
         if (buffer->count == 0 || unused || buffer->access != STRAIT_ACCESS_WRITE) continue;
         STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)buffer->count, sizeof(double), &check->cotangent[i]));
@@ -55,10 +55,10 @@ static strait_status draw_cotangents(gradient_check *check, uint32_t seed)
 /* Runs the backward reference on what the forward reference read and wrote. */
 static strait_status run_backward(gradient_check *check)
 {
-    check_problem *backward = &check->backward;
+    strait_check_problem *backward = &check->backward;
     for (int i = 0; i < backward->count; i++) {
         const strait_check_role role = check->gradient->roles[i];
-        const check_buffer *buffer = &backward->buffers[i];
+        const strait_check_buffer *buffer = &backward->buffers[i];
         if (buffer->count == 0) continue;
         size_t size = buffer->dtype == STRAIT_DTYPE_I32 ? sizeof(int32_t) : sizeof(double);
         const void *from = NULL;
@@ -87,7 +87,7 @@ static strait_status compare(gradient_check *check, int input, int result, doubl
         double error = fabs(difference - gradient[k]) / (1.0 + fabs(difference));
         if (!(error <= *out_worst)) *out_worst = error;
         if (error <= TOLERANCE || why[0]) continue;
-        snprintf(why, CHECK_WHY, "backward buffer %d element %lld is %.12g, differences say %.12g", result,
+        snprintf(why, STRAIT_CHECK_WHY, "backward buffer %d element %lld is %.12g, differences say %.12g", result,
                  (long long)k, gradient[k], difference);
     }
     return STRAIT_OK;
@@ -97,16 +97,16 @@ static strait_status gradient_open(gradient_check *check, strait_op op, const st
                                    strait_check_case *backward_shape, uint32_t seed)
 {
     check->gradient = gradient;
-    STRAIT_TRY(problem_init(&check->forward, op, STRAIT_DTYPE_F32, &gradient->forward));
+    STRAIT_TRY(strait_problem_init(&check->forward, op, STRAIT_DTYPE_F32, &gradient->forward));
     memcpy(backward_shape->dims, gradient->backward_dims, sizeof backward_shape->dims);
     memcpy(backward_shape->scalars, gradient->forward.scalars, sizeof backward_shape->scalars);
     for (int i = 0; i < STRAIT_OP_MAX_BUFFERS; i++) {
         if (gradient->roles[i].kind == STRAIT_CHECK_NONE) backward_shape->absent |= 1U << i;
     }
-    STRAIT_TRY(problem_init(&check->backward, gradient->backward, STRAIT_DTYPE_F32, backward_shape));
-    STRAIT_TRY(problem_fill(&check->forward, CHECK_VALUES_NORMAL, seed, 0));
+    STRAIT_TRY(strait_problem_init(&check->backward, gradient->backward, STRAIT_DTYPE_F32, backward_shape));
+    STRAIT_TRY(strait_problem_fill(&check->forward, STRAIT_CHECK_VALUES_NORMAL, seed, 0));
     /* The references of gradients that add to what is there start from zero, as the accumulators do. */
-    STRAIT_TRY(problem_refer(&check->forward));
+    STRAIT_TRY(strait_problem_refer(&check->forward));
     return draw_cotangents(check, seed);
 }
 
@@ -127,8 +127,8 @@ static strait_status check_gradient(strait_op op, const strait_check_gradient *g
         }
         status = compare(&check, role.index, i, out_worst, why);
     }
-    problem_fini(&check.forward);
-    problem_fini(&check.backward);
+    strait_problem_fini(&check.forward);
+    strait_problem_fini(&check.backward);
     for (int i = 0; i < STRAIT_OP_MAX_BUFFERS; i++) strait_free(check.cotangent[i]);
     return status;
 }
@@ -136,13 +136,13 @@ static strait_status check_gradient(strait_op op, const strait_check_gradient *g
 void check_gradients(const check_options *options, check_report *report)
 {
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
-        const strait_check_gradient *gradients = check_of((strait_op)op)->gradients;
+        const strait_check_gradient *gradients = strait_check_of((strait_op)op)->gradients;
         for (int i = 0; gradients && gradients[i].forward.dims[0] != 0; i++) {
             const char *forward = strait_op_name((strait_op)op);
             const char *backward = strait_op_name(gradients[i].backward);
             if (options->op && strcmp(options->op, forward) != 0 && strcmp(options->op, backward) != 0) continue;
             char name[128];
-            char why[CHECK_WHY] = "";
+            char why[STRAIT_CHECK_WHY] = "";
             char remark[64];
             double worst = 0.0;
             snprintf(name, sizeof name, "gradient %s by %s %d", forward, backward, i);

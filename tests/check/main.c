@@ -21,7 +21,7 @@ static const char usage[] =
 static void list_ops(void)
 {
     for (int op = 0; op < STRAIT_OP_COUNT; op++) {
-        const strait_check_case *cases = check_of((strait_op)op)->cases;
+        const strait_check_case *cases = strait_check_of((strait_op)op)->cases;
         for (int i = 0; cases[i].dims[0] != 0; i++) {
             printf("%s %d%s", strait_op_name((strait_op)op), i, cases[i].bench ? " bench" : "");
             for (int k = 0; k < STRAIT_OP_MAX_DIMS; k++) printf(" %lld", (long long)cases[i].dims[k]);

@@ -20,12 +20,12 @@ typedef struct line {
     int runs;
     double worst;
     bool failed;
-    bool declined;     /* a shape at least */
-    check_tally tally; /* of the oracle, values other than normal */
-    char why[CHECK_WHY * 2];
+    bool declined;            /* a shape at least */
+    strait_check_tally tally; /* of the oracle, values other than normal */
+    char why[STRAIT_CHECK_WHY * 2];
 } line;
 
-static void line_fail(line *out, const check_options *options, const check_problem *problem, int shape,
+static void line_fail(line *out, const check_options *options, const strait_check_problem *problem, int shape,
                       const char *values, int threads, const char *why)
 {
     if (out->failed) return;
@@ -51,7 +51,7 @@ static void line_report(const line *out, check_report *report)
         report_skip(report, out->name, out->why);
     } else if (out->runs > 0) {
         int used = snprintf(remark, sizeof remark, "(%d runs, largest error %.2f of its bound", out->runs, out->worst);
-        const check_tally *tally = &out->tally;
+        const strait_check_tally *tally = &out->tally;
         double all = (double)tally->elements;
         snprintf(remark + used, sizeof remark - (size_t)used,
                  all > 0 ? "; patterns %.2f, %.1f %% beyond f32, %.2f %% undecided)" : ")", tally->worst,
@@ -65,27 +65,29 @@ static void line_report(const line *out, check_report *report)
 enum { ROW_OF_A_SMALL_SHAPE = 8 };
 
 /* Only values near the ends of f32 may leave it, and few of their results be beyond what can be said. */
-static bool bounds_mean_something(const check_tally *tally, check_values values, char *why)
+static bool bounds_mean_something(const strait_check_tally *tally, strait_check_values values, char *why)
 {
-    bool tame = values == CHECK_VALUES_NORMAL || values == CHECK_VALUES_EQUAL || values == CHECK_VALUES_TINY ||
-                values == CHECK_VALUES_ZERO;
+    bool tame = values == STRAIT_CHECK_VALUES_NORMAL || values == STRAIT_CHECK_VALUES_EQUAL ||
+                values == STRAIT_CHECK_VALUES_TINY || values == STRAIT_CHECK_VALUES_ZERO;
     if (tame ? tally->undecided + tally->left == 0
              : tally->undecided * 20 <= tally->elements + ROW_OF_A_SMALL_SHAPE * 20)
         return true;
-    snprintf(why, CHECK_WHY, "of %lld elements %lld are undecided and %lld beyond f32", (long long)tally->elements,
-             (long long)tally->undecided, (long long)tally->left);
+    snprintf(why, STRAIT_CHECK_WHY, "of %lld elements %lld are undecided and %lld beyond f32",
+             (long long)tally->elements, (long long)tally->undecided, (long long)tally->left);
     return false;
 }
 
 /* The oracle itself: the bound of the op for normal values, and, but on large shapes, one for each element always. */
-static void check_oracle(line *out, const check_options *options, check_problem *problem, int shape,
-                         check_values values)
+static void check_oracle(line *out, const check_options *options, strait_check_problem *problem, int shape,
+                         strait_check_values values)
 {
-    char why[CHECK_WHY];
-    check_tally tally = {0};
-    if ((values == CHECK_VALUES_NORMAL && !problem_within(problem, problem->expected, &out->worst, why)) ||
-        (!out->large && (!problem_bounded(problem, &tally, why) || !bounds_mean_something(&tally, values, why)))) {
-        line_fail(out, options, problem, shape, check_values_name(values), 0, why);
+    char why[STRAIT_CHECK_WHY];
+    strait_check_tally tally = {0};
+    if ((values == STRAIT_CHECK_VALUES_NORMAL &&
+         !strait_problem_within(problem, problem->expected, &out->worst, why)) ||
+        (!out->large &&
+         (!strait_problem_bounded(problem, &tally, why) || !bounds_mean_something(&tally, values, why)))) {
+        line_fail(out, options, problem, shape, strait_check_values_name(values), 0, why);
     }
     if (tally.worst > out->tally.worst) out->tally.worst = tally.worst;
     out->tally.elements += tally.elements;
@@ -95,16 +97,16 @@ static void check_oracle(line *out, const check_options *options, check_problem 
 }
 
 /* Exact on 1, 2 and 3 threads (other patterns than normal, and large shapes: 2). */
-static void check_exact(line *out, const check_options *options, const check_isa *isa, check_problem *problem,
-                        int shape, check_values values)
+static void check_exact(line *out, const check_options *options, const check_isa *isa, strait_check_problem *problem,
+                        int shape, strait_check_values values)
 {
-    char why[CHECK_WHY];
-    const char *name = check_values_name(values);
-    device_result result;
+    char why[STRAIT_CHECK_WHY];
+    const char *name = strait_check_values_name(values);
+    strait_check_result result;
     for (int i = 0; i < isa->device_count && !out->failed; i++) {
-        const check_device *device = &isa->devices[i];
-        if ((values != CHECK_VALUES_NORMAL || out->large) && i != 1) continue;
-        if (!device_run(device, problem, &result, why)) {
+        const strait_check_device *device = &isa->devices[i];
+        if ((values != STRAIT_CHECK_VALUES_NORMAL || out->large) && i != 1) continue;
+        if (!strait_problem_run(device, problem, &result, why)) {
             if (result.unsupported && strncmp(options->device, "cpu", 3) != 0) {
                 out->declined = true;
                 snprintf(out->why, sizeof out->why, "%s", why);
@@ -113,11 +115,12 @@ static void check_exact(line *out, const check_options *options, const check_isa
             }
             return;
         }
-        if (!device_result_equal(problem, result.values, problem->expected, why) ||
-            (values == CHECK_VALUES_NORMAL && !problem_within(problem, result.values, &out->worst, why))) {
+        if (!strait_check_result_equal(problem, result.values, problem->expected, why) ||
+            (values == STRAIT_CHECK_VALUES_NORMAL &&
+             !strait_problem_within(problem, result.values, &out->worst, why))) {
             line_fail(out, options, problem, shape, name, device->threads, why);
         }
-        device_result_free(&result);
+        strait_check_result_free(&result);
         out->runs++;
     }
 }
@@ -127,36 +130,38 @@ static void check_exact(line *out, const check_options *options, const check_isa
  * with operands below the smallest normal number as zeros, which is how matrix units may read them. An op that says it
  * is exact in fast too is held to the bits.
  */
-static bool good_in_fast(line *out, check_problem *problem, strait_determinism determinism, check_values values,
-                         void *const *results, char *why)
+static bool good_in_fast(line *out, strait_check_problem *problem, strait_determinism determinism,
+                         strait_check_values values, void *const *results, char *why)
 {
-    if (determinism == STRAIT_DETERMINISM_EXACT) return device_result_equal(problem, results, problem->expected, why);
-    if (values == CHECK_VALUES_SPECIAL) {
+    if (determinism == STRAIT_DETERMINISM_EXACT)
+        return strait_check_result_equal(problem, results, problem->expected, why);
+    if (values == STRAIT_CHECK_VALUES_SPECIAL) {
         problem->flush = true;
-        strait_status status = problem_refer(problem);
+        strait_status status = strait_problem_refer(problem);
         problem->flush = false;
-        if (status != STRAIT_OK) snprintf(why, CHECK_WHY, "%s", strait_error_message());
-        bool good = status == STRAIT_OK && problem_same_class(problem, results, why);
-        return problem_refer(problem) == STRAIT_OK && good;
+        if (status != STRAIT_OK) snprintf(why, STRAIT_CHECK_WHY, "%s", strait_error_message());
+        bool good = status == STRAIT_OK && strait_problem_same_class(problem, results, why);
+        return strait_problem_refer(problem) == STRAIT_OK && good;
     }
-    bool bounded = values == CHECK_VALUES_NORMAL || values == CHECK_VALUES_TINY || values == CHECK_VALUES_ZERO;
-    return !bounded || problem_within(problem, results, &out->worst, why);
+    bool bounded = values == STRAIT_CHECK_VALUES_NORMAL || values == STRAIT_CHECK_VALUES_TINY ||
+                   values == STRAIT_CHECK_VALUES_ZERO;
+    return !bounded || strait_problem_within(problem, results, &out->worst, why);
 }
 
 /* Fast on 1 thread, then twice on 2 and once on 3 with the same bits (other patterns, and large shapes: once on 2). */
-static void check_fast(line *out, const check_options *options, const check_isa *isa, check_problem *problem, int shape,
-                       check_values values, strait_determinism determinism)
+static void check_fast(line *out, const check_options *options, const check_isa *isa, strait_check_problem *problem,
+                       int shape, strait_check_values values, strait_determinism determinism)
 {
     static const int devices[] = {0, 1, 1, 2};
-    char why[CHECK_WHY];
+    char why[STRAIT_CHECK_WHY];
     char name[64];
-    device_result first = {.unsupported = false};
-    snprintf(name, sizeof name, "%s, fast", check_values_name(values));
-    int runs = values == CHECK_VALUES_NORMAL && !out->large ? 4 : 2;
+    strait_check_result first = {.unsupported = false};
+    snprintf(name, sizeof name, "%s, fast", strait_check_values_name(values));
+    int runs = values == STRAIT_CHECK_VALUES_NORMAL && !out->large ? 4 : 2;
     for (int i = 0; i < runs && !out->failed; i++) {
-        const check_device *device = &isa->devices[devices[i]];
-        device_result result;
-        if (!device_run(device, problem, &result, why)) {
+        const strait_check_device *device = &isa->devices[devices[i]];
+        strait_check_result result;
+        if (!strait_problem_run(device, problem, &result, why)) {
             line_fail(out, options, problem, shape, name, device->threads, why);
             break;
         }
@@ -165,18 +170,18 @@ static void check_fast(line *out, const check_options *options, const check_isa 
             first = result;
             if (good_in_fast(out, problem, determinism, values, first.values, why)) continue;
         } else {
-            bool same = device_result_equal(problem, result.values, first.values, why);
-            device_result_free(&result);
+            bool same = strait_check_result_equal(problem, result.values, first.values, why);
+            strait_check_result_free(&result);
             if (same) continue;
         }
         line_fail(out, options, problem, shape, name, device->threads, why);
     }
-    device_result_free(&first);
+    strait_check_result_free(&first);
 }
 
 /* The lines of one instruction set: exact, and fast where that is not the same kernel. */
 static void check_on_isa(line *exact, line *fast, const check_options *options, const check_isa *isa,
-                         check_problem *problem, int shape, check_values values)
+                         strait_check_problem *problem, int shape, strait_check_values values)
 {
     strait_op_info info;
     /* An instruction set that only brings kernels for fast has the exact ones of another, which is on the list. */
@@ -187,14 +192,14 @@ static void check_on_isa(line *exact, line *fast, const check_options *options, 
     if (strait_op_query(isa->devices[0].device, &problem->desc, &info) != STRAIT_OK) info.supported = 0;
     if (info.supported && info.determinism != STRAIT_DETERMINISM_EXACT) {
         check_fast(fast, options, isa, problem, shape, values, info.determinism);
-    } else if (info.supported && own && values == CHECK_VALUES_NORMAL && !exact->large) {
+    } else if (info.supported && own && values == STRAIT_CHECK_VALUES_NORMAL && !exact->large) {
         check_fast(exact, options, isa, problem, shape, values, info.determinism);
     }
     problem->desc.numerics = STRAIT_NUMERICS_EXACT;
 }
 
 /* Large shapes are there for kernels that cut them in ways of their own; to all others they only take time. */
-static bool fast_differs(const check_isas *isas, check_problem *problem)
+static bool fast_differs(const check_isas *isas, strait_check_problem *problem)
 {
     bool differs = false;
     problem->desc.numerics = STRAIT_NUMERICS_FAST;
@@ -210,38 +215,38 @@ static bool fast_differs(const check_isas *isas, check_problem *problem)
 static void check_shape(line *lines, const check_options *options, const check_isas *isas, strait_op op,
                         strait_dtype dtype, int shape)
 {
-    const strait_check_case *shapes = check_of(op)->cases;
-    check_problem problem;
+    const strait_check_case *shapes = strait_check_of(op)->cases;
+    strait_check_problem problem;
     strait_op_cost cost = {0};
-    if (problem_init(&problem, op, dtype, &shapes[shape]) != STRAIT_OK ||
+    if (strait_problem_init(&problem, op, dtype, &shapes[shape]) != STRAIT_OK ||
         strait_op_cost_query(&problem.desc, shapes[shape].absent, &cost) != STRAIT_OK) {
         line_fail(&lines[0], options, &problem, shape, "none", 0, strait_error_message());
-        problem_fini(&problem);
+        strait_problem_fini(&problem);
         return;
     }
     if (cost.flops < 0.0 || cost.bytes_read <= 0.0 || cost.bytes_written < 0.0) {
         line_fail(&lines[0], options, &problem, shape, "none", 0, "its cost is negative");
     }
     if (cost.flops > LARGE_FLOPS && !fast_differs(isas, &problem)) {
-        problem_fini(&problem);
+        strait_problem_fini(&problem);
         return;
     }
     for (int i = 0; i <= 2 * isas->count; i++) lines[i].large = cost.flops > LARGE_FLOPS;
-    for (int values = 0; values < CHECK_VALUES_COUNT; values++) {
-        if (values != CHECK_VALUES_NORMAL && cost.flops > PATTERN_FLOPS) continue;
-        if (problem_fill(&problem, (check_values)values, options->seed, shape) != STRAIT_OK ||
-            problem_expect(&problem) != STRAIT_OK || problem_refer(&problem) != STRAIT_OK) {
-            line_fail(&lines[0], options, &problem, shape, check_values_name((check_values)values), 0,
+    for (int values = 0; values < STRAIT_CHECK_VALUES_COUNT; values++) {
+        if (values != STRAIT_CHECK_VALUES_NORMAL && cost.flops > PATTERN_FLOPS) continue;
+        if (strait_problem_fill(&problem, (strait_check_values)values, options->seed, shape) != STRAIT_OK ||
+            strait_problem_expect(&problem) != STRAIT_OK || strait_problem_refer(&problem) != STRAIT_OK) {
+            line_fail(&lines[0], options, &problem, shape, strait_check_values_name((strait_check_values)values), 0,
                       strait_error_message());
             break;
         }
-        check_oracle(&lines[0], options, &problem, shape, (check_values)values);
+        check_oracle(&lines[0], options, &problem, shape, (strait_check_values)values);
         for (int i = 0; i < isas->count; i++) {
             check_on_isa(&lines[1 + i], &lines[1 + isas->count + i], options, &isas->isas[i], &problem, shape,
-                         (check_values)values);
+                         (strait_check_values)values);
         }
     }
-    problem_fini(&problem);
+    strait_problem_fini(&problem);
 }
 
 static void check_op(const check_options *options, const check_isas *isas, strait_op op, strait_dtype dtype,
@@ -255,7 +260,7 @@ static void check_op(const check_options *options, const check_isas *isas, strai
         snprintf(lines[i].name, sizeof lines[i].name, "%s %s %s%s", strait_op_name(op), name, strait_dtype_name(dtype),
                  i > isas->count ? " fast" : "");
     }
-    const strait_check_case *shapes = check_of(op)->cases;
+    const strait_check_case *shapes = strait_check_of(op)->cases;
     for (int shape = 0; shapes[shape].dims[0] != 0; shape++) {
         if (shapes[shape].bench || (options->only_case >= 0 && options->only_case != shape)) continue;
         check_shape(lines, options, isas, op, dtype, shape);

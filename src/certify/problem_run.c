@@ -1,5 +1,5 @@
 /* One op on one shape through the waist: one piece of device memory, every buffer between guard bytes. */
-#include "check.h"
+#include "certify/problem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +24,13 @@ static int64_t place(int64_t *at, int64_t bytes, int64_t alignment)
     return offset;
 }
 
-static layout lay_out(const check_problem *problem, int64_t alignment, int64_t workspace_bytes)
+static layout lay_out(const strait_check_problem *problem, int64_t alignment, int64_t workspace_bytes)
 {
     layout out = {.workspace_bytes = workspace_bytes};
     int64_t at = alignment;
     int shared = problem->shape->alias_out;
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         out.bytes[i] = buffer->count * (int64_t)strait_dtype_size(buffer->dtype);
         if (buffer->count > 0 && (shared == 0 || i != shared)) out.offset[i] = place(&at, out.bytes[i], alignment);
     }
@@ -41,7 +41,7 @@ static layout lay_out(const check_problem *problem, int64_t alignment, int64_t w
 }
 
 /* Every byte outside outputs and workspace must be as it was before. */
-static bool untouched(const check_problem *problem, const layout *places, const unsigned char *before,
+static bool untouched(const strait_check_problem *problem, const layout *places, const unsigned char *before,
                       const unsigned char *after, char *why)
 {
     for (int64_t at = 0; at < places->total; at++) {
@@ -56,10 +56,10 @@ static bool untouched(const check_problem *problem, const layout *places, const 
         }
         if (written) continue;
         if (owner >= 0) {
-            snprintf(why, CHECK_WHY, "input buffer %d was overwritten at byte %lld", owner,
+            snprintf(why, STRAIT_CHECK_WHY, "input buffer %d was overwritten at byte %lld", owner,
                      (long long)(at - places->offset[owner]));
         } else {
-            snprintf(why, CHECK_WHY,
+            snprintf(why, STRAIT_CHECK_WHY,
                      "a guard byte was overwritten at %lld (workspace at %lld, %lld bytes; buffer 0 at %lld)",
                      (long long)at, (long long)places->workspace, (long long)places->workspace_bytes,
                      (long long)places->offset[0]);
@@ -69,7 +69,7 @@ static bool untouched(const check_problem *problem, const layout *places, const 
     return true;
 }
 
-static strait_status run_on(const check_device *on, const check_problem *problem, const layout *places,
+static strait_status run_on(const strait_check_device *on, const strait_check_problem *problem, const layout *places,
                             unsigned char *image)
 {
     strait_memory *memory;
@@ -89,18 +89,19 @@ static strait_status run_on(const check_device *on, const check_problem *problem
 
 static bool fail_status(char *why)
 {
-    snprintf(why, CHECK_WHY, "%s", strait_error_message());
+    snprintf(why, STRAIT_CHECK_WHY, "%s", strait_error_message());
     return false;
 }
 
-bool device_run(const check_device *on, const check_problem *problem, device_result *out, char *why)
+bool strait_problem_run(const strait_check_device *on, const strait_check_problem *problem, strait_check_result *out,
+                        char *why)
 {
     memset(out, 0, sizeof *out);
     strait_op_info info;
     if (strait_op_query(on->device, &problem->desc, &info) != STRAIT_OK) return fail_status(why);
     if (!info.supported) {
         out->unsupported = true;
-        snprintf(why, CHECK_WHY, "declined: %s", info.reason ? info.reason : "no reason given");
+        snprintf(why, STRAIT_CHECK_WHY, "declined: %s", info.reason ? info.reason : "no reason given");
         return false;
     }
     layout places = lay_out(problem, strait_device_get_props(on->device)->alignment, info.workspace_bytes);
@@ -115,7 +116,7 @@ bool device_run(const check_device *on, const check_problem *problem, device_res
     /* A shared place holds the input; outputs stand after inputs, so the poison of one must not overwrite it. */
     for (int i = 0; i < problem->count; i++) {
         bool shared = problem->shape->alias_out > 0 && i == problem->shape->alias_out;
-        if (places.bytes[i] && !shared) problem_pack(problem, i, problem->input[i], before + places.offset[i]);
+        if (places.bytes[i] && !shared) strait_problem_pack(problem, i, problem->input[i], before + places.offset[i]);
     }
     memcpy(after, before, (size_t)places.total);
     if (run_on(on, problem, &places, after) != STRAIT_OK) goto out_of_memory;
@@ -126,7 +127,7 @@ bool device_run(const check_device *on, const check_problem *problem, device_res
             STRAIT_OK) {
             goto out_of_memory;
         }
-        problem_unpack(problem, i, after + places.offset[i], out->values[i]);
+        strait_problem_unpack(problem, i, after + places.offset[i], out->values[i]);
     }
     good = true;
     goto done;
@@ -134,13 +135,13 @@ bool device_run(const check_device *on, const check_problem *problem, device_res
 out_of_memory:
     fail_status(why);
 done:
-    if (!good) device_result_free(out);
+    if (!good) strait_check_result_free(out);
     strait_free(before);
     strait_free(after);
     return good;
 }
 
-void device_result_free(device_result *result)
+void strait_check_result_free(strait_check_result *result)
 {
     for (int i = 0; i < STRAIT_OP_MAX_BUFFERS; i++) {
         strait_free(result->values[i]);
@@ -148,10 +149,11 @@ void device_result_free(device_result *result)
     }
 }
 
-bool device_result_equal(const check_problem *problem, void *const *values, void *const *expected, char *why)
+bool strait_check_result_equal(const strait_check_problem *problem, void *const *values, void *const *expected,
+                               char *why)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0 || !(buffer->access & STRAIT_ACCESS_WRITE)) continue;
         int64_t wrong = 0;
         for (int64_t k = 0; k < buffer->count; k++) {
@@ -159,13 +161,14 @@ bool device_result_equal(const check_problem *problem, void *const *values, void
             float want = ((const float *)expected[i])[k];
             if (memcmp(&got, &want, sizeof got) == 0 || (got != got && want != want)) continue;
             if (wrong++ == 0) {
-                snprintf(why, CHECK_WHY, "buffer %d element %lld is %a, exact is %a", i, (long long)k, (double)got,
-                         (double)want);
+                snprintf(why, STRAIT_CHECK_WHY, "buffer %d element %lld is %a, exact is %a", i, (long long)k,
+                         (double)got, (double)want);
             }
         }
         if (wrong == 0) continue;
         size_t used = strlen(why);
-        snprintf(why + used, CHECK_WHY - used, " (%lld of %lld differ)", (long long)wrong, (long long)buffer->count);
+        snprintf(why + used, STRAIT_CHECK_WHY - used, " (%lld of %lld differ)", (long long)wrong,
+                 (long long)buffer->count);
         return false;
     }
     return true;

@@ -1,5 +1,5 @@
 /* The oracle against binary64 on values of any kind, by a bound derived for each element (ops/bounded.h). */
-#include "check.h"
+#include "certify/problem.h"
 
 #include "ops/bounded.h"
 
@@ -21,7 +21,7 @@ static const strait_op_bound *bound_of(strait_op op)
 
 enum { LONGEST_ROW = 64 };
 
-int64_t check_row_width(const strait_op_desc *desc, int buffer, int64_t count)
+int64_t strait_check_row_width(const strait_op_desc *desc, int buffer, int64_t count)
 {
     const strait_op_bound *bound = bound_of(desc->op);
     int64_t width = bound->columns ? bound->columns(desc, buffer) : LONGEST_ROW;
@@ -46,10 +46,10 @@ static bool element_within(double got, double reference, strait_bounded bound, d
     return error <= bound.error * (1.0 + 0x1p-20); /* false for NaN */
 }
 
-static bool compare(const check_problem *problem, void *const *bounds, check_tally *tally, char *why)
+static bool compare(const strait_check_problem *problem, void *const *bounds, strait_check_tally *tally, char *why)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0 || !(buffer->access & STRAIT_ACCESS_WRITE) || !is_float(buffer->dtype)) continue;
         const strait_bounded *bound = bounds[i];
         for (int64_t k = 0; k < buffer->count; k++) {
@@ -62,7 +62,7 @@ static bool compare(const check_problem *problem, void *const *bounds, check_tal
                 continue;
             }
             if (element_within(got, reference, bound[k], &tally->worst)) continue;
-            snprintf(why, CHECK_WHY,
+            snprintf(why, STRAIT_CHECK_WHY,
                      "buffer %d element %lld is %.9g, binary64 says %.9g, f32 must be within %.3g of %.17g%s", i,
                      (long long)k, got, reference, bound[k].error, bound[k].value,
                      bound[k].left ? " (out of the range of f32 on the way)" : "");
@@ -72,10 +72,10 @@ static bool compare(const check_problem *problem, void *const *bounds, check_tal
     return true;
 }
 
-static strait_status derive(const check_problem *problem, void **bounds)
+static strait_status derive(const strait_check_problem *problem, void **bounds)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0) continue;
         size_t count = (size_t)buffer->count;
         if (!is_float(buffer->dtype)) {
@@ -89,17 +89,17 @@ static strait_status derive(const check_problem *problem, void **bounds)
     return bound_of(problem->desc.op)->bound(&problem->desc, bounds);
 }
 
-bool problem_bounded(check_problem *problem, check_tally *tally, char *why)
+bool strait_problem_bounded(strait_check_problem *problem, strait_check_tally *tally, char *why)
 {
     const strait_op_bound *bound = bound_of(problem->desc.op);
     void *bounds[STRAIT_OP_MAX_BUFFERS] = {NULL};
     strait_status status = STRAIT_OK;
-    if (bound->statistics) status = problem_refer_with(problem, bound->statistics);
+    if (bound->statistics) status = strait_problem_refer_with(problem, bound->statistics);
     if (status == STRAIT_OK) status = derive(problem, bounds);
     bool good = status == STRAIT_OK && compare(problem, bounds, tally, why);
-    if (bound->statistics && status == STRAIT_OK) status = problem_refer(problem);
+    if (bound->statistics && status == STRAIT_OK) status = strait_problem_refer(problem);
     if (status != STRAIT_OK) {
-        snprintf(why, CHECK_WHY, "%s", strait_error_message());
+        snprintf(why, STRAIT_CHECK_WHY, "%s", strait_error_message());
         good = false;
     }
     for (int i = 0; i < problem->count; i++) {

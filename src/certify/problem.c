@@ -1,11 +1,11 @@
 /* One op on one shape: its arrays, their contents, the oracle's and the reference's answers. */
-#include "check.h"
+#include "certify/problem.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-const strait_op_check *check_of(strait_op op)
+const strait_op_check *strait_check_of(strait_op op)
 {
 #define CHECK_EXTERN(NAME, name) extern const strait_op_check strait_op_check_##name;
     STRAIT_OPS(CHECK_EXTERN)
@@ -18,11 +18,11 @@ const strait_op_check *check_of(strait_op op)
     return checks[op];
 }
 
-const char *check_values_name(check_values values)
+const char *strait_check_values_name(strait_check_values values)
 {
     static const char *const names[] = {
 #define CHECK_NAME(NAME, name) name,
-        CHECK_VALUES(CHECK_NAME)
+        STRAIT_CHECK_VALUES(CHECK_NAME)
 #undef CHECK_NAME
     };
     return names[values];
@@ -39,10 +39,11 @@ static size_t host_size(strait_dtype dtype)
     return is_float(dtype) ? sizeof(float) : strait_dtype_size(dtype);
 }
 
-strait_status problem_init(check_problem *problem, strait_op op, strait_dtype dtype, const strait_check_case *shape)
+strait_status strait_problem_init(strait_check_problem *problem, strait_op op, strait_dtype dtype,
+                                  const strait_check_case *shape)
 {
     memset(problem, 0, sizeof *problem);
-    problem->check = check_of(op);
+    problem->check = strait_check_of(op);
     problem->shape = shape;
     problem->desc = (strait_op_desc){.struct_size = sizeof problem->desc, .op = op, .dtype = dtype};
     memcpy(problem->desc.dims, shape->dims, sizeof shape->dims);
@@ -55,7 +56,7 @@ strait_status problem_init(check_problem *problem, strait_op op, strait_dtype dt
                            types);
     }
     for (int i = 0; i < problem->count; i++) {
-        check_buffer *buffer = &problem->buffers[i];
+        strait_check_buffer *buffer = &problem->buffers[i];
         buffer->dtype = strait_op_buffer_dtype(&problem->desc, i);
         buffer->access = buffers[i].access;
         buffer->count = buffers[i].bytes / (int64_t)strait_dtype_size(buffer->dtype);
@@ -71,7 +72,7 @@ strait_status problem_init(check_problem *problem, strait_op op, strait_dtype dt
     return STRAIT_OK;
 }
 
-void problem_fini(check_problem *problem)
+void strait_problem_fini(strait_check_problem *problem)
 {
     for (int i = 0; i < STRAIT_OP_MAX_BUFFERS; i++) {
         strait_free(problem->input[i]);
@@ -81,9 +82,9 @@ void problem_fini(check_problem *problem)
     memset(problem, 0, sizeof *problem);
 }
 
-void problem_pack(const check_problem *problem, int index, const void *values, void *out_bytes)
+void strait_problem_pack(const strait_check_problem *problem, int index, const void *values, void *out_bytes)
 {
-    const check_buffer *buffer = &problem->buffers[index];
+    const strait_check_buffer *buffer = &problem->buffers[index];
     if (buffer->dtype != STRAIT_DTYPE_BF16) {
         memcpy(out_bytes, values, (size_t)buffer->count * host_size(buffer->dtype));
         return;
@@ -92,9 +93,9 @@ void problem_pack(const check_problem *problem, int index, const void *values, v
     for (int64_t i = 0; i < buffer->count; i++) out[i] = strait_bf16_from_f32(((const float *)values)[i]);
 }
 
-void problem_unpack(const check_problem *problem, int index, const void *bytes, void *out_values)
+void strait_problem_unpack(const strait_check_problem *problem, int index, const void *bytes, void *out_values)
 {
-    const check_buffer *buffer = &problem->buffers[index];
+    const strait_check_buffer *buffer = &problem->buffers[index];
     if (buffer->dtype != STRAIT_DTYPE_BF16) {
         memcpy(out_values, bytes, (size_t)buffer->count * host_size(buffer->dtype));
         return;
@@ -133,36 +134,37 @@ static float wide_value(strait_check_random *random, bool any)
 }
 
 /* Of a buffer with rows of `width` elements; of `rows` rows the one a third down is the huge one. */
-static float value_of(check_values values, int shape, int buffer, int64_t index, int64_t width, int64_t rows,
+static float value_of(strait_check_values values, int shape, int buffer, int64_t index, int64_t width, int64_t rows,
                       strait_check_random *random)
 {
     float normal = strait_check_normal(random);
     switch (values) {
-    case CHECK_VALUES_HUGE: return index / width == rows / 3 ? normal * 0x1p40F : normal;
-    case CHECK_VALUES_EQUAL: return buffer % 2 == 0 ? 1.5F : -0.75F;
-    case CHECK_VALUES_TINY: return ldexpf(normal, -(int)strait_check_below(random, 5) * 30 - 15);
-    case CHECK_VALUES_ZERO: {
+    case STRAIT_CHECK_VALUES_HUGE: return index / width == rows / 3 ? normal * 0x1p40F : normal;
+    case STRAIT_CHECK_VALUES_EQUAL: return buffer % 2 == 0 ? 1.5F : -0.75F;
+    case STRAIT_CHECK_VALUES_TINY: return ldexpf(normal, -(int)strait_check_below(random, 5) * 30 - 15);
+    case STRAIT_CHECK_VALUES_ZERO: {
         static const float zeros[] = {0.0F, -0.0F, 0.0F, -0.0F, -0.0F, 1.0F, -1.0F};
         return zeros[strait_check_below(random, 7)];
     }
-    case CHECK_VALUES_WIDE: return wide_value(random, shape % 2 != 0);
-    case CHECK_VALUES_SPECIAL: return strait_check_below(random, 61) == 0 ? special_value(random) : normal;
+    case STRAIT_CHECK_VALUES_WIDE: return wide_value(random, shape % 2 != 0);
+    case STRAIT_CHECK_VALUES_SPECIAL: return strait_check_below(random, 61) == 0 ? special_value(random) : normal;
     default: return normal;
     }
 }
 
-strait_status problem_fill(check_problem *problem, check_values values, uint32_t seed, int shape_index)
+strait_status strait_problem_fill(strait_check_problem *problem, strait_check_values values, uint32_t seed,
+                                  int shape_index)
 {
     uint64_t base = ((uint64_t)problem->desc.op << 32) + ((uint64_t)shape_index << 16) + ((uint64_t)values << 8);
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0) continue;
         float *out = problem->input[i];
         strait_check_random random = {.seed = seed, .step = base + (uint64_t)i};
         if (buffer->access == STRAIT_ACCESS_WRITE || !is_float(buffer->dtype)) {
             size_t size = strait_dtype_size(buffer->dtype);
             char poison[8];
-            memset(poison, CHECK_POISON, sizeof poison);
+            memset(poison, STRAIT_CHECK_POISON, sizeof poison);
             for (int64_t k = 0; k < buffer->count; k++) {
                 if (buffer->dtype == STRAIT_DTYPE_BF16) {
                     uint16_t bits;
@@ -174,7 +176,7 @@ strait_status problem_fill(check_problem *problem, check_values values, uint32_t
             }
             continue;
         }
-        int64_t width = check_row_width(&problem->desc, i, buffer->count);
+        int64_t width = strait_check_row_width(&problem->desc, i, buffer->count);
         for (int64_t k = 0; k < buffer->count; k++) {
             float value = value_of(values, shape_index, i, k, width, buffer->count / width, &random);
             out[k] = buffer->dtype == STRAIT_DTYPE_BF16 ? strait_f32_from_bf16(strait_bf16_from_f32(value)) : value;
@@ -185,25 +187,25 @@ strait_status problem_fill(check_problem *problem, check_values values, uint32_t
     return problem->check->prepare(&problem->desc, problem->shape, &random, problem->input);
 }
 
-strait_status problem_expect(check_problem *problem)
+strait_status strait_problem_expect(strait_check_problem *problem)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0) continue;
         memcpy(problem->expected[i], problem->input[i], (size_t)buffer->count * host_size(buffer->dtype));
     }
     return problem->check->exact(&problem->desc, problem->expected);
 }
 
-strait_status problem_refer(check_problem *problem)
+strait_status strait_problem_refer(strait_check_problem *problem)
 {
-    return problem_refer_with(problem, NULL);
+    return strait_problem_refer_with(problem, NULL);
 }
 
-strait_status problem_refer_with(check_problem *problem, strait_op_host_fn prepare)
+strait_status strait_problem_refer_with(strait_check_problem *problem, strait_op_host_fn prepare)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0) continue;
         if (!is_float(buffer->dtype)) {
             memcpy(problem->reference[i], problem->input[i], (size_t)buffer->count * host_size(buffer->dtype));
@@ -231,11 +233,11 @@ static double largest(const double *values, int64_t count)
     return most;
 }
 
-bool problem_within(const check_problem *problem, void *const *values, double *out_worst, char *why)
+bool strait_problem_within(const strait_check_problem *problem, void *const *values, double *out_worst, char *why)
 {
     int roundings = problem->check->bf16_roundings ? problem->check->bf16_roundings : 1;
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0 || !(buffer->access & STRAIT_ACCESS_WRITE) || !is_float(buffer->dtype)) continue;
         const double *reference = problem->reference[i];
         double scale = fmax(largest(reference, buffer->count), problem->check->least_scale);
@@ -250,26 +252,27 @@ bool problem_within(const check_problem *problem, void *const *values, double *o
             double allowed = bound + relative * fabs(reference[k]) + (bound > 0.0 ? 0x1p-126 : 0.0);
             if (error > 0.0 && error / allowed > *out_worst) *out_worst = error / allowed;
             if (error <= allowed) continue;
-            snprintf(why, CHECK_WHY, "buffer %d element %lld is %.9g, binary64 says %.9g: error %.3g, allowed %.3g", i,
-                     (long long)k, value, reference[k], error, allowed);
+            snprintf(why, STRAIT_CHECK_WHY,
+                     "buffer %d element %lld is %.9g, binary64 says %.9g: error %.3g, allowed %.3g", i, (long long)k,
+                     value, reference[k], error, allowed);
             return false;
         }
     }
     return true;
 }
 
-bool problem_same_class(const check_problem *problem, void *const *values, char *why)
+bool strait_problem_same_class(const strait_check_problem *problem, void *const *values, char *why)
 {
     for (int i = 0; i < problem->count; i++) {
-        const check_buffer *buffer = &problem->buffers[i];
+        const strait_check_buffer *buffer = &problem->buffers[i];
         if (buffer->count == 0 || !(buffer->access & STRAIT_ACCESS_WRITE) || !is_float(buffer->dtype)) continue;
         for (int64_t k = 0; k < buffer->count; k++) {
             double value = (double)((const float *)values[i])[k];
             double reference = ((const double *)problem->reference[i])[k];
             bool same = isnan(value) ? isnan(reference) : isinf(value) ? value == reference : isfinite(reference);
             if (same) continue;
-            snprintf(why, CHECK_WHY, "buffer %d element %lld is %.9g, binary64 says %.9g", i, (long long)k, value,
-                     reference);
+            snprintf(why, STRAIT_CHECK_WHY, "buffer %d element %lld is %.9g, binary64 says %.9g", i, (long long)k,
+                     value, reference);
             return false;
         }
     }

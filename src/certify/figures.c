@@ -1,0 +1,211 @@
+/* Figures and their rules: recorded, judged, and judged again when a certificate is read. */
+#include "base/clock.h"
+#include "certify/certificate.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef enum relation { NOTE, EQUAL, AT_MOST, AT_LEAST, HASH } relation;
+typedef enum scope { ONE, OP, ANY } scope;
+
+static const struct {
+    int level;
+    const char *name;
+    relation relation;
+    double limit;
+    scope scope;
+} rules[] = {
+#define RULE(LEVEL, NAME, name, RELATION, limit, SCOPE) {LEVEL, #name, RELATION, limit, SCOPE},
+#include "certify/rules.def"
+#undef RULE
+};
+
+static const char *const relations[] = {"note", "equal", "at most", "at least", "hash"};
+
+const char *strait__level_title(int level)
+{
+    static const char *const titles[STRAIT_CERTIFY_LEVELS] = {"memory", "queues",     "numbers",
+                                                              "ops",    "repetition", "model step"};
+    return titles[level];
+}
+
+void strait__item_name(strait_op op, strait_dtype dtype, char out[64])
+{
+    snprintf(out, 64, "%s %s", strait_op_name(op), strait_dtype_name(dtype));
+}
+
+bool strait__item_read(const char *item, strait_op *out_op, strait_dtype *out_dtype)
+{
+    for (int op = 0; op < STRAIT_OP_COUNT; op++) {
+        for (int i = 0; i < 2; i++) {
+            char name[64];
+            *out_op = (strait_op)op;
+            *out_dtype = i == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16;
+            strait__item_name(*out_op, *out_dtype, name);
+            if (strcmp(name, item) == 0) return true;
+        }
+    }
+    return false;
+}
+
+/* NaN holds nothing but a note. */
+static bool value_holds(int rule, double value)
+{
+    switch (rules[rule].relation) {
+    case NOTE: return true;
+    case EQUAL: return value == rules[rule].limit;
+    case AT_MOST: return value <= rules[rule].limit;
+    case AT_LEAST: return value >= rules[rule].limit;
+    default: return false;
+    }
+}
+
+static void explain(char *out, int rule, const char *item, double value, const char *why)
+{
+    snprintf(out, 512, "%s%s%s is %.6g, %s %.6g is right%s%s", rules[rule].name, item ? " of " : "", item ? item : "",
+             value, relations[rules[rule].relation], rules[rule].limit, why ? ": " : "", why ? why : "");
+}
+
+static strait_status add(strait_certification *c, json_t *figure, bool holds)
+{
+    if (!figure || json_object_set_new(figure, "holds", json_boolean(holds)) != 0 ||
+        json_array_append_new(c->figures, figure) != 0) {
+        return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for a figure of the certificate");
+    }
+    if (!holds) c->failed = true;
+    return STRAIT_OK;
+}
+
+strait_status strait__figure(strait_certification *c, strait_rule rule, const char *item, double value, const char *why)
+{
+    bool holds = value_holds((int)rule, value);
+    if (!holds && !c->failed) explain(c->why, (int)rule, item, value, why);
+    /* JSON has no infinity; the largest number holds as little. */
+    json_t *figure = json_pack("{s:s, s:s?, s:f, s:s, s:f}", "rule", rules[rule].name, "item", item, "value",
+                               isfinite(value) ? value : 1.7e308, "relation", relations[rules[rule].relation], "limit",
+                               rules[rule].limit);
+    if (figure && !holds && why && json_object_set_new(figure, "why", json_string(why)) != 0) {
+        /* What a device says may be no UTF-8; the figure stands without it. */
+        (void)json_object_del(figure, "why");
+    }
+    return add(c, figure, holds);
+}
+
+strait_status strait__figure_hash(strait_certification *c, strait_rule rule, const char *item, const char *hash,
+                                  const char *reference)
+{
+    bool holds = strcmp(hash, reference) == 0;
+    c->hashes++;
+    if (!holds && !c->failed) {
+        snprintf(c->why, sizeof c->why, "%s of %s is %.12s..., the CPU reference has %.12s...", rules[rule].name, item,
+                 hash, reference);
+    }
+    json_t *figure = json_pack("{s:s, s:s, s:s, s:s, s:s}", "rule", rules[rule].name, "item", item, "hash", hash,
+                               "reference", reference, "relation", "hash");
+    return add(c, figure, holds);
+}
+
+strait_status strait__certify_progress(strait_certification *c, const char *what, int64_t done, int64_t total)
+{
+    const strait_events *events = c->options->events;
+    if (!events) return STRAIT_OK;
+    if (events->progress) {
+        char line[96];
+        snprintf(line, sizeof line, "A%d %s", c->level, what);
+        double seconds = strait_clock() - c->begun;
+        strait_progress progress = {
+            .what = line, .done = done, .total = total, .unit = "", .seconds = seconds, .seconds_left = -1.0};
+        events->progress(events->user, &progress);
+    }
+    if (events->stop_requested && events->stop_requested(events->user)) {
+        return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped in level A%d; no certificate was written", c->level);
+    }
+    return STRAIT_OK;
+}
+
+static strait_status read_figure(const json_t *figure, size_t index, int level, const char *name, int *out_rule,
+                                 bool *out_hold, char *why)
+{
+    const char *rule_name = json_string_value(json_object_get(figure, "rule"));
+    const char *item = json_string_value(json_object_get(figure, "item"));
+    *out_rule = -1;
+    for (int i = 0; rule_name && i < STRAIT_RULE_COUNT; i++) {
+        if (rules[i].level == level && strcmp(rules[i].name, rule_name) == 0) *out_rule = i;
+    }
+    if (*out_rule < 0) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: levels[%d].figures[%zu].rule: '%s' is no rule of level A%d", name,
+                           level, index, rule_name ? rule_name : "(absent)", level);
+    }
+    if (rules[*out_rule].relation == HASH) {
+        const char *hash = json_string_value(json_object_get(figure, "hash"));
+        const char *reference = json_string_value(json_object_get(figure, "reference"));
+        if (!item || !hash || !reference || strlen(hash) != 64 || strlen(reference) != 64) {
+            return STRAIT_FAIL(STRAIT_ERR_FORMAT,
+                               "%s: levels[%d].figures[%zu]: 'item', 'hash' and 'reference' must be "
+                               "texts, the latter two of 64 digits",
+                               name, level, index);
+        }
+        *out_hold = strcmp(hash, reference) == 0;
+        if (!*out_hold) snprintf(why, 512, "%s of %s is not the reference's", rule_name, item);
+        return STRAIT_OK;
+    }
+    const json_t *value = json_object_get(figure, "value");
+    if (!json_is_number(value)) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: levels[%d].figures[%zu].value: must be a number", name, level,
+                           index);
+    }
+    *out_hold = value_holds(*out_rule, json_number_value(value));
+    if (!*out_hold) explain(why, *out_rule, item, json_number_value(value), NULL);
+    return STRAIT_OK;
+}
+
+static bool has_item(const json_t *figures, const char *rule, const char *item)
+{
+    for (size_t i = 0; i < json_array_size(figures); i++) {
+        const json_t *figure = json_array_get(figures, i);
+        const char *rule_name = json_string_value(json_object_get(figure, "rule"));
+        const char *item_name = json_string_value(json_object_get(figure, "item"));
+        if (rule_name && strcmp(rule_name, rule) == 0 && (!item || (item_name && strcmp(item_name, item) == 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is each rule there, for each op where it is one of ops? */
+static bool complete(const json_t *figures, int level, bool bf16, char *why)
+{
+    for (int i = 0; i < STRAIT_RULE_COUNT; i++) {
+        if (rules[i].level != level) continue;
+        bool good = rules[i].scope == OP || has_item(figures, rules[i].name, NULL);
+        if (!good) snprintf(why, 512, "%s was not measured", rules[i].name);
+        for (int op = 0; good && rules[i].scope == OP && op < 2 * STRAIT_OP_COUNT; op++) {
+            char item[64];
+            if (op % 2 == 1 && !bf16) continue;
+            strait__item_name((strait_op)(op / 2), op % 2 == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16, item);
+            good = has_item(figures, rules[i].name, item);
+            if (!good) snprintf(why, 512, "%s of %s was not measured", rules[i].name, item);
+        }
+        if (!good) return false;
+    }
+    return true;
+}
+
+strait_status strait__figures_judge(const json_t *figures, int level, bool bf16, const char *name, bool *out_hold,
+                                    char *why)
+{
+    bool all = true;
+    if (!json_is_array(figures)) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: levels[%d].figures: must be an array", name, level);
+    }
+    for (size_t i = 0; i < json_array_size(figures); i++) {
+        int rule;
+        bool holds;
+        char reason[512] = "";
+        STRAIT_TRY(read_figure(json_array_get(figures, i), i, level, name, &rule, &holds, reason));
+        if (!holds && all) memcpy(why, reason, sizeof reason);
+        all = all && holds;
+    }
+    *out_hold = all && complete(figures, level, bf16, why);
+    return STRAIT_OK;
+}

@@ -1,0 +1,76 @@
+#!/bin/bash
+# strait certify: the CPU's certificate, what --verify notices, and wrong use. With --all also PoCL and the sample plug-in,
+# and at which level each class of the saboteur is caught (docs/certify.md has the table).
+# usage: STRAIT=/path/to/strait tests/cli/certify.sh [--all]
+set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+tests=$(cd "$(dirname "$0")/.." && pwd)
+mode=${1:-}
+in_temporary_folder
+export XDG_CACHE_HOME=$folder/cache
+
+expect low_levels 0 'A2 +numbers +passed' "$STRAIT" certify --device cpu --level A2 --quick --output low.json --seed 5
+expect verify_low 0 'does not prove which chip ran' "$STRAIT" certify --verify low.json
+expect seed_recorded 0 '"seed": 5' grep '"seed"' low.json
+expect quick_recorded 0 '"quick": true' grep '"quick"' low.json
+expect covered_recorded 0 memory_covered_bytes cat low.json
+
+# changed NAME PATTERN SED: a certificate that was changed is refused, with the key
+changed() {
+  sed "$3" low.json >changed.json
+  if cmp -s low.json changed.json; then fail "$1" "the certificate did not change: $3"; return; fi
+  expect "$1" 1 "$2" "$STRAIT" certify --verify changed.json
+}
+changed other_verdict 'verdict: is A5, the figures make it A2' 's/"verdict": "A2"/"verdict": "A5"/'
+changed newer_format 'format: 2 is newer than 1' 's/"format": 1/"format": 2/'
+changed no_seed 'seed: must be' 's/"seed": 5/"seed": "five"/'
+changed no_kind 'kind: must be' 's/strait certificate/certificate/'
+changed unknown_rule "figures\[0\].rule: 'memory_cov' is no rule of level A0" 's/"memory_covered_bytes"/"memory_cov"/'
+changed failing_figure 'levels\[0\].passed: is true, its figures say otherwise' '/"memory_wrong_words"/{n;n;s/"value": 0.0/"value": 3.0/}'
+head -c 300 low.json >cut.json
+expect cut 1 'cut.json' "$STRAIT" certify --verify cut.json
+expect no_file 1 'nowhere.json' "$STRAIT" certify --verify nowhere.json
+expect unknown_level 2 "there is no level 'A9'" "$STRAIT" certify --device cpu --level A9
+expect unknown_device 2 'nochip' "$STRAIT" certify --device nochip --level A0
+expect no_device 2 'device is missing' "$STRAIT" certify
+expect unwritable 1 'nowhere/c.json' "$STRAIT" certify --device cpu --level A0 --quick --output nowhere/c.json
+expect both 2 'takes no --device' "$STRAIT" certify --device cpu --verify low.json
+
+[ "$mode" = --all ] || exit $failed
+
+# certified DEVICE: all levels, and the certificate read again
+certified() {
+  expect "$1" 0 'A5 +model step +passed' "$STRAIT" certify --device "$1" --quick --output "$1.json"
+  expect "$1-verified" 0 'A5, of the chip' "$STRAIT" certify --verify "$1.json"
+  # A hash in the certificate that is not the reference's.
+  sed '0,/"reference": "/s/\("reference": "\)..../\10000/;0,/"hash": "/s/\("hash": "\)..../\10000/' "$1.json" >changed.json
+  expect "$1-changed" 1 'stands there for|is false|say otherwise' "$STRAIT" certify --verify changed.json
+}
+certified cpu
+if "$STRAIT" devices 2>&1 | grep -q '^opencl:0'; then certified opencl; else echo "skip opencl not installed"; fi
+export STRAIT_PLUGIN_PATH=$folder/plugins STRAIT_SABOTEUR_PLUGIN=$folder/plugins/strait_mychip.so STRAIT_SABOTAGE=none
+if ! make -C "$tests/../examples/plugin" OUT="$folder/plugins" INCLUDE=../../include >make.log 2>&1 ||
+  ! cc -std=c11 -O1 -fPIC -shared -fvisibility=hidden -I"$tests/../include" "$tests"/fault/saboteur/*.c \
+    -o plugins/strait_saboteur.so -ldl -pthread 2>cc.log; then
+  echo "skip saboteur it cannot be built here"
+  exit $failed
+fi
+certified mychip
+# caught CLASS LEVEL [SEED]: the level that fails
+caught() {
+  STRAIT_SABOTAGE=$1 STRAIT_SABOTAGE_SEED=${3:-1} expect "caught-$1" 1 "^$2 .*FAILED" \
+    "$STRAIT" certify --device saboteur --quick --seed 7
+}
+caught event A1
+caught flush A2
+caught unfused A2
+caught round11 A2
+caught round11by32 A3
+caught tail A2
+caught stale:200 A1
+caught flip:20 A1
+caught flip:1000 'A[1-4]'
+caught lost:9000 A3
+caught memory:64 A1
+exit $failed

@@ -32,8 +32,19 @@ void strait__hf_refuse_null(strait__hf_reader *reader, const char *key);
 void strait__hf_read_eos(strait__hf_reader *reader, strait_token_ids *out);
 /* Token ids, dtype and the like, common to the families. */
 void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *config);
-/* rope_theta, rope_parameters and rope_scaling: one theta, everything but the default type refused. */
-double strait__hf_rope_theta(strait__hf_reader *reader, double fallback);
+/*
+ * hf_rope.c: rope_theta, rope_parameters and rope_scaling into config->rope_theta and config->rope, which need
+ * max_position_embeddings; types other than "default" and "yarn" are refused. Both spellings are written.
+ */
+void strait__hf_read_rope(strait__hf_reader *reader, double default_theta, strait_model_config *config);
+strait_status strait__hf_write_rope(const strait_model_config *config, json_t *object) STRAIT_MUST_USE;
+
+/*
+ * hf_layer_types.c: which layers attend within a window: layer_types, or without it use_sliding_window,
+ * sliding_window and max_window_layers, as Qwen3 has them; and their four keys.
+ */
+void strait__hf_read_windows(strait__hf_reader *reader, strait_model_config *config);
+strait_status strait__hf_write_windows(const strait_model_config *config, json_t *object) STRAIT_MUST_USE;
 
 /* Adds the keys that every family writes. */
 strait_status strait__hf_write_common(const strait_model_config *config, json_t *object) STRAIT_MUST_USE;

@@ -107,28 +107,11 @@ static strait_status model_from_init(strait_run *run)
         int64_t size = strait_tokenizer_vocab_size(run->tokenizer);
         init->vocab_size = (size + multiple - 1) / multiple * multiple;
     }
-    run->model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
-                                       .vocab_size = init->vocab_size,
-                                       .hidden_size = init->hidden_size,
-                                       .intermediate_size = init->intermediate_size,
-                                       .num_hidden_layers = init->num_hidden_layers,
-                                       .num_attention_heads = init->num_attention_heads,
-                                       .num_key_value_heads = init->num_key_value_heads,
-                                       .head_dim = init->head_dim,
-                                       .max_position_embeddings = init->max_position_embeddings,
-                                       .rms_norm_eps = init->rms_norm_eps,
-                                       .rope_theta = init->rope_theta,
-                                       .initializer_range = init->initializer_range,
-                                       .tie_word_embeddings = init->tie_word_embeddings,
-                                       .bos_token_id = init->bos_token_id,
-                                       .pad_token_id = init->pad_token_id};
     if (init->pad_token_id >= init->vocab_size) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: model.init.pad_token_id (%lld) must be less than vocab_size (%lld)",
                            run->options->config, (long long)init->pad_token_id, (long long)init->vocab_size);
     }
-    for (int64_t i = 0; i < init->eos_token_id.count; i++) {
-        run->model.eos.ids[run->model.eos.count++] = init->eos_token_id.items[i];
-    }
+    STRAIT_TRY(strait_config_model(init, run->options->config, &run->model));
     if (run->tokenizer && run->model.eos.count == 0) {
         int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
         if (end >= 0) run->model.eos.ids[run->model.eos.count++] = end;

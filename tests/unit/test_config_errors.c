@@ -231,8 +231,8 @@ static void keys_of_config_json(void **state)
     (void)state;
 #define INIT(text) MODEL("{init: {" SIZES ", vocab_size: 9,\n  " text "}}")
     EXPECT_WRONG(
-        {INIT("rope_scaling: {rope_type: yarn, factor: 4}"),
-         {"run.yaml:2:3: model.init.rope_scaling: rope_type \"yarn\" is not supported"}},
+        {INIT("rope_scaling: {rope_type: yarn, factor: 0.25}"),
+         {"run.yaml:2:3: model.init.rope_scaling: yarn needs a factor"}},
         {INIT("rope_scaling: {type: linear, factor: 2}"),
          {"run.yaml:2:3: model.init.rope_scaling: rope_type \"linear\""}},
         {INIT("rope_theta: 500, rope_parameters: {rope_theta: 600}"),
@@ -244,8 +244,7 @@ static void keys_of_config_json(void **state)
         {INIT("layer_types: [full_attention, sliding_attention]"),
          {"run.yaml:2:3: model.init.layer_types: layer 1 is \"sliding_attention\""}},
         {INIT("layer_types: [full_attention]"), {"model.init.layer_types: must be an array of num_hidden_layers = 2"}},
-        {INIT("use_sliding_window: true, sliding_window: 9, max_window_layers: 1"),
-         {"run.yaml:2:3: model.init.use_sliding_window: sliding-window attention is not supported"}},
+        {INIT("use_sliding_window: true, sliding_window: -9"), {"model.init.sliding_window: is -9"}},
         {INIT("quantization_config: {bits: 4}"), {"model.init.quantization_config: quantized weights"}},
         {INIT("rope_scaling: {[a]: {b: [1, 2]}}"), {"run.yaml:2:3: model.init.rope_scaling: the value is no JSON"}},
         {INIT("partial_rotary_factor: 0.5"), {"model.init.partial_rotary_factor: other than 1"}},

@@ -77,6 +77,19 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         break;
     case STRAIT_OP_ATTENTION:
     case STRAIT_OP_ATTENTION_BWD: desc.dims[ATTENTION_DIM_WINDOW] = 0; break;
+    case STRAIT_OP_MOE_CHOOSE:
+        desc.dims[MOE_CHOOSE_DIM_GROUPS] = 0;
+        desc.dims[MOE_CHOOSE_DIM_SCORE] = STRAIT_MOE_SOFTMAX;
+        break;
+    case STRAIT_OP_MOE_WEIGH:
+    case STRAIT_OP_MOE_WEIGH_BWD: desc.dims[MOE_WEIGH_DIM_SCORE] = STRAIT_MOE_SOFTMAX; break;
+    case STRAIT_OP_MOE_LINEAR:
+    case STRAIT_OP_MOE_LINEAR_DX:
+    case STRAIT_OP_MOE_LINEAR_DW:
+        desc.dims[MOE_LINEAR_DIM_SEGMENTS] = 1;
+        desc.dims[MOE_LINEAR_DIM_STRIDE] = desc.dims[MOE_LINEAR_DIM_N] * desc.dims[MOE_LINEAR_DIM_K];
+        desc.dims[MOE_LINEAR_DIM_DX_F32] = 0;
+        break;
     default: break;
     }
     return desc;

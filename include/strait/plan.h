@@ -44,6 +44,29 @@ strait_status strait_plan_facts_list(const char *table, const strait_plan_facts_
 strait_status strait_plan_facts_show(const char *key, const strait_plan_facts_options *options, strait_text_fn write,
                                      void *user) STRAIT_MUST_USE;
 
+/* Zero-initialise, set struct_size, then what differs from the defaults. Strings are borrowed for the call. */
+typedef struct strait_plan_rules_options {
+    uint32_t struct_size;  /* sizeof(strait_plan_rules_options), as the caller's header has it */
+    const char *directory; /* as in strait_plan_facts_options; its rules add to the built-in ones */
+    const char *const *accepted;
+    size_t n_accepted;
+    const char *scenario;      /* a YAML file, or NULL */
+    const char *const *stated; /* "key=value", behind the file's: docs/facts.md lists the keys */
+    size_t n_stated;
+    int json; /* the result as JSON */
+} strait_plan_rules_options;
+
+/*
+ * Writes which rules an act meets: one verdict, every rule that matches with its source, and what has to be gone
+ * through. The act is judged on each of its days and as it stands; a fact that is not stated is unknown. First and last
+ * day are today where nothing else is stated.
+ *
+ * STRAIT_ERR_USAGE: a key, value or combination, with file, line and nearest. STRAIT_ERR_NOT_FOUND: a chip, country or
+ * file. STRAIT_ERR_FORMAT: a table of the user's. One thread.
+ */
+strait_status strait_plan_rules(const strait_plan_rules_options *options, strait_text_fn write,
+                                void *user) STRAIT_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

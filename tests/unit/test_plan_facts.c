@@ -285,11 +285,11 @@ static void memories_are_unknown_until_accepted(void **state)
 {
     (void)state;
     strait_facts *facts = opened(NULL);
-    assert_true(isnan(chip_of(facts, "h800-sxm")->link_gbs));
+    assert_true(isnan(chip_of(facts, "mi300x")->link_published_gbs));
     assert_true(isnan(chip_of(facts, "p800")->fp16_tflops));
     strait_facts_close(facts);
-    facts = opened("h800-sxm.link_gbs");
-    assert_true(chip_of(facts, "h800-sxm")->link_gbs == 200);
+    facts = opened("mi300x.link_published_gbs");
+    assert_true(chip_of(facts, "mi300x")->link_published_gbs == 896);
     assert_true(isnan(chip_of(facts, "p800")->fp16_tflops));
     strait_facts_close(facts);
     facts = opened("kunlun-p800");

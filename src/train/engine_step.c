@@ -187,7 +187,7 @@ static strait_status run_shard(strait_engine *engine, const strait_engine_batch 
         STRAIT_TRY(put_batch(engine, program, batch, at, count));
         STRAIT_TRY(
             put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
-        STRAIT_TRY(strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, at > first));
+        STRAIT_TRY(strait_replay_run(&engine->replay, program, engine->queue, &bindings, at > first));
         at += count;
     }
     STRAIT_TRY(fold_embedding(engine, program, &bindings));
@@ -345,7 +345,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
     }
     STRAIT_TRY(put_batch(engine, program, batch, first, count));
     STRAIT_TRY(put_positions(engine, program, engine->options.micro_batch));
-    return strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, false);
+    return strait_replay_run(&engine->replay, program, engine->queue, &bindings, false);
 }
 
 /*

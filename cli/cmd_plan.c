@@ -51,6 +51,7 @@ int cmd_plan(int argc, char **argv)
     const char *what = NULL;
     const char *scenario = NULL;
     const char *until = NULL;
+    const char *sites = NULL;
     const char *single[6] = {NULL}; /* chip, transaction, from, to, owner, tenant */
     bool rules = false;
     bool json = false;
@@ -69,6 +70,7 @@ int cmd_plan(int argc, char **argv)
         {"--tenant", CLI_STRING, &single[5], "WHO", "of rented compute, in the same way"},
         {"--set", CLI_LIST, &sets, "KEY=VALUE", "any other fact: owner.parent=none (repeatable)"},
         {"--scenario", CLI_STRING, &scenario, "FILE", "all of these from a YAML file"},
+        {"--sites", CLI_STRING, &sites, "FILE", "for each kind of chips in each site of a YAML file"},
         {"--as-of", CLI_STRING, &o.as_of, "DATE", "first day of the act; ages count to it (today)"},
         {"--until", CLI_STRING, &until, "DATE", "its last day (the first)"},
         {"--facts-dir", CLI_STRING, &o.directory, "DIR", "your own tables, which add to the built-in ones"},
@@ -102,7 +104,8 @@ int cmd_plan(int argc, char **argv)
                                    .scenario = scenario,
                                    .stated = stated.items,
                                    .n_stated = stated.count,
-                                   .json = json};
+                                   .json = json,
+                                   .sites = sites};
     strait_status status = strait_plan_rules(&r, print_text, NULL);
     return status == STRAIT_OK ? CLI_OK : cli_fail("plan", status);
 }

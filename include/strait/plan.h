@@ -53,13 +53,14 @@ typedef struct strait_plan_rules_options {
     const char *scenario;      /* a YAML file, or NULL */
     const char *const *stated; /* "key=value", behind the file's: docs/facts.md lists the keys */
     size_t n_stated;
-    int json; /* the result as JSON */
+    int json;          /* the result as JSON */
+    const char *sites; /* a sites file: each kind of chips in each site is an act; or NULL */
 } strait_plan_rules_options;
 
 /*
  * Writes which rules an act meets: one verdict, every rule that matches with its source, and what has to be gone
  * through. The act is judged on each of its days and as it stands; a fact that is not stated is unknown. First and last
- * day are today where nothing else is stated.
+ * day are today where nothing else is stated. With `sites`, that for each kind of chips of each site.
  *
  * STRAIT_ERR_USAGE: a key, value or combination, with file, line and nearest. STRAIT_ERR_NOT_FOUND: a chip, country or
  * file. STRAIT_ERR_FORMAT: a table of the user's. One thread.

@@ -1,12 +1,7 @@
-/* A judgement for people and for tools, and the public call that asks for one. */
-#include "plan/rules.h"
-#include "plan/scene_yaml.h"
+/* A judgement for people and for tools. */
+#include "plan/rules_text.h"
 
-#include "base/file.h"
 #include "base/json.h"
-#include "base/options.h"
-
-#include <strait/plan.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +65,7 @@ static strait_status write_finding(const strait_finding *finding, strait_buffer 
     STRAIT_TRY(strait_buffer_printf(out, "\n    %s (%s, %s; %s%s%s)\n", rule->name, rule->jurisdiction, rule->authority,
                                     kind_text(rule), rule->citation != NULL ? ": " : "",
                                     rule->citation != NULL ? rule->citation : ""));
-    STRAIT_TRY(strait_buffer_printf(out, "    binds %s\n", rule->binds));
+    if (strcmp(rule->binds, "-") != 0) STRAIT_TRY(strait_buffer_printf(out, "    binds %s\n", rule->binds));
     if (rule->duty != NULL) STRAIT_TRY(strait_buffer_printf(out, "    %s\n", rule->duty));
     if (finding->verdict == STRAIT_VERDICT_UNKNOWN && (finding->unknown != 0 || finding->unknown_day))
         STRAIT_TRY(write_missing(finding, out));
@@ -142,7 +137,7 @@ static strait_status write_beside(const strait_scene *scene, strait_buffer *out)
                                 own.tpp, builtin.tpp);
 }
 
-static strait_status write_text(const strait_scene *scene, const strait_judgement *j, strait_buffer *out)
+strait_status strait_judgement_text(const strait_scene *scene, const strait_judgement *j, strait_buffer *out)
 {
     char last[16];
     strait_day_format(scene->last, last);
@@ -158,8 +153,7 @@ static strait_status write_text(const strait_scene *scene, const strait_judgemen
             strait_buffer_printf(out, "verify: rules change, and some rows here are older than 30 days by then\n"));
     if (j->n_findings > 0) STRAIT_TRY(strait_buffer_printf(out, "\n"));
     for (size_t i = 0; i < j->n_findings; i++) STRAIT_TRY(write_finding(&j->findings[i], out));
-    STRAIT_TRY(write_checklist(j, out));
-    return strait_buffer_printf(out, "\nNot legal advice.\n");
+    return write_checklist(j, out);
 }
 
 /* ---- JSON ---- */
@@ -227,13 +221,13 @@ static strait_status json_finding(const strait_finding *finding, strait_buffer *
     return strait_buffer_printf(out, "}");
 }
 
-static strait_status write_json(const strait_scene *scene, const strait_judgement *j, strait_buffer *out)
+strait_status strait_judgement_json(const strait_scene *scene, const strait_judgement *j, strait_buffer *out)
 {
     char first[16];
     char last[16];
     strait_day_format(scene->first, first);
     strait_day_format(scene->last, last);
-    STRAIT_TRY(json_text("{", "verdict", strait_verdict_word(j->verdict), out));
+    STRAIT_TRY(json_text("", "verdict", strait_verdict_word(j->verdict), out));
     STRAIT_TRY(json_text(", ", "text", verdict_texts[j->verdict], out));
     STRAIT_TRY(json_text(", ", "review", j->review >= 0 ? review_texts[j->review] : NULL, out));
     STRAIT_TRY(json_text(", ", "first_day", first, out));
@@ -247,69 +241,5 @@ static strait_status write_json(const strait_scene *scene, const strait_judgemen
         STRAIT_TRY(strait_buffer_printf(out, "%s\n  ", i > 0 ? "," : ""));
         STRAIT_TRY(json_finding(&j->findings[i], out));
     }
-    return strait_buffer_printf(out, "%s], \"note\": \"Not legal advice.\"}\n", j->n_findings > 0 ? "\n" : "");
-}
-
-/* ---- The public call ---- */
-
-/* "key=value" of the command line; `copy` keeps the key. */
-static strait_status set_stated(strait_scene *scene, const strait_facts *facts, const char *stated)
-{
-    char key[64];
-    const char *equals = strchr(stated, '=');
-    if (equals == NULL || (size_t)(equals - stated) >= sizeof key)
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "'%.60s': write KEY=VALUE", stated);
-    memcpy(key, stated, (size_t)(equals - stated));
-    key[equals - stated] = '\0';
-    return strait_scene_set(scene, facts, "scenario", key, equals + 1);
-}
-
-static strait_status read_scene(const strait_plan_rules_options *options, const strait_facts *facts, strait_yaml *yaml,
-                                strait_scene *scene)
-{
-    strait_scene_init(scene);
-    if (options->scenario != NULL) {
-        strait_buffer text = {0};
-        strait_status status = strait_file_read(options->scenario, STRAIT_YAML_BYTES_MAX + 1, &text);
-        if (status == STRAIT_OK) status = strait_yaml_parse(options->scenario, text.bytes, text.length, yaml);
-        strait_buffer_fini(&text);
-        if (status == STRAIT_OK) status = strait_scene_read(scene, facts, options->scenario, yaml, 0, NULL, NULL);
-        STRAIT_TRY(status);
-    }
-    for (size_t i = 0; i < options->n_stated; i++) STRAIT_TRY(set_stated(scene, facts, options->stated[i]));
-    if (scene->first == INT32_MIN) scene->first = facts->today;
-    if (scene->last == INT32_MIN) scene->last = scene->first;
-    return strait_scene_check(scene, options->scenario != NULL ? options->scenario : "scenario");
-}
-
-static strait_status judge(const strait_plan_rules_options *options, const strait_facts *facts, strait_text_fn write,
-                           void *user)
-{
-    strait_yaml yaml = {0};
-    strait_scene scene;
-    strait_rulebook *book = NULL;
-    strait_judgement judgement = {0};
-    strait_buffer out = {0};
-    strait_status status = read_scene(options, facts, &yaml, &scene);
-    if (status == STRAIT_OK) status = strait_rulebook_create(facts, &book);
-    if (status == STRAIT_OK) status = strait_rulebook_judge(book, &scene, &judgement);
-    if (status == STRAIT_OK) status = (options->json ? write_json : write_text)(&scene, &judgement, &out);
-    if (status == STRAIT_OK) write(user, out.bytes, out.length);
-    strait_buffer_fini(&out);
-    strait_judgement_fini(&judgement);
-    strait_rulebook_destroy(book);
-    strait_yaml_fini(&yaml);
-    return status;
-}
-
-strait_status strait_plan_rules(const strait_plan_rules_options *options, strait_text_fn write, void *user)
-{
-    STRAIT_TRY(strait__options_check(options, sizeof *options, "strait_plan_rules_options"));
-    strait_facts_options inner = {.directory = options->directory,
-                                  .accepted = {options->accepted, options->n_accepted}};
-    strait_facts *facts = NULL;
-    STRAIT_TRY(strait_facts_open(&inner, &facts));
-    strait_status status = judge(options, facts, write, user);
-    strait_facts_close(facts);
-    return status;
+    return strait_buffer_printf(out, "%s]", j->n_findings > 0 ? "\n" : "");
 }

@@ -68,6 +68,15 @@ expect scenario_key 2 "'owner.parnt' is no key; did you mean 'owner.parent'" "$S
 expect country 1 "no country is called 'Atlantis'" "$STRAIT" plan --rules --chip h20 --transaction use --to Atlantis
 expect no_transaction 2 'transaction is missing' "$STRAIT" plan --rules --chip h20 --to cn
 expect days_in_order 2 'last_day is before first_day' "$STRAIT" plan --rules --chip h20 --transaction use --to cn --as-of 2026-12-01 --until 2026-11-01
+cat >sites.yaml <<'END'
+sites:
+  - {name: a, country: sg, owner: none, tenant: none, transaction: use, us_persons: no, chips: [{chip: h200, count: 8}, {chip: 910C, count: 8}]}
+END
+expect sites 0 '^== a, 8 x Huawei Ascend 910C' "$STRAIT" plan --rules --sites sites.yaml
+same sites_once "$("$STRAIT" plan --rules --sites sites.yaml | grep -c 'Not legal advice')" 1
+expect sites_json 0 '"site": "a", "chip": "h200"' "$STRAIT" plan --rules --sites sites.yaml --json
+sed -i 's/count: 8}]/count: 0}]/' sites.yaml
+expect sites_line 2 "sites.yaml:2:[0-9]+: count: '0' is impossible" "$STRAIT" plan --rules --sites sites.yaml
 expect both_modes 2 'not both' "$STRAIT" plan --rules --facts list
 expect no_scenario 1 'nowhere.yaml' "$STRAIT" plan --rules --scenario nowhere.yaml
 echo 'key,name,jurisdiction,authority,kind,in_force_from,enforced,binds,transactions,chip_test,consequence,source,checked_on,confidence,basis' >mine/rules.csv

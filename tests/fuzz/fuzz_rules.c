@@ -1,6 +1,6 @@
 /*
- * Fuzzes what rules and scenes are written in. The first byte: even, the rest is a test, which is parsed and evaluated
- * on nothing stated; odd, the rest is a scenario in YAML, which is judged by the built-in rules.
+ * Fuzzes what rules, scenes and sites are written in. By the first byte the rest is a test, which is parsed and
+ * evaluated on nothing stated; a scenario in YAML, which is judged by the built-in rules; or a sites file.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "plan/rules.h"
 #include "plan/scene_yaml.h"
+#include "plan/sites.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,10 +59,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (strait_rulebook_create(facts, &book) != STRAIT_OK) abort();
     }
     if (size == 0) return 0;
-    if (data[0] % 2 == 0) {
-        fuzz_test((const char *)data + 1, size - 1);
-    } else {
-        fuzz_scene((const char *)data + 1, size - 1);
+    const char *rest = (const char *)data + 1;
+    strait_sites sites;
+    switch (data[0] % 3) {
+    case 0: fuzz_test(rest, size - 1); break;
+    case 1: fuzz_scene(rest, size - 1); break;
+    default:
+        if (strait_sites_parse("fuzz", rest, size - 1, facts, &sites) == STRAIT_OK) strait_sites_fini(&sites);
     }
     return 0;
 }

@@ -27,6 +27,27 @@ typedef struct strait_linear {
 } strait_linear;
 strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op) STRAIT_MUST_USE;
 
+/* y = x + b of a product x in f32. */
+typedef struct strait_bias {
+    strait_tensor_id x;
+    strait_tensor_id b; /* weight [N] */
+    int64_t sequence_length;
+    strait_tensor_id y; /* out */
+} strait_bias;
+strait_status strait_emit_bias(strait_graph *graph, const char *name, strait_bias *op) STRAIT_MUST_USE;
+
+/* y = x with a share `rate` of its elements dropped and the others scaled up; each use has a stream of its own. */
+typedef struct strait_dropout {
+    strait_tensor_id x;
+    strait_tensor_id sequences; /* i32 [B]: their numbers in the step */
+    strait_tensor_id step;
+    int64_t stream;
+    int64_t sequence_length;
+    double rate;        /* below 1 */
+    strait_tensor_id y; /* out */
+} strait_dropout;
+strait_status strait_emit_dropout(strait_graph *graph, const char *name, strait_dropout *op) STRAIT_MUST_USE;
+
 /* y = norm(x + d) w, and the sum itself; d may be STRAIT_NO_TENSOR, then xsum is x. */
 typedef struct strait_rmsnorm {
     strait_tensor_id x;
@@ -49,6 +70,7 @@ typedef struct strait_norm_rope {
     int64_t heads;
     int64_t head_dim;
     int64_t table_rows; /* P */
+    bool interleaved;   /* pairs are (2i, 2i + 1) */
     float eps;
     int64_t sequence_length;
     strait_tensor_id y; /* out */

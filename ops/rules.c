@@ -15,6 +15,8 @@ strait_grad_fn strait_op_gradient(strait_op op)
     case STRAIT_OP_MOE_LINEAR: return strait_grad_moe_linear;
     case STRAIT_OP_MOE_COMBINE: return strait_grad_moe_combine;
     case STRAIT_OP_LINEAR_XENT: return strait_grad_linear_xent;
+    case STRAIT_OP_BIAS: return strait_grad_bias;
+    case STRAIT_OP_DROPOUT: return strait_grad_dropout;
     default: return NULL;
     }
 }

@@ -204,7 +204,10 @@ enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
     STRAIT_OP(MOE_LINEAR_DX, moe_linear_dx)       \
     STRAIT_OP(MOE_LINEAR_DW, moe_linear_dw)       \
     STRAIT_OP(MOE_COMBINE, moe_combine)           \
-    STRAIT_OP(MOE_COMBINE_BWD, moe_combine_bwd)
+    STRAIT_OP(MOE_COMBINE_BWD, moe_combine_bwd)   \
+    STRAIT_OP(BIAS, bias)                         \
+    STRAIT_OP(BIAS_BWD, bias_bwd)                 \
+    STRAIT_OP(DROPOUT, dropout)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -301,8 +304,8 @@ enum { RMSNORM_BWD_DIM_M, RMSNORM_BWD_DIM_H, RMSNORM_BWD_DIM_T, RMSNORM_BWD_DIM_
 
 /*
  * NORM_ROPE: per token and head of D dims: RMSNorm with w (skipped where W and R are absent), then rotary embedding on
- * (i, i + D/2) with cos = table[p][i], sin = table[p][D/2 + i], p = positions[m]. The normalised value is not rounded
- * in between.
+ * (i, i + D/2), or with INTERLEAVED on (2i, 2i + 1), with cos = table[p][i], sin = table[p][D/2 + i], p = positions[m].
+ * The normalised value is not rounded in between.
  */
 enum {
     NORM_ROPE_X,         /* S [M, N*D] */
@@ -318,7 +321,8 @@ enum {
     NORM_ROPE_DIM_N,
     NORM_ROPE_DIM_D,
     NORM_ROPE_DIM_P,
-    NORM_ROPE_DIM_T /* for its gradient only */
+    NORM_ROPE_DIM_T, /* for its gradient only */
+    NORM_ROPE_DIM_INTERLEAVED
 };
 enum { NORM_ROPE_SCALAR_EPS };
 
@@ -339,7 +343,8 @@ enum {
     NORM_ROPE_BWD_DIM_D,
     NORM_ROPE_BWD_DIM_P,
     NORM_ROPE_BWD_DIM_T,
-    NORM_ROPE_BWD_DIM_ACCUMULATE
+    NORM_ROPE_BWD_DIM_ACCUMULATE,
+    NORM_ROPE_BWD_DIM_INTERLEAVED
 };
 
 /*
@@ -605,6 +610,29 @@ enum {
     MOE_COMBINE_BWD_BUFFERS
 };
 enum { MOE_COMBINE_DIM_M, MOE_COMBINE_DIM_K, MOE_COMBINE_DIM_H };
+
+/*
+ * BIAS: y = x + b, x being a product in f32, so that a linear layer with a bias is rounded once. BIAS_BWD: grad = the
+ * sum of dy over tokens (acc), in the order of LINEAR_DW with an input of ones.
+ */
+enum { BIAS_X /* f32 [M, N] */, BIAS_B /* S [N] */, BIAS_Y /* S [M, N] out */, BIAS_BUFFERS };
+enum { BIAS_DIM_M, BIAS_DIM_N, BIAS_DIM_T /* for its gradient only */ };
+enum { BIAS_BWD_DY /* S [M, N] */, BIAS_BWD_GRAD /* f32 [N] in out (acc) */, BIAS_BWD_BUFFERS };
+enum { BIAS_BWD_DIM_M, BIAS_BWD_DIM_N, BIAS_BWD_DIM_T, BIAS_BWD_DIM_ACCUMULATE };
+
+/*
+ * DROPOUT: y = x scale where u >= p, else +0; u is drawn by stream STREAM, seed and number of the step, and the
+ * element's number in the step: sequence sequences[m / T], then token, then column. It is its own gradient.
+ */
+enum {
+    DROPOUT_X,         /* S [M, H] */
+    DROPOUT_SEQUENCES, /* i32 [M / T] */
+    DROPOUT_STEP,      /* f32 [STRAIT_STEP_WORDS] */
+    DROPOUT_Y,         /* S [M, H] out; may be the same buffer as X */
+    DROPOUT_BUFFERS
+};
+enum { DROPOUT_DIM_M, DROPOUT_DIM_H, DROPOUT_DIM_T, DROPOUT_DIM_STREAM };
+enum { DROPOUT_SCALAR_P, DROPOUT_SCALAR_SCALE /* 1 / (1 - p) */ };
 
 /* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
 enum {

@@ -59,9 +59,14 @@ typedef struct strait_model_config {
     uint64_t sliding_layers[STRAIT_LAYERS_MAX / 64]; /* a bit per layer: strait_model_config_window */
     double initializer_range;
     bool tie_word_embeddings;
-    strait_dtype dtype;   /* of the saved parameters: F32 or BF16 */
-    int64_t bos_token_id; /* -1 where there is none; so for the others */
-    int64_t pad_token_id; /* gets no gradient as an input */
+    bool attention_bias; /* of q, k and v */
+    bool attention_out_bias;
+    bool mlp_bias;
+    double attention_dropout; /* of probabilities, in training; below 1 */
+    double residual_dropout;  /* of what attention and the MLP add, in training */
+    strait_dtype dtype;       /* of the saved parameters: F32 or BF16 */
+    int64_t bos_token_id;     /* -1 where there is none; so for the others */
+    int64_t pad_token_id;     /* gets no gradient as an input */
     strait_token_ids eos;
 } strait_model_config;
 

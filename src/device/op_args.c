@@ -336,6 +336,8 @@ static strait_status check_all_sequences(const strait_op_desc *desc)
     case STRAIT_OP_LOSS_SUM: return check_sequences(desc, LOSS_SUM_DIM_M, LOSS_SUM_DIM_T);
     case STRAIT_OP_MOE_WEIGH_BWD: return check_sequences(desc, MOE_WEIGH_DIM_M, MOE_WEIGH_DIM_T);
     case STRAIT_OP_MOE_DISPATCH: return check_sequences(desc, MOE_DISPATCH_DIM_M, MOE_DISPATCH_DIM_T);
+    case STRAIT_OP_BIAS_BWD: return check_sequences(desc, BIAS_BWD_DIM_M, BIAS_BWD_DIM_T);
+    case STRAIT_OP_DROPOUT: return check_sequences(desc, DROPOUT_DIM_M, DROPOUT_DIM_T);
     default: return STRAIT_OK;
     }
 }
@@ -383,6 +385,22 @@ static void list_small_ops(buffer_list *list, const int64_t *d)
     case STRAIT_OP_LOSS_SUM:
         put_f(list, d[LOSS_SUM_DIM_M], 1, IN);
         put_f(list, 1, 1, INOUT);
+        break;
+    case STRAIT_OP_BIAS:
+        put_f(list, d[BIAS_DIM_M], d[BIAS_DIM_N], IN);
+        put_s(list, 1, d[BIAS_DIM_N], IN);
+        put_s(list, d[BIAS_DIM_M], d[BIAS_DIM_N], OUT);
+        break;
+    case STRAIT_OP_BIAS_BWD:
+        put_s(list, d[BIAS_BWD_DIM_M], d[BIAS_BWD_DIM_N], IN);
+        put_f(list, 1, d[BIAS_BWD_DIM_N], INOUT);
+        break;
+    case STRAIT_OP_DROPOUT:
+        put_s(list, d[DROPOUT_DIM_M], d[DROPOUT_DIM_H], IN);
+        put_i(list, d[DROPOUT_DIM_M] / d[DROPOUT_DIM_T], IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN);
+        put_s(list, d[DROPOUT_DIM_M], d[DROPOUT_DIM_H], OUT);
+        over(list, 1U << DROPOUT_X);
         break;
     case STRAIT_OP_ADD:
         put_f(list, d[ADD_DIM_N], 1, IN);

@@ -1,6 +1,8 @@
 /* The blocks of pre-norm decoders as graphs. Names of weights are those of the families' Hugging Face checkpoints. */
 #include "model/layers.h"
 
+#include "base/rng.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -53,6 +55,7 @@ static strait_status rotate(strait_layers *l, int layer, const char *name, const
                              .heads = heads,
                              .head_dim = l->config->head_dim,
                              .table_rows = l->build->table_rows,
+                             .interleaved = l->rope_interleaved,
                              .eps = (float)l->config->rms_norm_eps,
                              .sequence_length = l->build->length};
     if (l->qk_norm) STRAIT_TRY(strait_layers_weight(l, layer, weight, &rope.w));
@@ -77,12 +80,60 @@ static strait_status through_cache(strait_layers *l, int layer, const char *name
     return STRAIT_OK;
 }
 
-static strait_status project(strait_layers *l, int layer, const char *name, strait_linear *linear)
+/*
+ * Linear layers that share their input, by the names of their modules. With biases the products stay in f32 until these
+ * are added, so that each output is rounded once.
+ */
+static strait_status project(strait_layers *l, int layer, const char *name, const char *const *modules, bool biased,
+                             strait_linear *linear)
 {
     char full[64];
+    char weight[64];
     linear->sequence_length = l->build->length;
+    linear->into_y = biased;
     strait_layers_name(full, layer, name);
-    return strait_emit_linear(l->graph, full, linear);
+    for (int32_t i = 0; i < linear->segments; i++) {
+        snprintf(weight, sizeof weight, "%s.weight", modules[i]);
+        STRAIT_TRY(strait_layers_weight(l, layer, weight, &linear->w[i]));
+        if (!biased) continue;
+        char product[128];
+        snprintf(product, sizeof product, "%s.product.%d", full, i);
+        STRAIT_TRY(strait_graph_activation(l->graph, product, STRAIT_DTYPE_F32, l->graph->tensors[linear->x].rows,
+                                           l->graph->tensors[linear->w[i]].rows, STRAIT_KEEP_HEAVY, &linear->y[i]));
+    }
+    STRAIT_TRY(strait_emit_linear(l->graph, full, linear));
+    for (int32_t i = 0; biased && i < linear->segments; i++) {
+        char output[128];
+        strait_bias bias = {.x = linear->y[i], .sequence_length = l->build->length};
+        snprintf(weight, sizeof weight, "%s.bias", modules[i]);
+        STRAIT_TRY(strait_layers_weight(l, layer, weight, &bias.b));
+        snprintf(output, sizeof output, linear->segments > 1 ? "%s.%d" : "%s", full, i);
+        STRAIT_TRY(strait_emit_bias(l->graph, output, &bias));
+        linear->y[i] = bias.y;
+    }
+    return STRAIT_OK;
+}
+
+static int64_t stream_of(int layer, strait_dropout_site site)
+{
+    return (int64_t)(STRAIT_DROPOUT_SITES * layer + (int)site + 1) * 65536 + STRAIT_STREAM_DROPOUT;
+}
+
+strait_status strait_layers_dropout(strait_layers *l, int layer, const char *name, strait_dropout_site site,
+                                    strait_tensor_id *inout_x)
+{
+    char full[64];
+    if (!l->build->dropout || l->config->residual_dropout <= 0) return STRAIT_OK;
+    strait_dropout dropout = {.x = *inout_x,
+                              .sequences = l->sequences,
+                              .step = l->step,
+                              .stream = stream_of(layer, site),
+                              .sequence_length = l->build->length,
+                              .rate = l->config->residual_dropout};
+    strait_layers_name(full, layer, name);
+    STRAIT_TRY(strait_emit_dropout(l->graph, full, &dropout));
+    *inout_x = dropout.y;
+    return STRAIT_OK;
 }
 
 strait_status strait_layers_attention(strait_layers *l, int layer)
@@ -90,12 +141,10 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
     const strait_model_config *c = l->config;
     strait_linear qkv = {.segments = 3};
     strait_linear out = {.segments = 1};
-    STRAIT_TRY(strait_layers_weight(l, layer, "self_attn.q_proj.weight", &qkv.w[0]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "self_attn.k_proj.weight", &qkv.w[1]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "self_attn.v_proj.weight", &qkv.w[2]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "self_attn.o_proj.weight", &out.w[0]));
+    static const char *const qkv_modules[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
+    static const char *const out_modules[] = {"self_attn.o_proj"};
     STRAIT_TRY(strait_layers_norm(l, layer, "attention_norm", "input_layernorm.weight", STRAIT_KEEP_BOUNDARY, &qkv.x));
-    STRAIT_TRY(project(l, layer, "qkv", &qkv));
+    STRAIT_TRY(project(l, layer, "qkv", qkv_modules, c->attention_bias, &qkv));
 
     char name[64];
     strait_attention attention = {.documents = l->documents,
@@ -116,12 +165,16 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
         STRAIT_TRY(through_cache(l, layer, "k_cache", &attention.k));
         STRAIT_TRY(through_cache(l, layer, "v_cache", &attention.v));
     }
+    if (l->build->dropout && c->attention_dropout > 0) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "attention_dropout: %g is not supported in training; set it to 0",
+                           c->attention_dropout);
+    }
     strait_layers_name(name, layer, "attention");
     STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));
     out.x = attention.o;
-    STRAIT_TRY(project(l, layer, "o", &out));
+    STRAIT_TRY(project(l, layer, "o", out_modules, c->attention_out_bias, &out));
     l->pending = out.y[0];
-    return STRAIT_OK;
+    return strait_layers_dropout(l, layer, "o_dropout", STRAIT_DROPOUT_OUT, &l->pending);
 }
 
 /* ---- SwiGLU ---- */
@@ -131,17 +184,23 @@ strait_status strait_layers_mlp(strait_layers *l, int layer)
     char name[64];
     strait_linear gate_up = {.segments = 2};
     strait_linear down = {.segments = 1};
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.gate_proj.weight", &gate_up.w[0]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.up_proj.weight", &gate_up.w[1]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.down_proj.weight", &down.w[0]));
+    static const char *const in_modules[] = {"mlp.gate_proj", "mlp.up_proj"};
+    static const char *const out_modules[] = {"mlp.down_proj"};
+    bool biased = l->config->mlp_bias;
     STRAIT_TRY(
         strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &gate_up.x));
-    STRAIT_TRY(project(l, layer, "gate_up", &gate_up));
+    STRAIT_TRY(project(l, layer, "gate_up", in_modules, biased, &gate_up));
     strait_layers_name(name, layer, "swiglu");
     STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
-    STRAIT_TRY(project(l, layer, "down", &down));
+    STRAIT_TRY(project(l, layer, "down", out_modules, biased, &down));
     l->pending = down.y[0];
-    return STRAIT_OK;
+    return strait_layers_dropout(l, layer, "down_dropout", STRAIT_DROPOUT_MLP, &l->pending);
+}
+
+strait_status strait_layers_dense(strait_layers *l, int layer)
+{
+    STRAIT_TRY(strait_layers_attention(l, layer));
+    return strait_layers_mlp(l, layer);
 }
 
 /* ---- before and after the layers ---- */
@@ -156,6 +215,11 @@ static strait_status declare_inputs(strait_layers *l, strait_embedding *embeddin
     STRAIT_TRY(strait_graph_state(graph, "rope", STRAIT_DTYPE_F32, build->table_rows, l->config->head_dim, &l->table));
     if (build->documents) {
         STRAIT_TRY(strait_graph_input(graph, "documents", STRAIT_DTYPE_I32, tokens, 1, &l->documents));
+    }
+    bool drops = l->config->residual_dropout > 0 || l->config->attention_dropout > 0;
+    if (build->dropout && drops) {
+        STRAIT_TRY(strait_graph_input(graph, "sequences", STRAIT_DTYPE_I32, build->batch, 1, &l->sequences));
+        STRAIT_TRY(strait_graph_state(graph, "step", STRAIT_DTYPE_F32, STRAIT_STEP_WORDS, 1, &l->step));
     }
     if (build->mode == STRAIT_BUILD_GENERATE) {
         STRAIT_TRY(strait_graph_input(graph, "lengths", STRAIT_DTYPE_I32, build->batch, 1, &l->lengths));
@@ -226,6 +290,8 @@ strait_status strait_layers_build(strait_layers *l, strait_layer_fn layer)
 {
     l->documents = STRAIT_NO_TENSOR;
     l->lengths = STRAIT_NO_TENSOR;
+    l->sequences = STRAIT_NO_TENSOR;
+    l->step = STRAIT_NO_TENSOR;
     l->pending = STRAIT_NO_TENSOR;
     if (l->build->mode == STRAIT_BUILD_HEAD) {
         strait_tensor_id hidden;

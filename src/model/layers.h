@@ -18,12 +18,15 @@ typedef struct strait_layers {
     const strait_model_config *config;
     const strait_params *params;
     const strait_build *build;
-    bool qk_norm; /* RMSNorm per head on q and k before the rotation */
+    bool qk_norm;          /* RMSNorm per head on q and k before the rotation */
+    bool rope_interleaved; /* which turns pairs (2i, 2i + 1) */
 
     strait_tensor_id positions;
     strait_tensor_id table;
     strait_tensor_id documents;
     strait_tensor_id lengths;
+    strait_tensor_id sequences;
+    strait_tensor_id step;
     strait_tensor_id x;
     strait_tensor_id pending; /* STRAIT_NO_TENSOR before the first layer */
 } strait_layers;
@@ -36,6 +39,18 @@ strait_status strait_layers_build(strait_layers *layers, strait_layer_fn layer) 
 /* Blocks: attention, and a SwiGLU of the given weights' width. */
 strait_status strait_layers_attention(strait_layers *layers, int layer) STRAIT_MUST_USE;
 strait_status strait_layers_mlp(strait_layers *layers, int layer) STRAIT_MUST_USE;
+
+/* Where dropout is drawn in a layer, each by a stream of its own. */
+typedef enum strait_dropout_site {
+    STRAIT_DROPOUT_ATTENTION, /* probabilities */
+    STRAIT_DROPOUT_OUT,       /* what attention adds to the residual stream */
+    STRAIT_DROPOUT_MLP,       /* what the MLP adds */
+    STRAIT_DROPOUT_SITES
+} strait_dropout_site;
+
+/* `x` with the residual dropout of this graph, if it has any; named layers.<i>.<name>. */
+strait_status strait_layers_dropout(strait_layers *layers, int layer, const char *name, strait_dropout_site site,
+                                    strait_tensor_id *inout_x) STRAIT_MUST_USE;
 
 /* For a family's own blocks: the norm of x + pending, named layers.<i>.<name>, with the weight
  * model.layers.<i>.<weight>. */
@@ -53,6 +68,12 @@ strait_status strait_layers_attention_params(const strait_model_config *config, 
                                              strait_params *out) STRAIT_MUST_USE;
 strait_status strait_layers_mlp_params(const strait_model_config *config, int layer,
                                        strait_params *out) STRAIT_MUST_USE;
+
+/* A dense model: every layer is attention and a SwiGLU. */
+strait_status strait_layers_dense(strait_layers *layers, int layer) STRAIT_MUST_USE;
+strait_status strait_layers_dense_params(const strait_model_config *config, bool qk_norm,
+                                         strait_params *out) STRAIT_MUST_USE;
+double strait_layers_dense_weight_flops(const strait_model_config *config);
 
 /* Multiply-adds x 2 per token: the weights of attention in one layer, of the SwiGLU, and of the head; attention itself
  * in all layers at length T. */

@@ -7,11 +7,11 @@
 
 strait_status strait_layers_outer_params(const strait_model_config *c, strait_params *out)
 {
-    STRAIT_TRY(strait_params_add(out, c->vocab_size, c->hidden_size, false, "model.embed_tokens.weight"));
+    STRAIT_TRY(strait_params_add(out, c->vocab_size, c->hidden_size, STRAIT_START_NORMAL, "model.embed_tokens.weight"));
     if (!c->tie_word_embeddings) {
-        STRAIT_TRY(strait_params_add(out, c->vocab_size, c->hidden_size, false, "lm_head.weight"));
+        STRAIT_TRY(strait_params_add(out, c->vocab_size, c->hidden_size, STRAIT_START_NORMAL, "lm_head.weight"));
     }
-    return strait_params_add(out, c->hidden_size, 0, true, "model.norm.weight");
+    return strait_params_add(out, c->hidden_size, 0, STRAIT_START_ONES, "model.norm.weight");
 }
 
 #define LAYER "model.layers.%d."
@@ -20,22 +20,59 @@ strait_status strait_layers_attention_params(const strait_model_config *c, bool 
 {
     int64_t q_width = c->num_attention_heads * c->head_dim;
     int64_t kv_width = c->num_key_value_heads * c->head_dim;
-    STRAIT_TRY(strait_params_add(out, c->hidden_size, 0, true, LAYER "input_layernorm.weight", i));
-    STRAIT_TRY(strait_params_add(out, q_width, c->hidden_size, false, LAYER "self_attn.q_proj.weight", i));
-    STRAIT_TRY(strait_params_add(out, kv_width, c->hidden_size, false, LAYER "self_attn.k_proj.weight", i));
-    STRAIT_TRY(strait_params_add(out, kv_width, c->hidden_size, false, LAYER "self_attn.v_proj.weight", i));
-    STRAIT_TRY(strait_params_add(out, c->hidden_size, q_width, false, LAYER "self_attn.o_proj.weight", i));
+    STRAIT_TRY(strait_params_add(out, c->hidden_size, 0, STRAIT_START_ONES, LAYER "input_layernorm.weight", i));
+    STRAIT_TRY(
+        strait_params_add(out, q_width, c->hidden_size, STRAIT_START_NORMAL, LAYER "self_attn.q_proj.weight", i));
+    STRAIT_TRY(
+        strait_params_add(out, kv_width, c->hidden_size, STRAIT_START_NORMAL, LAYER "self_attn.k_proj.weight", i));
+    STRAIT_TRY(
+        strait_params_add(out, kv_width, c->hidden_size, STRAIT_START_NORMAL, LAYER "self_attn.v_proj.weight", i));
+    STRAIT_TRY(
+        strait_params_add(out, c->hidden_size, q_width, STRAIT_START_NORMAL, LAYER "self_attn.o_proj.weight", i));
+    if (c->attention_bias) {
+        STRAIT_TRY(strait_params_add(out, q_width, 0, STRAIT_START_ZEROS, LAYER "self_attn.q_proj.bias", i));
+        STRAIT_TRY(strait_params_add(out, kv_width, 0, STRAIT_START_ZEROS, LAYER "self_attn.k_proj.bias", i));
+        STRAIT_TRY(strait_params_add(out, kv_width, 0, STRAIT_START_ZEROS, LAYER "self_attn.v_proj.bias", i));
+    }
+    if (c->attention_out_bias) {
+        STRAIT_TRY(strait_params_add(out, c->hidden_size, 0, STRAIT_START_ZEROS, LAYER "self_attn.o_proj.bias", i));
+    }
     if (!qk_norm) return STRAIT_OK;
-    STRAIT_TRY(strait_params_add(out, c->head_dim, 0, true, LAYER "self_attn.q_norm.weight", i));
-    return strait_params_add(out, c->head_dim, 0, true, LAYER "self_attn.k_norm.weight", i);
+    STRAIT_TRY(strait_params_add(out, c->head_dim, 0, STRAIT_START_ONES, LAYER "self_attn.q_norm.weight", i));
+    return strait_params_add(out, c->head_dim, 0, STRAIT_START_ONES, LAYER "self_attn.k_norm.weight", i);
 }
 
 strait_status strait_layers_mlp_params(const strait_model_config *c, int i, strait_params *out)
 {
-    STRAIT_TRY(strait_params_add(out, c->hidden_size, 0, true, LAYER "post_attention_layernorm.weight", i));
-    STRAIT_TRY(strait_params_add(out, c->intermediate_size, c->hidden_size, false, LAYER "mlp.gate_proj.weight", i));
-    STRAIT_TRY(strait_params_add(out, c->intermediate_size, c->hidden_size, false, LAYER "mlp.up_proj.weight", i));
-    return strait_params_add(out, c->hidden_size, c->intermediate_size, false, LAYER "mlp.down_proj.weight", i);
+    STRAIT_TRY(
+        strait_params_add(out, c->hidden_size, 0, STRAIT_START_ONES, LAYER "post_attention_layernorm.weight", i));
+    STRAIT_TRY(strait_params_add(out, c->intermediate_size, c->hidden_size, STRAIT_START_NORMAL,
+                                 LAYER "mlp.gate_proj.weight", i));
+    STRAIT_TRY(strait_params_add(out, c->intermediate_size, c->hidden_size, STRAIT_START_NORMAL,
+                                 LAYER "mlp.up_proj.weight", i));
+    if (c->mlp_bias) {
+        STRAIT_TRY(strait_params_add(out, c->intermediate_size, 0, STRAIT_START_ZEROS, LAYER "mlp.gate_proj.bias", i));
+        STRAIT_TRY(strait_params_add(out, c->intermediate_size, 0, STRAIT_START_ZEROS, LAYER "mlp.up_proj.bias", i));
+        STRAIT_TRY(strait_params_add(out, c->hidden_size, 0, STRAIT_START_ZEROS, LAYER "mlp.down_proj.bias", i));
+    }
+    return strait_params_add(out, c->hidden_size, c->intermediate_size, STRAIT_START_NORMAL,
+                             LAYER "mlp.down_proj.weight", i);
+}
+
+strait_status strait_layers_dense_params(const strait_model_config *c, bool qk_norm, strait_params *out)
+{
+    STRAIT_TRY(strait_layers_outer_params(c, out));
+    for (int i = 0; i < (int)c->num_hidden_layers; i++) {
+        STRAIT_TRY(strait_layers_attention_params(c, qk_norm, i, out));
+        STRAIT_TRY(strait_layers_mlp_params(c, i, out));
+    }
+    return STRAIT_OK;
+}
+
+double strait_layers_dense_weight_flops(const strait_model_config *c)
+{
+    double layer = strait_layers_attention_weight_flops(c) + strait_layers_mlp_flops(c);
+    return (double)c->num_hidden_layers * layer + strait_layers_head_flops(c);
 }
 
 double strait_layers_attention_weight_flops(const strait_model_config *c)

@@ -26,13 +26,14 @@ typedef struct strait_build {
     int64_t table_rows;     /* positions in the rotary table, at least the largest position + 1 */
     int64_t embedding_rows; /* TRAIN with tied tables: rows of the gradient's accumulator */
     bool documents;         /* attention stays inside documents (input "documents") */
+    bool dropout;           /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
 } strait_build;
 
 /*
  * Inputs of the graphs, found by name: "ids" i32 [B*T], "positions" i32 [B*T], "targets" i32 [B*T] (TRAIN; -1 is
- * ignored), "embedding.slots" i32 [B*T] (TRAIN), "documents" i32 [B*T], "lengths" i32 [B] (GENERATE).
- * State: "rope" f32 [table_rows, head_dim], "step" (TRAIN), "loss" f32 [B*T], "loss.sum" f32 [1],
- * "embedding.accumulator".
+ * ignored), "sequences" i32 [B] (with dropout: their numbers in the step), "embedding.slots" i32 [B*T] (TRAIN),
+ * "documents" i32 [B*T], "lengths" i32 [B] (GENERATE). State: "rope" f32 [table_rows, head_dim], "step" (TRAIN), "loss"
+ * f32 [B*T], "loss.sum" f32 [1], "embedding.accumulator".
  */
 
 /* The functions of one family. */

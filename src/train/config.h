@@ -12,7 +12,7 @@
 #include "ckpt/hf_config.h"
 
 /* Values of the enum keys, in the order of their names in config.def. */
-enum { STRAIT_CONFIG_MODEL_QWEN3 };
+enum { STRAIT_CONFIG_MODEL_QWEN3, STRAIT_CONFIG_MODEL_SEED_OSS, STRAIT_CONFIG_MODEL_ERNIE4_5 };
 enum { STRAIT_CONFIG_ACT_SILU };
 enum { STRAIT_CONFIG_ADAMW };
 enum {

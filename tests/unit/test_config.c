@@ -344,6 +344,15 @@ static void what_config_json_adds_is_kept(void **state)
     assert_int_equal(strait_config_check_resume(&c, &c), STRAIT_OK);
     strait_config_fini(&c);
     strait_config_fini(&plain);
+
+    /* Another family, with its own defaults. */
+    must_parse("model: {init: {model_type: ernie4_5, hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2,\n"
+               "  num_attention_heads: 4, vocab_size: 9, use_bias: true}}\n" REST,
+               &c);
+    assert_int_equal(strait_config_model(&c.model.init, "run.yaml", &model), STRAIT_OK);
+    assert_int_equal(model.family, STRAIT_FAMILY_ERNIE4_5);
+    assert_true(model.mlp_bias && model.tie_word_embeddings && model.rope_theta == 500000 && model.pad_token_id == -1);
+    strait_config_fini(&c);
 }
 
 int main(void)

@@ -98,7 +98,6 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"rope_theta\":-1", STRAIT_ERR_RANGE, "rope_theta"},
         {"\"rope_theta\":\"1e6\"", STRAIT_ERR_FORMAT, "must be a number"},
         {"\"partial_rotary_factor\":0.5", STRAIT_ERR_UNSUPPORTED, "partial_rotary_factor"},
-        {"\"attention_bias\":true", STRAIT_ERR_UNSUPPORTED, "attention_bias"},
         {"\"attention_bias\":1", STRAIT_ERR_FORMAT, "true or false"},
         {"\"attention_dropout\":0.1", STRAIT_ERR_UNSUPPORTED, "attention_dropout"},
         {"\"hidden_act\":\"gelu\"", STRAIT_ERR_UNSUPPORTED, "gelu"},
@@ -121,7 +120,8 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"pad_token_id\":-2", STRAIT_ERR_RANGE, "pad_token_id"},
         {"\"pad_token_id\":\"a\"", STRAIT_ERR_FORMAT, "pad_token_id"},
         {"\"quantization_config\":{}", STRAIT_ERR_UNSUPPORTED, "quantization_config"},
-        {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED, "supported: Qwen3ForCausalLM"},
+        {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED,
+         "supported: Qwen3ForCausalLM, SeedOssForCausalLM"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         char text[512];
@@ -229,6 +229,35 @@ static void windows_are_by_layer(void **state)
                         "707");
 }
 
+static void families_have_their_own_defaults(void **state)
+{
+    (void)state;
+    strait_model_config config;
+    round_trip("{\"model_type\":\"ernie4_5\"}", &config);
+    assert_int_equal(config.vocab_size, 103424);
+    assert_int_equal(config.num_key_value_heads, 2);
+    assert_true(config.rope_theta == 500000 && config.rms_norm_eps == 1e-5 && config.tie_word_embeddings);
+    assert_true(config.bos_token_id == 1 && config.pad_token_id == 0 && config.eos.ids[0] == 2);
+    assert_false(config.attention_bias || config.attention_out_bias || config.mlp_bias);
+    round_trip("{\"model_type\":\"ernie4_5\",\"use_bias\":true,\"pad_token_id\":null,\"head_dim\":null}", &config);
+    assert_true(config.attention_bias && config.attention_out_bias && config.mlp_bias);
+    assert_int_equal(config.pad_token_id, -1);
+    assert_int_equal(config.head_dim, 64);
+
+    round_trip("{\"model_type\":\"seed_oss\",\"architectures\":[\"SeedOssForCausalLM\"]}", &config);
+    assert_int_equal(config.hidden_size, 4096);
+    assert_true(config.attention_bias && !config.attention_out_bias && !config.mlp_bias);
+    assert_true(config.attention_dropout == 0.1 && config.residual_dropout == 0.1 && config.rope_theta == 10000);
+    assert_true(config.bos_token_id == 0 && config.pad_token_id == 1 && config.eos.ids[0] == 2);
+    assert_int_equal(parse("{\"model_type\":\"seed_oss\",\"residual_dropout\":1}", &config), STRAIT_ERR_RANGE);
+    assert_non_null(strstr(strait_error_message(), "residual_dropout: is 1"));
+    assert_int_equal(parse("{\"model_type\":\"seed_oss\",\"architectures\":[\"Qwen3ForCausalLM\"]}", &config),
+                     STRAIT_ERR_FORMAT);
+
+    round_trip("{\"model_type\":\"qwen3\",\"attention_bias\":true}", &config);
+    assert_true(config.attention_bias && config.attention_out_bias && !config.mlp_bias);
+}
+
 static void all_errors_come_at_once(void **state)
 {
     (void)state;
@@ -295,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_padding_token_is_an_id_or_none),
         cmocka_unit_test(yarn_is_read_in_both_spellings),
         cmocka_unit_test(windows_are_by_layer),
+        cmocka_unit_test(families_have_their_own_defaults),
         cmocka_unit_test(all_errors_come_at_once),
         cmocka_unit_test(what_is_written_reads_back),
     };

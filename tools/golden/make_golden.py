@@ -60,6 +60,29 @@ CONFIGS = {
     # Windows, in some layers.
     "qwen3-15": (53, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 31,
                  {"config": {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}}),
+    "qwen3-16": (57, 16, 20, 2, 2, 2, 8, 10000.0, False, 2, 75,
+                 {"config": {"use_sliding_window": True, "sliding_window": 66, "attention_bias": True,
+                             "layer_types": ["sliding_attention", "full_attention"]},
+                  "rope": {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 32,
+                           "attention_factor": 1.25}}),
+    # ERNIE 4.5: interleaved rotation, biases, tied and untied, one key head, groups of four, a padding token.
+    "ernie4_5-01": (61, 24, 32, 2, 4, 2, 8, 500000.0, True, 2, 19, {"rms_norm_eps": 1e-5}),
+    "ernie4_5-02": (53, 16, 24, 2, 4, 1, 12, 10000.0, False, 3, 13, {"config": {"use_bias": True}}),
+    "ernie4_5-03": (47, 24, 36, 2, 2, 2, 10, 10000.0, True, 4, 17, {"config": {"use_bias": True}, "pad": 0}),
+    "ernie4_5-04": (67, 16, 20, 1, 3, 1, 34, 500000.0, True, 1, 71, {}),
+    "ernie4_5-05": (43, 17, 29, 3, 8, 2, 6, 100.0, False, 4, 9, {}),
+    "ernie4_5-06": (59, 16, 24, 2, 2, 1, 16, 10000.0, True, 2, 35,
+                    {"rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    # Seed-OSS: heads wider than the model, each bias, each dropout. Where keys have a bias, theta is small: what hardly
+    # turns leaves it no gradient but rounding, which AdamW makes whole steps of.
+    "seed_oss-01": (61, 16, 24, 2, 4, 1, 12, 100.0, False, 2, 19,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.0}}),
+    "seed_oss-02": (53, 24, 32, 2, 4, 2, 8, 10000000.0, True, 3, 13,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.0, "attention_bias": False}}),
+    "seed_oss-03": (47, 20, 28, 2, 5, 1, 10, 100.0, False, 3, 15, {"pad": 1, "config": {
+        "attention_dropout": 0.0, "residual_dropout": 0.0, "attention_out_bias": True, "mlp_bias": True}}),
+    "seed_oss-04": (67, 24, 32, 1, 2, 2, 34, 100.0, False, 2, 71,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.2}}),
 }
 
 

@@ -30,6 +30,11 @@ static const strait_column columns_runs[] = {
 #include "plan/runs.def"
 };
 #undef ROW
+#define ROW strait_setting
+static const strait_column columns_settings[] = {
+#include "plan/settings.def"
+};
+#undef ROW
 #define ROW strait_price
 static const strait_column columns_prices[] = {
 #include "plan/prices.def"

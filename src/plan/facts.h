@@ -26,6 +26,10 @@ typedef struct strait_published_run {
     strait_fact fact;
 #include "plan/runs.def"
 } strait_published_run;
+typedef struct strait_setting {
+    strait_fact fact;
+#include "plan/settings.def"
+} strait_setting;
 typedef struct strait_price {
     strait_fact fact;
 #include "plan/prices.def"

@@ -151,7 +151,7 @@ static strait_status read_mlp(const char *name, const json_t *json, strait_model
 strait_status strait_model_shape_parse(const char *name, const json_t *json, strait_model_shape *out)
 {
     if (!json_is_object(json)) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: must be a JSON object", name);
-    const model_type *type;
+    const model_type *type = NULL;
     strait_model_shape s = {.norms = 2, .moe_every = 1};
     STRAIT_TRY(find_type(name, json, &type));
     snprintf(s.family, sizeof s.family, "%s", type->name);

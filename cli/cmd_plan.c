@@ -1,8 +1,10 @@
 /* strait plan: facts on chips, prices and rules, and which rules an act meets. */
 #include "cli.h"
+#include "plan_reckon.h"
 
 #include <strait/plan.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,8 +47,19 @@ static bool state(statements *all, const char *key, const char *value)
     return true;
 }
 
+/* Whether facts or rules are asked for; all else is a plan. */
+static bool wants_facts(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--facts") == 0 || strncmp(argv[i], "--facts=", 8) == 0) return true;
+        if (strcmp(argv[i], "--rules") == 0) return true;
+    }
+    return false;
+}
+
 int cmd_plan(int argc, char **argv)
 {
+    if (!wants_facts(argc, argv)) return cli_plan_reckon(argc, argv);
     static statements stated;
     const char *what = NULL;
     const char *scenario = NULL;
@@ -90,7 +103,6 @@ int cmd_plan(int argc, char **argv)
     o.json = json;
     if (what != NULL && rules) return cli_usage("plan", "--facts or --rules, not both");
     if (what != NULL) return facts(what, words, count, &o);
-    if (!rules) return cli_usage("plan", "--facts or --rules is missing: `strait plan --facts list` shows the tables");
 
     const char *const keys[] = {"chip", "transaction", "from", "to", "owner", "tenant"};
     bool fits = state(&stated, "first_day", o.as_of) && state(&stated, "last_day", until);

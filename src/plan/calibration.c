@@ -182,13 +182,15 @@ static strait_status add_row(strait_calibration *c, const strait_facts *facts, c
     const strait_setting *setting = strait_setting_of(facts, run->fact.key);
     const strait_fact *chip = run->chip ? strait_facts_find(facts, STRAIT_TABLE_CHIPS, run->chip) : NULL;
     if (!setting || !chip) {
-        return strait_fact_fail(&run->fact, "calibrate", "a row that calibrates needs a chip and a row in settings.csv");
+        return strait_fact_fail(&run->fact, "calibrate",
+                                "a row that calibrates needs a chip and a row in settings.csv");
     }
     strait_calibration_row row = {.run = run, .benchmark = run->kind == STRAIT_RUN_BENCHMARK};
     strait_step_time time;
     double per_token;
-    STRAIT_TRY_CTX(strait_setting_roofline(setting, run, (const strait_chip *)chip, &time, &per_token, &row.split_chosen),
-                   "%s:%d: %s", setting->fact.file, setting->fact.line, run->fact.key);
+    STRAIT_TRY_CTX(
+        strait_setting_roofline(setting, run, (const strait_chip *)chip, &time, &per_token, &row.split_chosen),
+        "%s:%d: %s", setting->fact.file, setting->fact.line, run->fact.key);
     row.matrix = strait_plan_chip_of((const strait_chip *)chip).matrix;
     row.roofline = time.efficiency;
     if (row.benchmark) {
@@ -213,7 +215,8 @@ strait_status strait_calibration_init(const strait_facts *facts, strait_calibrat
     error_of scratch[ROWS_MAX];
     size_t count;
     const strait_published_run *runs = strait_facts_runs(facts, &count);
-    if (count > ROWS_MAX) return STRAIT_FAIL(STRAIT_ERR_RANGE, "runs: %zu rows, at most %d are fitted", count, ROWS_MAX);
+    if (count > ROWS_MAX)
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "runs: %zu rows, at most %d are fitted", count, ROWS_MAX);
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count, sizeof *c.rows, &c.rows));
     strait_status status = STRAIT_OK;
     for (size_t i = 0; i < count && status == STRAIT_OK; i++) {

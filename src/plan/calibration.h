@@ -38,9 +38,9 @@ typedef struct strait_calibration_row {
 typedef struct strait_calibration {
     strait_calibration_row *rows; /* owned */
     int64_t count;
-    strait_fit fit;           /* of all end-to-end rows */
-    double spread;            /* half width in logs of the 80 % range, new source */
-    double spread_new_chip;   /* the same for a chip without any row */
+    strait_fit fit;         /* of all end-to-end rows */
+    double spread;          /* half width in logs of the 80 % range, new source */
+    double spread_new_chip; /* the same for a chip without any row */
 } strait_calibration;
 
 /* Efficiencies at which a run is expected: 10th to 90th percentile. */
@@ -71,6 +71,8 @@ strait_status strait_setting_read(const strait_setting *setting, const strait_pu
 strait_status strait_setting_roofline(const strait_setting *setting, const strait_published_run *run,
                                       const strait_chip *chip, strait_step_time *out, double *out_operations_per_token,
                                       bool *out_split_chosen) STRAIT_MUST_USE;
+/* Operations a token of a published run by the PaLM convention. */
+double strait_setting_palm(const strait_setting *setting, const strait_published_run *run);
 const strait_setting *strait_setting_of(const strait_facts *facts, const char *run_key);
 
 /* Summary of the errors when each source is left out. */
@@ -88,7 +90,7 @@ typedef struct strait_calibration_score {
 strait_calibration_score strait_calibration_score_of(const strait_calibration *calibration, bool benchmarks);
 
 /* The report of `strait plan --calibrate`: text, or one JSON object. */
-strait_status strait_calibration_report(const strait_calibration *calibration, bool json,
+strait_status strait_calibration_report(const strait_calibration *calibration, const strait_facts *facts, bool json,
                                         strait_buffer *out) STRAIT_MUST_USE;
 
 /* Private to calibration*.c: the prediction for row `index` without its source, and the half width of its range. */

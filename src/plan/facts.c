@@ -40,7 +40,7 @@ static const strait_column columns_prices[] = {
 #include "plan/prices.def"
 };
 #undef ROW
-#define ROW strait_rate
+#define ROW strait_exchange_rate
 static const strait_column columns_rates[] = {
 #include "plan/rates.def"
 };

@@ -34,10 +34,10 @@ typedef struct strait_price {
     strait_fact fact;
 #include "plan/prices.def"
 } strait_price;
-typedef struct strait_rate {
+typedef struct strait_exchange_rate {
     strait_fact fact;
 #include "plan/rates.def"
-} strait_rate;
+} strait_exchange_rate;
 typedef struct strait_entity {
     strait_fact fact;
 #include "plan/entities.def"

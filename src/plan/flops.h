@@ -9,10 +9,10 @@
 
 /* Of the forward pass, per token at a sequence length; training is three times as much. */
 typedef struct strait_flops {
-    double layers;    /* products with weights in all layers, those of the experts that a token meets included */
-    double experts;   /* part of `layers`: routed experts */
-    double head;      /* product with the output table */
-    double attention; /* causal-exact: over the (T + 1) / 2 keys that a token sees on average */
+    double layers;         /* products with weights in all layers, those of the experts that a token meets included */
+    double experts;        /* part of `layers`: routed experts */
+    double head;           /* product with the output table */
+    double attention;      /* causal-exact: over the (T + 1) / 2 keys that a token sees on average */
     double full_attention; /* as if every token saw all T */
 } strait_flops;
 

@@ -113,8 +113,8 @@ static double in_flight(const strait_split *split, const stage *at, int64_t micr
 {
     double count;
     if (split->stages > 1) {
-        double chunks = 2.0 * (double)(split->pipeline - at->index - 1) +
-                        (double)((split->stages - 1) * split->pipeline) + 1;
+        double chunks =
+            2.0 * (double)(split->pipeline - at->index - 1) + (double)((split->stages - 1) * split->pipeline) + 1;
         count = chunks / (double)split->stages;
     } else {
         count = (double)(split->pipeline - at->index);
@@ -161,7 +161,9 @@ static double communication(const strait_model_shape *s, const strait_split *spl
         if (split->sharding == 3) {
             /* A layer in use and the next one on its way, in two bytes; the gradient of one in four; the head. */
             strait_shape_params p = strait_model_shape_params(s);
-            double expert = at->moe_layers > 0 ? (double)(s->experts * p.expert) / (double)(split->expert > 1 ? split->expert : split->tensor) : 0;
+            double expert = at->moe_layers > 0 ? (double)(s->experts * p.expert) /
+                                                     (double)(split->expert > 1 ? split->expert : split->tensor)
+                                               : 0;
             double feed = at->moe_layers > 0 ? (double)p.shared : (double)p.dense;
             double layer = ((double)p.attention + feed) / (double)split->tensor + expert;
             double head = (double)(s->vocab * s->hidden) / (double)split->tensor;
@@ -176,7 +178,8 @@ static double communication(const strait_model_shape *s, const strait_split *spl
     if (split->expert > 1) {
         sum += 2 * EXPERT_IMBALANCE * (double)s->experts_per_token * boundary / (double)split->tensor;
     }
-    if (split->context > 1) sum += 4 * tokens * (double)(s->kv_heads * (s->head_dim + s->v_dim)) / (double)split->tensor;
+    if (split->context > 1)
+        sum += 4 * tokens * (double)(s->kv_heads * (s->head_dim + s->v_dim)) / (double)split->tensor;
     return sum;
 }
 

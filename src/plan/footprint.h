@@ -7,13 +7,13 @@
 
 #include "plan/split.h"
 
-#define STRAIT_PLAN_TAGS(X)                                                              \
-    X(WEIGHTS, "weights", "parameters as compute reads them")                            \
-    X(GRADIENTS, "gradients", "accumulated over the step")                               \
-    X(OPTIMIZER, "optimizer", "master weights and both moments")                         \
-    X(ACTIVATIONS, "activations", "kept for the backward pass, and its working set")     \
-    X(LOGITS, "logits", "of the loss, on the last pipeline stage")                       \
-    X(WORKSPACE, "workspace", "attention's: query gradients and row sums in f32")        \
+#define STRAIT_PLAN_TAGS(X)                                                          \
+    X(WEIGHTS, "weights", "parameters as compute reads them")                        \
+    X(GRADIENTS, "gradients", "accumulated over the step")                           \
+    X(OPTIMIZER, "optimizer", "master weights and both moments")                     \
+    X(ACTIVATIONS, "activations", "kept for the backward pass, and its working set") \
+    X(LOGITS, "logits", "of the loss, on the last pipeline stage")                   \
+    X(WORKSPACE, "workspace", "attention's: query gradients and row sums in f32")    \
     X(COMMUNICATION, "communication", "gathered weights, buckets, dispatched tokens, boundaries of stages")
 
 typedef enum strait_plan_tag {
@@ -29,9 +29,9 @@ const char *strait_plan_tag_help(strait_plan_tag tag);
 typedef struct strait_footprint {
     double bytes[STRAIT_PLAN_TAG_COUNT];
     double total;
-    int64_t stage;      /* which one, from 0 */
-    double parameters;  /* on the chip, before sharding */
-    double in_flight;   /* micro-batches whose activations it keeps */
+    int64_t stage;     /* which one, from 0 */
+    double parameters; /* on the chip, before sharding */
+    double in_flight;  /* micro-batches whose activations it keeps */
 } strait_footprint;
 
 /* The split is finished (strait_split_finish). */

@@ -114,7 +114,8 @@ strait_status strait_model_shape_check(const char *name, const strait_model_shap
                   3.0 * (double)s->experts * (double)s->hidden * (double)s->expert_ffn;
     double bound = (double)s->layers * 4 * each + 2.0 * (double)(s->vocab + s->positions) * (double)s->hidden;
     if (bound > PARAMS_MAX) {
-        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: about %.1e parameters: more than 1e17 are not counted", name, bound);
+        return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: about %.1e parameters: more than 1e17 are not counted", name,
+                           bound);
     }
     return STRAIT_OK;
 }

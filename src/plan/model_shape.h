@@ -32,8 +32,8 @@ typedef struct strait_model_shape {
     bool qk_norm;     /* over head_dim, one weight each */
     bool qk_norm_all; /* over all heads, one weight each */
 
-    int64_t ffn;    /* of dense layers */
-    bool gated;     /* three matrices instead of two */
+    int64_t ffn; /* of dense layers */
+    bool gated;  /* three matrices instead of two */
     bool mlp_bias;
     int64_t norms;  /* of width hidden, per layer */
     bool norm_bias; /* LayerNorm */

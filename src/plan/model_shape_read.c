@@ -48,7 +48,8 @@ static strait_status read_size(const char *name, const json_t *json, const char 
     if (json_is_array(value) && json_array_size(value) > 0) value = json_array_get(value, 0); /* ERNIE: text first */
     if (!json_is_integer(value)) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s: must be a whole number", name, key);
     int64_t number = json_integer_value(value);
-    if (number < 0) return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: %s: is %" PRId64 ", must not be negative", name, key, number);
+    if (number < 0)
+        return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: %s: is %" PRId64 ", must not be negative", name, key, number);
     *out = number;
     return STRAIT_OK;
 }
@@ -81,8 +82,7 @@ static strait_status find_type(const char *name, const json_t *json, const model
                        wanted ? wanted : "", list);
 }
 
-static strait_status read_attention(const char *name, const json_t *json, const model_type *type,
-                                    strait_model_shape *s)
+static strait_status read_attention(const char *name, const json_t *json, const model_type *type, strait_model_shape *s)
 {
     int64_t nope;
     bool bias;
@@ -118,8 +118,8 @@ static strait_status read_dense_list(const char *name, const json_t *json, strai
     const json_t *list = json_object_get(json, "mlp_only_layers");
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (json_integer_value(json_array_get(list, i)) != (json_int_t)i) {
-            return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: mlp_only_layers: only the first layers can be planned as dense",
-                               name);
+            return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                               "%s: mlp_only_layers: only the first layers can be planned as dense", name);
         }
     }
     if (json_array_size(list) > 0) s->dense_layers = (int64_t)json_array_size(list);

@@ -97,6 +97,13 @@ strait_status strait_setting_read(const strait_setting *s, const strait_publishe
     return STRAIT_OK;
 }
 
+double strait_setting_palm(const strait_setting *s, const strait_published_run *run)
+{
+    strait_model_shape shape = shape_of(s);
+    strait_flops flops = strait_flops_of(&shape, run->sequence_length > 0 ? run->sequence_length : 4096);
+    return strait_flops_palm(&flops);
+}
+
 /* The largest count of chips, `chips` at most, that a step's sequences can be divided over. */
 static int64_t dividing(int64_t chips, int64_t sequences)
 {
@@ -104,9 +111,8 @@ static int64_t dividing(int64_t chips, int64_t sequences)
     return chips;
 }
 
-strait_status strait_setting_roofline(const strait_setting *s, const strait_published_run *run,
-                                      const strait_chip *chip, strait_step_time *out, double *out_operations_per_token,
-                                      bool *out_split_chosen)
+strait_status strait_setting_roofline(const strait_setting *s, const strait_published_run *run, const strait_chip *chip,
+                                      strait_step_time *out, double *out_operations_per_token, bool *out_split_chosen)
 {
     strait_model_shape shape;
     strait_workload work;

@@ -124,11 +124,11 @@ typedef struct count_key {
     size_t offset;
 } count_key;
 
-static const count_key counts[] = {{"tp", offsetof(strait_split, tensor)},    {"pp", offsetof(strait_split, pipeline)},
-                                   {"vp", offsetof(strait_split, stages)},    {"ep", offsetof(strait_split, expert)},
-                                   {"cp", offsetof(strait_split, context)},   {"dp", offsetof(strait_split, data)},
-                                   {"sharding", offsetof(strait_split, sharding)},
-                                   {"micro", offsetof(strait_split, micro_batch)}};
+static const count_key counts[] = {
+    {"tp", offsetof(strait_split, tensor)},         {"pp", offsetof(strait_split, pipeline)},
+    {"vp", offsetof(strait_split, stages)},         {"ep", offsetof(strait_split, expert)},
+    {"cp", offsetof(strait_split, context)},        {"dp", offsetof(strait_split, data)},
+    {"sharding", offsetof(strait_split, sharding)}, {"micro", offsetof(strait_split, micro_batch)}};
 static const count_key reals[] = {{"weights", offsetof(strait_split, weight_bytes)},
                                   {"gradients", offsetof(strait_split, gradient_bytes)},
                                   {"states", offsetof(strait_split, state_bytes)},
@@ -170,7 +170,8 @@ static strait_status set_key(const char *key, const char *value, strait_split *o
         return bad_value(key, value, "none, light or full");
     }
     if (strcmp(key, "logits") == 0) {
-        if (strcmp(value, "chunked") != 0 && strcmp(value, "stored") != 0) return bad_value(key, value, "stored or chunked");
+        if (strcmp(value, "chunked") != 0 && strcmp(value, "stored") != 0)
+            return bad_value(key, value, "stored or chunked");
         out->chunked_logits = value[0] == 'c';
         return STRAIT_OK;
     }
@@ -194,7 +195,8 @@ strait_status strait_split_parse(const char *text, strait_split *out)
         char key[32];
         char value[32];
         if (key_length >= length || key_length >= sizeof key || length - key_length > sizeof value) {
-            return STRAIT_FAIL(STRAIT_ERR_USAGE, "split: \"%.*s\": write KEY=VALUE, separated by commas", (int)length, at);
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "split: \"%.*s\": write KEY=VALUE, separated by commas", (int)length,
+                               at);
         }
         snprintf(key, sizeof key, "%.*s", (int)key_length, at);
         snprintf(value, sizeof value, "%.*s", (int)(length - key_length - 1), at + key_length + 1);

@@ -27,13 +27,13 @@ typedef struct strait_split {
     int64_t sharding;    /* over the data ranks: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights */
     int64_t micro_batch; /* sequences */
     strait_plan_recompute recompute;
-    bool recompute_chosen;   /* whoever plans may recompute more than `recompute` where it does not fit */
+    bool recompute_chosen;    /* whoever plans may recompute more than `recompute` where it does not fit */
     bool sequence_replicated; /* tensor ranks keep norms' activations whole (no "sequence parallelism") */
-    bool chunked_logits;     /* the loss is taken chunk by chunk */
-    double logit_bytes;      /* of each logit at the loss; 0 = 8: the value and its gradient in f32 */
-    double weight_bytes;     /* a parameter; 0 = 2 */
-    double gradient_bytes;   /* 0 = 4 */
-    double state_bytes;      /* master, both moments; 0 = 12 */
+    bool chunked_logits;      /* the loss is taken chunk by chunk */
+    double logit_bytes;       /* of each logit at the loss; 0 = 8: the value and its gradient in f32 */
+    double weight_bytes;      /* a parameter; 0 = 2 */
+    double gradient_bytes;    /* 0 = 4 */
+    double state_bytes;       /* master, both moments; 0 = 12 */
 } strait_split;
 
 /* What is trained on: of one optimizer step. */

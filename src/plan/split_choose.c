@@ -56,8 +56,8 @@ static bool try_split(const chooser *c, int64_t tensor, int64_t pipeline, int64_
 }
 
 strait_status strait_split_choose(const strait_model_shape *shape, const strait_workload *work,
-                                  const strait_plan_chip *chip, int64_t chips, const strait_split *wish,
-                                  double reserve, strait_split *out, strait_footprint *out_footprint, bool *out_fits)
+                                  const strait_plan_chip *chip, int64_t chips, const strait_split *wish, double reserve,
+                                  strait_split *out, strait_footprint *out_footprint, bool *out_fits)
 {
     chooser c = {shape, work, chip, chips, wish, chip->capacity - reserve};
     strait_split best;

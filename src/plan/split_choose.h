@@ -13,8 +13,7 @@
  * then the last one tried. STRAIT_ERR_USAGE where not even one split divides batch and chips.
  */
 strait_status strait_split_choose(const strait_model_shape *shape, const strait_workload *work,
-                                  const strait_plan_chip *chip, int64_t chips, const strait_split *wish,
-                                  double reserve, strait_split *out, strait_footprint *out_footprint,
-                                  bool *out_fits) STRAIT_MUST_USE;
+                                  const strait_plan_chip *chip, int64_t chips, const strait_split *wish, double reserve,
+                                  strait_split *out, strait_footprint *out_footprint, bool *out_fits) STRAIT_MUST_USE;
 
 #endif

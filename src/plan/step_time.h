@@ -22,15 +22,15 @@ typedef struct strait_plan_chip {
     bool node_assumed;
 } strait_plan_chip;
 
-#define STRAIT_TIME_PARTS(X)                                                                 \
-    X(PRODUCTS, "products", "matrix products with weights, recomputed ones included")        \
-    X(EXPERTS, "experts", "products of routed experts: imbalance, dispatch, small products") \
-    X(ATTENTION, "attention", "causal attention, forward and backward")                      \
-    X(MEMORY, "memory", "activations, logits and weights read and written")                  \
-    X(OPTIMIZER, "optimizer", "states read and written once a step")                         \
-    X(TENSOR, "tensor", "sums over tensor ranks, not overlapped")                            \
-    X(EXPERT_EXCHANGE, "exchange", "tokens to experts and back, half of it overlapped")      \
-    X(CONTEXT, "context", "keys and values around the ring, half of it overlapped")          \
+#define STRAIT_TIME_PARTS(X)                                                                     \
+    X(PRODUCTS, "products", "matrix products with weights, recomputed ones included")            \
+    X(EXPERTS, "experts", "products of routed experts: imbalance, dispatch, small products")     \
+    X(ATTENTION, "attention", "causal attention, forward and backward")                          \
+    X(MEMORY, "memory", "activations, logits and weights read and written")                      \
+    X(OPTIMIZER, "optimizer", "states read and written once a step")                             \
+    X(TENSOR, "tensor", "sums over tensor ranks, not overlapped")                                \
+    X(EXPERT_EXCHANGE, "exchange", "tokens to experts and back, half of it overlapped")          \
+    X(CONTEXT, "context", "keys and values around the ring, half of it overlapped")              \
     X(DATA, "data", "gradients and sharded weights, where the backward pass does not hide them") \
     X(BUBBLE, "bubble", "pipeline stages that wait")
 

@@ -25,7 +25,7 @@ static strait_status load_config(strait_run *run)
         snprintf(device, sizeof device, "device=%s", o->device);
         sets[count++] = device;
     }
-    strait_config_options options = {.sets = sets, .n_sets = count, .run = o->out};
+    strait_config_options options = {.sets = sets, .n_sets = count, .run = o->out, .skip_files = run->planning};
     strait_status status = strait_config_load(o->config, &options, &run->config);
     strait_free(sets);
     run->config_loaded = status == STRAIT_OK;
@@ -85,6 +85,8 @@ static strait_status compare_with_old_config(strait_run *run)
 static strait_status load_tokenizer(strait_run *run)
 {
     const char *path = run->config.tokenizer;
+    /* A plan may be made before there is a tokenizer, where the model says its size. */
+    if (path && run->planning && !strait_path_exists(path)) return STRAIT_OK;
     if (path) return strait_tokenizer_load(path, &run->tokenizer);
     if (!run->config.model.from) return STRAIT_OK;
     /* A model directory without a tokenizer trains on token shards all the same. */
@@ -357,7 +359,7 @@ strait_status run__open(strait_run *run)
     const strait_train_options *o = run->options;
     STRAIT_TRY(load_config(run));
     /* Before the model is read, and for a plan as well: a plan is of what the same command would do. */
-    STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
+    if (!run->planning) STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));

@@ -45,6 +45,15 @@ static double mlp_elements(const strait_model_shape *s, double width, strait_pla
     return before + (recompute == STRAIT_PLAN_RECOMPUTE_NONE ? width : 0);
 }
 
+/* Of seven products in a layer the outputs of the first, third, fifth and seventh, the last one apart: queries, values,
+ * one of those before the activation; and attention's output. */
+static double half_elements(const strait_model_shape *s, bool moe_layer)
+{
+    double attention = (double)(s->heads * s->head_dim + s->kv_heads * s->v_dim + s->heads * s->v_dim + 2 * s->heads);
+    double width = moe_layer ? (double)(s->experts_per_token * s->expert_ffn + s->shared_ffn) : (double)s->ffn;
+    return attention + width;
+}
+
 double strait_activation_bytes(const strait_model_shape *s, const strait_split *split, bool moe_layer,
                                strait_plan_recompute recompute)
 {
@@ -52,6 +61,7 @@ double strait_activation_bytes(const strait_model_shape *s, const strait_split *
     double tensor = (double)split->tensor;
     double whole = split->sequence_replicated ? 1 : tensor;
     if (recompute == STRAIT_PLAN_RECOMPUTE_FULL) return 2 * h / whole;
+    if (recompute == STRAIT_PLAN_RECOMPUTE_HALF) return 2 * (2 * h / whole + half_elements(s, moe_layer) / tensor);
     /* Both residual inputs; their norms' outputs unless those are made again. */
     double residual = recompute == STRAIT_PLAN_RECOMPUTE_NONE ? 4 * h : 2 * h;
     double inside = attention_elements(s);
@@ -142,7 +152,8 @@ static void add_activations(const strait_model_shape *s, const strait_split *spl
     /* The layer whose backward pass runs: its gradients, and with recomputation its activations as well. */
     bool has_moe = at->moe_layers > 0;
     double working = tokens * strait_activation_bytes(s, split, has_moe, STRAIT_PLAN_RECOMPUTE_NONE);
-    if (split->recompute != STRAIT_PLAN_RECOMPUTE_NONE) working *= 1.5;
+    if (split->recompute == STRAIT_PLAN_RECOMPUTE_FULL) working *= 2;
+    if (split->recompute == STRAIT_PLAN_RECOMPUTE_LIGHT || split->recompute == STRAIT_PLAN_RECOMPUTE_HALF) working *= 1.5;
     bytes[STRAIT_PLAN_TAG_ACTIVATIONS] = kept + working;
     double heads = (double)s->heads / (double)split->tensor;
     bytes[STRAIT_PLAN_TAG_WORKSPACE] = 4 * tokens * heads * (double)(s->head_dim + 2);

@@ -60,7 +60,7 @@ strait_shape_params strait_model_shape_params(const strait_model_shape *s)
                              .moe_layers = moe_layers(s)};
     if (s->experts > 0) {
         p.expert = mlp_params(s, s->expert_ffn);
-        p.shared = s->experts * s->hidden + (s->shared_ffn > 0 ? mlp_params(s, s->shared_ffn) : 0);
+        p.shared = s->experts * (s->hidden + s->router_bias) + (s->shared_ffn > 0 ? mlp_params(s, s->shared_ffn) : 0);
     }
     int64_t dense_layers = s->layers - p.moe_layers;
     int64_t common = p.embedding + p.head + norm_width(s, s->hidden) + s->layers * p.attention +

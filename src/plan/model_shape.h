@@ -43,6 +43,7 @@ typedef struct strait_model_shape {
     int64_t expert_ffn;
     int64_t shared_ffn;   /* width of all shared experts together */
     int64_t dense_layers; /* first ones without experts */
+    bool router_bias;     /* a parameter for each expert that only selects */
     int64_t moe_every;    /* 1: all others have experts; 2: every other one */
 } strait_model_shape;
 

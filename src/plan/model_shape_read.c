@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLAIN = 0, QK_NORM = 1, QK_NORM_ALL = 2, QKV_BIAS = 4 };
+enum { PLAIN = 0, QK_NORM = 1, QK_NORM_ALL = 2, QKV_BIAS = 4, ROUTER_BIAS = 8 };
 
 typedef struct model_type {
     const char *name;
@@ -162,6 +162,7 @@ strait_status strait_model_shape_parse(const char *name, const json_t *json, str
     STRAIT_TRY(read_flag(name, json, "tie_word_embeddings", strncmp(type->name, "ernie", 5) == 0, &s.tied));
     STRAIT_TRY(read_attention(name, json, type, &s));
     STRAIT_TRY(read_mlp(name, json, &s));
+    s.router_bias = s.experts > 0 && (type->fixed & ROUTER_BIAS);
     STRAIT_TRY(strait_model_shape_check(name, &s));
     *out = s;
     return STRAIT_OK;

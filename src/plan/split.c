@@ -10,7 +10,7 @@
 
 #define CHIPS_MAX INT64_C(16777216)
 
-const char *const strait_plan_recompute_names[3] = {"none", "light", "full"};
+const char *const strait_plan_recompute_names[4] = {"none", "light", "full", "half"};
 
 int64_t strait_split_chips(const strait_split *s)
 {
@@ -109,7 +109,7 @@ strait_status strait_split_finish(strait_split *inout, const strait_model_shape 
         STRAIT_TRY(check_divides("ep", s.expert, "tp x cp x dp", s.tensor * s.context * s.data));
     }
     STRAIT_TRY(check_batch(&s, work));
-    if (!(s.logit_bytes > 0)) s.logit_bytes = 8;
+    if (!(s.logit_bytes > 0)) s.logit_bytes = 12;
     if (!(s.weight_bytes > 0)) s.weight_bytes = 2;
     if (!(s.gradient_bytes > 0)) s.gradient_bytes = 4;
     if (!(s.state_bytes > 0)) s.state_bytes = 12;
@@ -161,13 +161,13 @@ static strait_status set_key(const char *key, const char *value, strait_split *o
         return STRAIT_OK;
     }
     if (strcmp(key, "recompute") == 0) {
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             if (strcmp(value, strait_plan_recompute_names[i]) != 0) continue;
             out->recompute = (strait_plan_recompute)i;
             out->recompute_chosen = false;
             return STRAIT_OK;
         }
-        return bad_value(key, value, "none, light or full");
+        return bad_value(key, value, "none, light, half or full");
     }
     if (strcmp(key, "logits") == 0) {
         if (strcmp(value, "chunked") != 0 && strcmp(value, "stored") != 0)

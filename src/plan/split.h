@@ -12,9 +12,10 @@
 typedef enum strait_plan_recompute {
     STRAIT_PLAN_RECOMPUTE_NONE,
     STRAIT_PLAN_RECOMPUTE_LIGHT, /* norms and the activation between the feed-forward products */
-    STRAIT_PLAN_RECOMPUTE_FULL   /* every layer from its input */
+    STRAIT_PLAN_RECOMPUTE_FULL,  /* every layer from its input */
+    STRAIT_PLAN_RECOMPUTE_HALF   /* every other product's output is kept, and attention's: never chosen, only given */
 } strait_plan_recompute;
-extern const char *const strait_plan_recompute_names[3];
+extern const char *const strait_plan_recompute_names[4];
 
 /* Zero in a size means 1, in a choice its first; strait_split_finish fills in. */
 typedef struct strait_split {
@@ -30,7 +31,7 @@ typedef struct strait_split {
     bool recompute_chosen;    /* whoever plans may recompute more than `recompute` where it does not fit */
     bool sequence_replicated; /* tensor ranks keep norms' activations whole (no "sequence parallelism") */
     bool chunked_logits;      /* the loss is taken chunk by chunk */
-    double logit_bytes;       /* of each logit at the loss; 0 = 8: the value and its gradient in f32 */
+    double logit_bytes;       /* of each logit at the loss; 0 = 12: log-probability and two gradients in f32, as PyTorch's loss */
     double weight_bytes;      /* a parameter; 0 = 2 */
     double gradient_bytes;    /* 0 = 4 */
     double state_bytes;       /* master, both moments; 0 = 12 */

@@ -23,6 +23,8 @@
 #define NETWORK_SHARE 0.8
 /* Of what a layer keeps for its backward pass: written, read; read, gradient written and read. */
 #define ACTIVATION_PASSES 5.0
+/* A logit in f32 and its gradient, each written and read once. */
+#define LOGIT_BYTES 16.0
 /* AdamW with masters: reads gradient, master, two moments, writes three and the weights. */
 #define OPTIMIZER_BYTES 28.0
 
@@ -109,7 +111,7 @@ static void count_memory(const clock_of *c)
     double moe = (double)c->params.moe_layers;
     double kept = ((double)s->layers - moe) * strait_activation_bytes(s, &one, false, STRAIT_PLAN_RECOMPUTE_NONE) +
                   moe * strait_activation_bytes(s, &one, true, STRAIT_PLAN_RECOMPUTE_NONE);
-    double logits = 2 * c->split->logit_bytes * (double)s->vocab;
+    double logits = LOGIT_BYTES * (double)s->vocab;
     /* A micro-batch reads weights three times in two bytes and adds to gradients in four, spread over its tokens. */
     double weights = 14 * (double)c->params.total * (double)c->split->context / c->micro_tokens;
     if (s->experts > 0 && c->split->expert > 1) {

@@ -18,7 +18,7 @@ expect accepted_nothing 2 "no fact is called 'p900'" "$STRAIT" plan --facts show
 expect unknown_table 1 "did you mean 'rules'" "$STRAIT" plan --facts list rulez
 expect unknown_key 1 "did you mean 'h800-sxm'" "$STRAIT" plan --facts show h800-sxn
 expect bad_day 2 "'tomorrow' is no day" "$STRAIT" plan --facts list --as-of tomorrow
-expect nothing 2 '--facts or --rules is missing' "$STRAIT" plan
+expect nothing 2 'name a run.yaml' "$STRAIT" plan
 expect what 2 'not .look.' "$STRAIT" plan --facts look
 expect no_key 2 'wants a KEY' "$STRAIT" plan --facts show
 

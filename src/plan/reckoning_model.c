@@ -154,7 +154,7 @@ static strait_status set_reserve(strait_reckoning *r)
     r->reserve = gib > 0 ? gib * GIB : 0;
     if (!(gib < 0) && !(gib > 0) && r->fact) r->reserve = RESERVE_SHARE * r->chip.capacity;
     if (r->capacity_known && r->reserve >= r->chip.capacity) {
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--reserve: %.1f GiB of a chip's %.1f", gib, r->chip.capacity / GIB);
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "reserve: %.1f GiB of a chip's %.1f", gib, r->chip.capacity / GIB);
     }
     return STRAIT_OK;
 }

@@ -9,6 +9,9 @@
 
 static strait_status head(const strait_reckoning *r, strait_buffer *out)
 {
+    if (r->options->as_of && r->facts->today < strait_today()) {
+        STRAIT_TRY(strait_buffer_printf(out, "historical: ages are counted to %s\n", r->options->as_of));
+    }
     char split[256];
     strait_split_format(&r->split, split, sizeof split);
     STRAIT_TRY(strait_buffer_printf(out, "model     %s: %s, %.3f billion parameters", r->options->config,

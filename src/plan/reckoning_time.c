@@ -142,7 +142,7 @@ static strait_status user_price(strait_reckoning *r, double price, strait_price_
     const char *currency = r->options->currency ? r->options->currency : "USD";
     double rate = strait_currency_per_usd(r->facts, currency, &inout->stale);
     if (isnan(rate)) {
-        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--currency %s: the facts have no exchange rate of it", currency);
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "currency %s: the facts have no exchange rate of it", currency);
     }
     double usd = price / rate;
     *inout = (strait_price_range){.usd = {usd, usd, usd}, .stale = inout->stale};
@@ -172,11 +172,11 @@ static strait_status reckon_cost(strait_reckoning *r)
     if (!bought && !spot && strcmp(how, "rent") != 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--how %s: rent, spot or buy", how);
     }
-    if (!(o->idle >= 0 && o->idle < 1)) return STRAIT_FAIL(STRAIT_ERR_USAGE, "--idle: 0 to below 1");
+    if (!(o->idle >= 0 && o->idle < 1)) return STRAIT_FAIL(STRAIT_ERR_USAGE, "idle: a share, 0 to below 1");
     const double positive[] = {o->price, o->energy_price, o->transfer_price, o->transfer_gb, o->life_years, o->pue};
     for (size_t i = 0; i < sizeof positive / sizeof positive[0]; i++) {
         if (!(positive[i] >= 0 && positive[i] < 1e15)) {
-            return STRAIT_FAIL(STRAIT_ERR_USAGE, "prices, amounts, --life and --pue must not be negative");
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "prices, amounts, life and pue must not be negative");
         }
     }
     STRAIT_TRY(gather_prices(r, bought, spot));

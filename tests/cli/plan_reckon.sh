@@ -62,9 +62,9 @@ expect unknown-rate 0 "no dense 16-bit rate" "${plan[@]}" 32b.json --chip kunlun
 expect unknown-cost 0 "unknown: the time is unknown" "${plan[@]}" 32b.json --chip kunlun-p800 --count 64
 expect accepted 0 "UNCALIBRATED" "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops
 expect no-price 0 "unknown: no rent is known" "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops
-expect own-price 0 'of 0 offers \(yours\)' "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops --price 9 --currency CNY
+expect own-price 0 'of 0 offers \(yours\)' "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops --price 9 --assume currency=CNY
 expect bought 0 "no price of energy is known" "${plan[@]}" 32b.json --chip h800 --count 64 --how buy
-expect energy 0 "energy: " "${plan[@]}" 32b.json --chip h800 --count 64 --how buy --energy-price 0.6 --currency CNY
+expect energy 0 "energy: " "${plan[@]}" 32b.json --chip h800 --count 64 --how buy --assume energy=0.6 --assume currency=CNY
 expect verify 0 "VERIFY" "${plan[@]}" 32b.json --chip h100 --count 64
 expect failures 0 "an interruption every" "${plan[@]}" 32b.json --chip h100 --count 64
 expect explain 0 "causal-exact" "${plan[@]}" 32b.json --chip h100 --count 64 --explain
@@ -105,8 +105,10 @@ expect wrong-split 2 "num_attention_heads" "${plan[@]}" 32b.json --chip h100 --c
 expect wrong-key 2 "is no key" "${plan[@]}" 32b.json --chip h100 --split tq=8
 expect wrong-count 2 "--count" "${plan[@]}" 32b.json --chip h100 --count -4
 expect wrong-how 2 "rent, spot or buy" "${plan[@]}" 32b.json --chip h100 --count 64 --how steal
-expect wrong-currency 2 "no exchange rate" "${plan[@]}" 32b.json --chip h100 --count 64 --price 2 --currency XAU
-expect wrong-idle 2 "--idle" "${plan[@]}" 32b.json --chip h100 --count 64 --idle 1
+expect wrong-currency 2 "no exchange rate" "${plan[@]}" 32b.json --chip h100 --count 64 --price 2 --assume currency=XAU
+expect wrong-idle 2 "idle: a share" "${plan[@]}" 32b.json --chip h100 --count 64 --assume idle=1
+expect wrong-assumption 2 "with reserve, node" "${plan[@]}" 32b.json --chip h100 --count 64 --assume luck=1
+expect wrong-number 2 "must be a number" "${plan[@]}" 32b.json --chip h100 --count 64 --assume reserve=much
 expect wrong-date 2 "--as-of" "$STRAIT" plan 32b.json --chip h100 --as-of yesterday
 expect wrong-measured 1 "tokens_per_second" "${plan[@]}" 32b.json --chip h100 --count 64 --measured 32b.json
 expect odd-count 2 "no split of" "${plan[@]}" 32b.json --chip h100 --count 7 --sequences 64

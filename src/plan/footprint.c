@@ -153,7 +153,8 @@ static void add_activations(const strait_model_shape *s, const strait_split *spl
     bool has_moe = at->moe_layers > 0;
     double working = tokens * strait_activation_bytes(s, split, has_moe, STRAIT_PLAN_RECOMPUTE_NONE);
     if (split->recompute == STRAIT_PLAN_RECOMPUTE_FULL) working *= 2;
-    if (split->recompute == STRAIT_PLAN_RECOMPUTE_LIGHT || split->recompute == STRAIT_PLAN_RECOMPUTE_HALF) working *= 1.5;
+    if (split->recompute == STRAIT_PLAN_RECOMPUTE_LIGHT || split->recompute == STRAIT_PLAN_RECOMPUTE_HALF)
+        working *= 1.5;
     bytes[STRAIT_PLAN_TAG_ACTIVATIONS] = kept + working;
     double heads = (double)s->heads / (double)split->tensor;
     bytes[STRAIT_PLAN_TAG_WORKSPACE] = 4 * tokens * heads * (double)(s->head_dim + 2);

@@ -31,10 +31,11 @@ typedef struct strait_split {
     bool recompute_chosen;    /* whoever plans may recompute more than `recompute` where it does not fit */
     bool sequence_replicated; /* tensor ranks keep norms' activations whole (no "sequence parallelism") */
     bool chunked_logits;      /* the loss is taken chunk by chunk */
-    double logit_bytes;       /* of each logit at the loss; 0 = 12: log-probability and two gradients in f32, as PyTorch's loss */
-    double weight_bytes;      /* a parameter; 0 = 2 */
-    double gradient_bytes;    /* 0 = 4 */
-    double state_bytes;       /* master, both moments; 0 = 12 */
+    double logit_bytes;    /* of each logit at the loss; 0 = 12: log-probability and two gradients in f32, as PyTorch's
+                              loss */
+    double weight_bytes;   /* a parameter; 0 = 2 */
+    double gradient_bytes; /* 0 = 4 */
+    double state_bytes;    /* master, both moments; 0 = 12 */
 } strait_split;
 
 /* What is trained on: of one optimizer step. */

@@ -96,17 +96,30 @@ static strait_status write_checklist(const strait_judgement *judgement, strait_b
     return STRAIT_OK;
 }
 
+static const char *or_unknown(const char *text)
+{
+    return text != NULL ? text : "unknown";
+}
+
+static const char *truth_text(strait_truth truth)
+{
+    return truth == STRAIT_TRUTH_YES ? "yes" : truth == STRAIT_TRUTH_NO ? "no" : "unknown";
+}
+
+/* What is stated, and beside it what the facts say of a company that they know: both are judged. */
 static strait_status write_party(const char *role, const strait_party *party, strait_buffer *out)
 {
     if (party->absent) return strait_buffer_printf(out, "%s none\n", role);
-    const char *listed = party->listed == STRAIT_TRUTH_YES  ? "yes"
-                         : party->listed == STRAIT_TRUTH_NO ? "no"
-                                                            : "unknown";
-    return strait_buffer_printf(out, "%s %s, headquarters %s, ultimate parent in %s, listed %s (%s)\n", role,
-                                party->name != NULL ? party->name : "not named",
-                                party->headquarters != NULL ? party->headquarters : "unknown",
-                                party->parent != NULL ? party->parent : "unknown", listed,
-                                party->source != NULL ? party->source : "as stated by the user");
+    STRAIT_TRY(strait_buffer_printf(out, "%s %s, headquarters %s, ultimate parent in %s, listed %s (%s)\n", role,
+                                    party->name != NULL ? party->name : "not named", or_unknown(party->headquarters),
+                                    or_unknown(party->parent), truth_text(party->listed),
+                                    party->source != NULL ? party->source : "as stated by the user"));
+    const strait_entity *entity = party->entity;
+    if (entity == NULL) return STRAIT_OK;
+    if (entity->fact.builtin != NULL) entity = (const strait_entity *)entity->fact.builtin;
+    return strait_buffer_printf(out, "  the facts on %s: headquarters %s, parent %s, listed %s (%s)\n", entity->name,
+                                or_unknown(entity->headquarters), or_unknown(entity->parent),
+                                truth_text(entity->listed), entity->fact.source);
 }
 
 static strait_status write_scene(const strait_scene *scene, strait_buffer *out)
@@ -163,6 +176,19 @@ static strait_status json_text(const char *before, const char *name, const char 
     STRAIT_TRY(strait_buffer_printf(out, "%s\"%s\": ", before, name));
     if (text == NULL) return strait_buffer_printf(out, "null");
     return strait_json_format_string(text, strlen(text), out);
+}
+
+static strait_status json_party(const char *role, const strait_party *party, strait_buffer *out)
+{
+    if (party->absent) return json_text(", ", role, "none", out);
+    STRAIT_TRY(strait_buffer_printf(out, ", \"%s\": ", role));
+    STRAIT_TRY(json_text("{", "name", party->name, out));
+    STRAIT_TRY(json_text(", ", "headquarters", party->headquarters, out));
+    STRAIT_TRY(json_text(", ", "parent", party->parent, out));
+    STRAIT_TRY(json_text(", ", "listed", truth_text(party->listed), out));
+    STRAIT_TRY(json_text(", ", "source", party->source, out));
+    STRAIT_TRY(json_text(", ", "known_as", party->entity != NULL ? party->entity->fact.key : NULL, out));
+    return strait_buffer_printf(out, "}");
 }
 
 static strait_status json_list(const char *name, const char *list, strait_buffer *out)
@@ -230,6 +256,8 @@ strait_status strait_judgement_json(const strait_scene *scene, const strait_judg
     STRAIT_TRY(json_text("", "verdict", strait_verdict_word(j->verdict), out));
     STRAIT_TRY(json_text(", ", "text", verdict_texts[j->verdict], out));
     STRAIT_TRY(json_text(", ", "review", j->review >= 0 ? review_texts[j->review] : NULL, out));
+    STRAIT_TRY(json_party("owner", &scene->owner, out));
+    STRAIT_TRY(json_party("tenant", &scene->tenant, out));
     STRAIT_TRY(json_text(", ", "first_day", first, out));
     STRAIT_TRY(json_text(", ", "last_day", last, out));
     STRAIT_TRY(strait_buffer_printf(out,

@@ -148,6 +148,8 @@ static strait_status set_of_party(const strait_facts *facts, const char *where, 
                                   const char *value, strait_party *party)
 {
     if (member[0] == '\0') return set_party(facts, where, key, value, party);
+    /* What is stated otherwise than by the facts does not rest on their source. */
+    if (party->entity != NULL && party->source == party->entity->fact.source) party->source = NULL;
     if (strcmp(member, ".headquarters") == 0) return set_place(facts, where, key, value, &party->headquarters);
     if (strcmp(member, ".listed") == 0) return set_truth(where, key, value, &party->listed);
     if (strcmp(member, ".listed_share_percent") == 0)

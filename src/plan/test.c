@@ -172,6 +172,8 @@ static strait_status add_word(parser *p, field_kind kind, strait_test_node *node
     if (word[0] == '\0') return FAIL_HERE(p, "a word is missing", "", NULL);
     STRAIT_TRY(check_word(p, at, kind, word));
     if (p->test->n_words == STRAIT_TEST_WORDS_MAX) return FAIL_HERE(p, "too many words", "", NULL);
+    p->test->is_group[p->test->n_words] =
+        kind == FIELD_PLACE && p->facts != NULL && strait_facts_is_group(p->facts, word);
     memcpy(p->test->words[p->test->n_words++], word, sizeof word);
     node->n_words++;
     return STRAIT_OK;
@@ -334,7 +336,7 @@ static strait_truth place_in(const strait_test *test, const strait_test_node *no
     strait_truth found = STRAIT_TRUTH_NO;
     for (int i = 0; i < node->n_words; i++) {
         const char *word = test->words[node->word + i];
-        if (strait_facts_is_group(facts, word)) {
+        if (test->is_group[node->word + i]) {
             found = strait_truth_or(found, strait_facts_in_group(facts, word, place, day));
         } else {
             found = strait_truth_or(found, truth_of(strcmp(word, place) == 0));

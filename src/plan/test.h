@@ -52,6 +52,7 @@ typedef struct strait_test {
     int n_nodes;
     int root;
     char words[STRAIT_TEST_WORDS_MAX][STRAIT_TEST_WORD_BYTES];
+    bool is_group[STRAIT_TEST_WORDS_MAX]; /* the word is a group of countries */
     int n_words;
 } strait_test;
 

@@ -48,6 +48,7 @@ for form in '' --json; do
 done
 "$STRAIT" "${h20[@]}" --as-of 2025-11-05 --json >verdict.json
 command -v python3 >/dev/null && expect json_is_json 0 reported python3 -c 'import json; print(json.load(open("verdict.json"))["verdict"])'
+expect beside 0 'the facts on Huawei: headquarters cn, parent huawei, listed yes' "$STRAIT" plan --rules --chip h100 --transaction buy --from us --to jp --owner huawei --set owner.listed=no
 cat >act.yaml <<'END'
 transaction: rent
 chip: H200

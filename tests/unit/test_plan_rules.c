@@ -131,6 +131,23 @@ static void lower_bounds(void **state)
     assert_int_equal(holds("tpp >= 3000", &s, &unknown), STRAIT_TRUTH_UNKNOWN);
 }
 
+/* A row says something of its own days only; a country without a row is what `other` says, or unknown. */
+static void groups_have_days(void **state)
+{
+    (void)state;
+    strait_group *row = (strait_group *)(uintptr_t)strait_facts_find(facts, STRAIT_TABLE_GROUPS, "d5-cn");
+    strait_days was = row->to;
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "cn", 20500), STRAIT_TRUTH_YES);
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "cn", 10000), STRAIT_TRUTH_UNKNOWN);
+    row->to = (strait_days){20499, 20499};
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "cn", 20500), STRAIT_TRUTH_UNKNOWN);
+    row->to = was;
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "in", 20500), STRAIT_TRUTH_NO);
+    assert_int_equal(strait_facts_in_group(facts, "D:1", "in", 20500), STRAIT_TRUTH_UNKNOWN);
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "kh", 20486), STRAIT_TRUTH_YES); /* 2026-02-02 */
+    assert_int_equal(strait_facts_in_group(facts, "D:5", "kh", 20487), STRAIT_TRUTH_NO);
+}
+
 /* ---- Scenarios ---- */
 
 static int column_of(const strait_csv *csv, const char *name)
@@ -366,7 +383,7 @@ static void user_rows_do_not_loosen(void **state)
     char file[200];
     const char *chips =
         "key,name,designer,int8_tops,fp8_tflops,datacenter,us_origin,source,checked_on,confidence,basis\n"
-        "h100-sxm,Mine,Me,1,1,no,no,mine,2026-11-01,high,vendor\n";
+        "h200,Mine,Me,1,1,no,no,mine,2026-11-01,high,vendor\n";
     const char *rules =
         "key,name,jurisdiction,authority,kind,in_force_from,enforced,binds,transactions,chip_test,consequence,source,"
         "checked_on,confidence,basis\n"
@@ -383,7 +400,8 @@ static void user_rows_do_not_loosen(void **state)
     strait_scene scene;
     strait_judgement j;
     h20_to_china(&scene, "2026-12-01");
-    assert_int_equal(strait_facts_chip(mine, "h100-sxm", NULL, &scene.chip), STRAIT_OK);
+    assert_int_equal(strait_facts_chip(mine, "h200", NULL, &scene.chip), STRAIT_OK);
+    assert_int_equal(scene.chip->us_origin, STRAIT_TRUTH_NO);
     assert_int_equal(strait_rulebook_judge(my_book, &scene, &j), STRAIT_OK);
     assert_int_equal(j.verdict, STRAIT_VERDICT_LICENCE);
     strait_judgement_fini(&j);
@@ -445,6 +463,7 @@ static void yaml_errors_name_the_key(void **state)
     yaml_refused("to: Chnia", "to: no country is called 'Chnia'; did you mean 'cn'?");
     yaml_refused("owner: Nobody Inc", "owner: no entity, and");
     yaml_refused("owner: {headquarters: cn}", "s.yaml:1:8: owner: source is missing");
+    yaml_refused("owner: {name: huawei, listed: no}", "owner: source is missing");
     yaml_refused("owner: {seat: cn, source: x}", "'owner.seat' is no key");
     yaml_refused("owner: [cn]", "a name, `none` or a map is wanted here");
     yaml_refused("construction_percent: 120", "'120' is not what it takes: a number from 0 to 100");
@@ -488,6 +507,7 @@ int main(void)
         cmocka_unit_test(tests_are_parsed_strictly),
         cmocka_unit_test(three_values),
         cmocka_unit_test(lower_bounds),
+        cmocka_unit_test(groups_have_days),
         cmocka_unit_test(every_scenario),
         cmocka_unit_test(stricter_rules_are_not_milder),
         cmocka_unit_test(longer_acts_are_not_milder),

@@ -251,15 +251,19 @@ static int run_encode(int argc, char **argv)
 {
     static const char usage[] = "strait tokenizer encode TOKENIZER [FILE]\n"
                                 "Prints the ids of a text: FILE, --text or standard input. TOKENIZER is a\n"
-                                "tokenizer.json or a model directory.\n";
+                                "tokenizer.json, a tokenizer.model (SentencePiece) or a model directory.\n";
     const char *text = NULL;
     bool json = false;
     bool plain = false;
     bool null = false;
+    bool add_special = false;
+    bool truncate = false;
     const cli_option options[] = {
         {"--text", CLI_STRING, &text, "TEXT", "encode this"},
         {"--json", CLI_FLAG, &json, NULL, "print a JSON array"},
         {"--plain", CLI_FLAG, &plain, NULL, "read special tokens in the text as plain text"},
+        {"--add-special", CLI_FLAG, &add_special, NULL, "put beginning and end tokens around, as the tokenizer says"},
+        {"--truncate", CLI_FLAG, &truncate, NULL, "truncate, as the tokenizer says"},
         {"--null", CLI_FLAG, &null, NULL, "texts are ended by zero bytes; a line of ids for each"},
         {0},
     };
@@ -275,7 +279,7 @@ static int run_encode(int argc, char **argv)
     input in = {0};
     code = text ? CLI_OK : read_input(count == 2 ? names[1] : NULL, &in);
     if (code == CLI_OK) {
-        const strait_encode_options how = {.plain_text = plain};
+        const strait_encode_options how = {.plain_text = plain, .add_special = add_special, .truncate = truncate};
         status = encode_all(tokenizer, text ? text : in.bytes, text ? strlen(text) : in.length, null, &how, json);
         if (status != STRAIT_OK) code = cli_fail(verb, status);
     }
@@ -333,6 +337,19 @@ static int decode_all(const strait_tokenizer *tokenizer, const input *in, const 
     return CLI_OK;
 }
 
+/* Each line of ids is a text of its own. */
+static int decode_lines(const strait_tokenizer *tokenizer, const input *in, const strait_decode_options *options)
+{
+    int code = CLI_OK;
+    for (size_t at = 0; at < in->length && code == CLI_OK;) {
+        const char *end = memchr(in->bytes + at, '\n', in->length - at);
+        input line = {.bytes = in->bytes + at, .length = end ? (size_t)(end - in->bytes) - at : in->length - at};
+        code = decode_all(tokenizer, &line, options, true);
+        at += line.length + 1;
+    }
+    return code;
+}
+
 static int run_decode(int argc, char **argv)
 {
     static const char usage[] = "strait tokenizer decode TOKENIZER [FILE]\n"
@@ -340,8 +357,10 @@ static int run_decode(int argc, char **argv)
                                 "array; from FILE or standard input.\n";
     bool skip = false;
     bool json = false;
+    bool lines = false;
     const cli_option options[] = {
         {"--skip-special", CLI_FLAG, &skip, NULL, "leave out special tokens"},
+        {"--lines", CLI_FLAG, &lines, NULL, "each line of ids is a text; a JSON string for each"},
         {"--json", CLI_FLAG, &json, NULL, "print a JSON string; what is not UTF-8 as U+FFFD"},
         {0},
     };
@@ -355,8 +374,8 @@ static int run_decode(int argc, char **argv)
     if (status != STRAIT_OK) return cli_fail(verb, status);
     input in = {0};
     code = read_input(count == 2 ? names[1] : NULL, &in);
-    const strait_decode_options how = {.skip_special = skip, .replace_invalid = json};
-    if (code == CLI_OK) code = decode_all(tokenizer, &in, &how, json);
+    const strait_decode_options how = {.skip_special = skip, .replace_invalid = json || lines};
+    if (code == CLI_OK) code = lines ? decode_lines(tokenizer, &in, &how) : decode_all(tokenizer, &in, &how, json);
     free(in.bytes);
     strait_tokenizer_destroy(tokenizer);
     return code;
@@ -429,10 +448,11 @@ static int run_info(int argc, char **argv)
     }
     const char *versions = strait_tokenizer_unicode_versions(tokenizer);
     if (json) {
-        printf("{\"model\": \"byte-level BPE\", \"nfc\": %s, \"vocab_size\": %d, \"merges\": %d, \"added\": %d, "
+        printf("{\"model\": \"%s\", \"nfc\": %s, \"vocab_size\": %d, \"merges\": %d, \"added\": %d, "
                "\"hash\": \"%s\", \"unicode\": \"%s\"",
-               strait_tokenizer_normalizes(tokenizer) ? "true" : "false", strait_tokenizer_vocab_size(tokenizer),
-               strait_tokenizer_merge_count(tokenizer), strait_tokenizer_added_count(tokenizer), hash, versions);
+               strait_tokenizer_model(tokenizer), strait_tokenizer_normalizes(tokenizer) ? "true" : "false",
+               strait_tokenizer_vocab_size(tokenizer), strait_tokenizer_merge_count(tokenizer),
+               strait_tokenizer_added_count(tokenizer), hash, versions);
     } else {
         printf("%-12s %s\n%-12s %s\n%-12s %s\n", "tokenizer", strait_tokenizer_summary(tokenizer), "hash", hash,
                "unicode", versions);
@@ -454,7 +474,8 @@ int cmd_tokenizer(int argc, char **argv)
                                "  decode TOKENIZER [FILE]                    ids to text\n"
                                "  info TOKENIZER                             size, hash, special tokens\n"
                                "\n"
-                               "TOKENIZER is a tokenizer.json (Hugging Face), a directory with one, or a run.\n"
+                               "TOKENIZER is a tokenizer.json (Hugging Face) or tokenizer.model (SentencePiece),\n"
+                               "a directory with one, or a run.\n"
                                "'strait tokenizer encode --help' has the options of encode, and so on.\n";
     static const struct {
         const char *name;

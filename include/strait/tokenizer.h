@@ -1,5 +1,6 @@
 /*
- * Tokenizers: byte-level BPE in the Hugging Face `tokenizer.json` format, as the Qwen2 and Qwen3 families use it.
+ * Tokenizers: BPE and Unigram in the Hugging Face `tokenizer.json` format, and SentencePiece models
+ * (`tokenizer.model`). docs/formats.md lists the components that are understood; anything else is refused by name.
  *
  * A tokenizer is a pure function from bytes to token ids and back. It never changes after it was made and may be used
  * from any number of threads at once; each call borrows working memory from a small pool inside it.
@@ -30,16 +31,20 @@ typedef struct strait_tokenizer strait_tokenizer;
 /* A vocabulary has at most 2^24 tokens, a token at most 65,535 bytes, one text at most 2^31 - 1 bytes. */
 
 /*
- * Opens a tokenizer.json, or a model directory that holds one. From a directory, tokenizer_config.json (names of the
- * end, start and padding tokens) and chat_template.jinja are taken along where they exist. The caller owns
- * *out_tokenizer.
+ * Opens a tokenizer.json or a tokenizer.model, or a model directory that holds one. From a directory,
+ * tokenizer_config.json (names of the end, start and padding tokens) and chat_template.jinja are taken along where they
+ * exist. The caller owns *out_tokenizer.
  *
  * STRAIT_ERR_NOT_FOUND: no such file. STRAIT_ERR_FORMAT: malformed; the message names file and key.
  * STRAIT_ERR_UNSUPPORTED: a component that this version does not have; the message names it and those that it has.
  */
 strait_status strait_tokenizer_load(const char *path, strait_tokenizer **out_tokenizer) STRAIT_MUST_USE;
 
-/* The same from `length` bytes of tokenizer.json in memory (copied); `name` is what errors call them. */
+/* The tokenizer's file in a directory: tokenizer.json, else tokenizer.model where that exists. Free with
+ * strait_text_free. */
+strait_status strait_tokenizer_path(const char *directory, char **out_path) STRAIT_MUST_USE;
+
+/* The same from `length` bytes of either file in memory (copied); `name` is what errors call them. */
 strait_status strait_tokenizer_parse(const char *name, const char *json, size_t length,
                                      strait_tokenizer **out_tokenizer) STRAIT_MUST_USE;
 
@@ -47,9 +52,10 @@ strait_status strait_tokenizer_parse(const char *name, const char *json, size_t 
 void strait_tokenizer_destroy(strait_tokenizer *tokenizer);
 
 /*
- * Writes tokenizer.json and tokenizer_config.json into a directory (created where missing; files replaced atomically).
- * A tokenizer that was loaded is written as it was read, byte for byte, with its other settings and chat template;
- * `tokenizer_class` becomes PreTrainedTokenizerFast, which AutoTokenizer of transformers 4.57 and 5.x opens.
+ * Writes tokenizer.json (or tokenizer.model) and tokenizer_config.json into a directory (created where missing; files
+ * replaced atomically). A tokenizer that was loaded is written as it was read, byte for byte, with its other settings
+ * and chat template; `tokenizer_class` becomes PreTrainedTokenizerFast, which AutoTokenizer of transformers 4.57
+ * and 5.x opens.
  */
 strait_status strait_tokenizer_save(const strait_tokenizer *tokenizer, const char *directory) STRAIT_MUST_USE;
 
@@ -95,6 +101,9 @@ const char *strait_tokenizer_unicode_versions(const strait_tokenizer *tokenizer)
 /* One line for people: "byte-level BPE, NFC, 151669 tokens, 151387 merges, 26 added". Lives as long as the tokenizer.
  */
 const char *strait_tokenizer_summary(const strait_tokenizer *tokenizer);
+/* What kind of model it is: "byte-level BPE", "BPE", "Unigram", "SentencePiece BPE" or "SentencePiece unigram". */
+const char *strait_tokenizer_model(const strait_tokenizer *tokenizer);
+/* Merges of a BPE model of tokenizer.json; 0 for others. */
 int32_t strait_tokenizer_merge_count(const strait_tokenizer *tokenizer);
 int32_t strait_tokenizer_added_count(const strait_tokenizer *tokenizer);
 /* Whether text is brought to NFC before it is split. */
@@ -105,6 +114,11 @@ typedef struct strait_encode_options {
      * plain text, so that text from outside cannot forge a boundary. Added tokens not marked special are always found.
      */
     bool plain_text;
+    /* Puts before and after what the post-processor does (of a tokenizer.model: what add_bos_token and add_eos_token of
+     * tokenizer_config.json ask for). */
+    bool add_special;
+    /* Truncates as tokenizer.json says, where it does. */
+    bool truncate;
 } strait_encode_options;
 
 /* What encoding gave. Zero-initialise before the first use; each call replaces the contents and keeps the memory. */
@@ -118,7 +132,7 @@ typedef struct strait_encoding {
 
 /*
  * Ids of `length` bytes of text (NULL allowed where 0). `options` may be NULL. On failure *encoding keeps its memory,
- * its contents are undefined. No beginning or end token is added.
+ * its contents are undefined. Without `add_special` no beginning or end token is added.
  *
  * STRAIT_ERR_RANGE: the text is longer than 2^31 - 1 bytes. STRAIT_ERR_UNSUPPORTED: a regular expression of a foreign
  * tokenizer needs more steps on this text than the limit allows.
@@ -128,7 +142,7 @@ strait_status strait_tokenizer_encode(const strait_tokenizer *tokenizer, const c
 void strait_encoding_fini(strait_encoding *encoding);
 
 typedef struct strait_decode_options {
-    bool skip_special;    /* leave out tokens marked special */
+    bool skip_special;    /* leave out tokens marked special (SentencePiece: control tokens, as its package does) */
     bool replace_invalid; /* bytes that are not UTF-8 become U+FFFD; otherwise the bytes of the tokens as they are */
 } strait_decode_options;
 

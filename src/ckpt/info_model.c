@@ -6,6 +6,8 @@
 #include "ckpt/checkpoint.h"
 #include "ckpt/run_dir.h"
 
+#include <strait/tokenizer.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -67,7 +69,7 @@ static void put_config(strait__facts *facts, const strait_model_config *config)
 static strait_status put_tokenizer(const char *path, strait__facts *facts)
 {
     char *file;
-    STRAIT_TRY(strait_path_join(path, "tokenizer.json", &file));
+    STRAIT_TRY(strait_tokenizer_path(path, &file));
     strait__facts_bool(facts, "has_tokenizer", strait_path_exists(file));
     strait_free(file);
     return STRAIT_OK;

@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/json.h"
 
+#include <strait/tokenizer.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +248,13 @@ static strait_status copy_siblings(const char *from, const char *directory, stra
     return STRAIT_OK;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t size = strlen(end);
+    return length >= size && strcmp(text + length - size, end) == 0;
+}
+
 static strait_status copy_tokenizer(const char *source, const char *directory, const strait_model_config *config,
                                     strait_file_list *files)
 {
@@ -253,7 +262,7 @@ static strait_status copy_tokenizer(const char *source, const char *directory, c
     char *folder = NULL;
     strait_status status;
     if (strait_path_is_directory(source)) {
-        status = strait_path_join(source, "tokenizer.json", &file);
+        status = strait_tokenizer_path(source, &file);
         if (status == STRAIT_OK) status = strait_strdup(STRAIT_TAG_OTHER, source, &folder);
     } else {
         const char *slash = strrchr(source, '/');
@@ -263,7 +272,9 @@ static strait_status copy_tokenizer(const char *source, const char *directory, c
                            : strait_strdup(STRAIT_TAG_OTHER, ".", &folder);
         }
     }
-    if (status == STRAIT_OK) status = copy_file(file, directory, "tokenizer.json", files);
+    /* A tokenizer.model is among the siblings. */
+    bool pieces = status == STRAIT_OK && ends_with(file, "tokenizer.model");
+    if (status == STRAIT_OK && !pieces) status = copy_file(file, directory, "tokenizer.json", files);
     if (status == STRAIT_OK) status = write_tokenizer_config(folder, directory, config, files);
     if (status == STRAIT_OK) status = copy_siblings(folder, directory, files);
     strait_free(file);

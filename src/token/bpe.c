@@ -30,9 +30,11 @@ strait_status strait__bpe_init(strait__bpe *bpe, const strait__vocab *vocab, uin
     bpe->mask = slots - 1;
     bpe->merge_count = merge_count;
     bpe->vocab = vocab;
+    bpe->unknown = -1;
     for (int byte = 0; byte < 256; byte++) {
         char text = (char)byte;
         bpe->byte_ids[byte] = strait__vocab_find(vocab, &text, 1);
+        bpe->fallback_ids[byte] = -1;
     }
     return STRAIT_OK;
 }
@@ -40,6 +42,7 @@ strait_status strait__bpe_init(strait__bpe *bpe, const strait__vocab *vocab, uin
 void strait__bpe_fini(strait__bpe *bpe)
 {
     strait_free(bpe->merges);
+    strait_free(bpe->joined);
     *bpe = (strait__bpe){0};
 }
 
@@ -161,6 +164,65 @@ static strait_status merge_long(const strait__bpe *bpe, strait__bpe_scratch *scr
     return STRAIT_OK;
 }
 
+static size_t byte_symbols(const strait__bpe *bpe, const char *word, size_t length, int32_t *ids, size_t *dropped_bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        int32_t id = bpe->byte_ids[(unsigned char)word[i]];
+        if (id >= 0) ids[count++] = id;
+    }
+    *dropped_bytes += length - count;
+    return count;
+}
+
+static size_t character_length(unsigned char first)
+{
+    return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* The bytes' tokens, or 0 where some byte has none. */
+static size_t fall_back(const strait__bpe *bpe, const char *bytes, size_t length, int32_t *ids)
+{
+    if (!bpe->byte_fallback) return 0;
+    for (size_t i = 0; i < length; i++) {
+        ids[i] = bpe->fallback_ids[(unsigned char)bytes[i]];
+        if (ids[i] < 0) return 0;
+    }
+    return length;
+}
+
+/*
+ * As the `tokenizers` package: an unknown character waits for the next known one, and bytes do not end its waiting.
+ * At most one waits unless they are fused, so ids never run ahead of bytes.
+ */
+static size_t character_symbols(const strait__bpe *bpe, const char *word, size_t length, int32_t *ids,
+                                size_t *dropped_bytes)
+{
+    size_t count = 0;
+    bool waiting = false;
+    for (size_t at = 0; at < length;) {
+        size_t step = character_length((unsigned char)word[at]);
+        int32_t id =
+            step == 1 ? bpe->byte_ids[(unsigned char)word[at]] : strait__vocab_find(bpe->vocab, word + at, step);
+        size_t bytes = id >= 0 ? 0 : fall_back(bpe, word + at, step, ids + count);
+        if (id >= 0) {
+            if (waiting) ids[count++] = bpe->unknown;
+            waiting = false;
+            ids[count++] = id;
+        } else if (bytes > 0) {
+            count += bytes;
+        } else if (bpe->unknown >= 0) {
+            if (waiting && !bpe->fuse_unknown) ids[count++] = bpe->unknown;
+            waiting = true;
+        } else {
+            *dropped_bytes += step;
+        }
+        at += step;
+    }
+    if (waiting) ids[count++] = bpe->unknown;
+    return count;
+}
+
 static strait_status merge_word(const strait__bpe *bpe, strait__bpe_scratch *scratch, const char *word, size_t length,
                                 int32_t *ids, size_t *out_count, size_t *dropped_bytes)
 {
@@ -172,12 +234,8 @@ static strait_status merge_word(const strait__bpe *bpe, strait__bpe_scratch *scr
             return STRAIT_OK;
         }
     }
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) {
-        int32_t id = bpe->byte_ids[(unsigned char)word[i]];
-        if (id >= 0) ids[count++] = id;
-    }
-    *dropped_bytes += length - count;
+    size_t count = bpe->characters ? character_symbols(bpe, word, length, ids, dropped_bytes)
+                                   : byte_symbols(bpe, word, length, ids, dropped_bytes);
     if (count <= SHORT_WORD) {
         count = merge_short(bpe, ids, count);
     } else {
@@ -187,8 +245,8 @@ static strait_status merge_word(const strait__bpe *bpe, strait__bpe_scratch *scr
     return STRAIT_OK;
 }
 
-strait_status strait__bpe_encode(const strait__bpe *bpe, strait__bpe_scratch *scratch, const char *word, size_t length,
-                                 int32_t *out_ids, size_t *out_count, size_t *dropped_bytes)
+static strait_status encode_cached(const strait__bpe *bpe, strait__bpe_scratch *scratch, const char *word,
+                                   size_t length, int32_t *out_ids, size_t *out_count, size_t *dropped_bytes)
 {
     if (length > CACHE_WORD) return merge_word(bpe, scratch, word, length, out_ids, out_count, dropped_bytes);
     if (!scratch->cache) {
@@ -210,5 +268,72 @@ strait_status strait__bpe_encode(const strait__bpe *bpe, strait__bpe_scratch *sc
     memcpy(cached->word, key, sizeof key);
     memcpy(cached->ids, out_ids, *out_count * sizeof *out_ids);
     cached->count = (uint32_t)*out_count;
+    return STRAIT_OK;
+}
+
+/* One bit for each hash of two adjacent characters. A false "joined" only costs time. */
+#define JOINED_BITS 20
+
+static uint32_t joined_bit(uint32_t left, uint32_t right)
+{
+    return (uint32_t)(((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u >> (64 - JOINED_BITS));
+}
+
+/* The bytes of a character as a number: equal for equal characters, which is all that is asked. */
+static uint32_t character_at(const char *text, size_t step)
+{
+    uint32_t code = 0;
+    for (size_t i = 0; i < step; i++) code = code << 8 | (unsigned char)text[i];
+    return code;
+}
+
+strait_status strait__bpe_note_joined(strait__bpe *bpe)
+{
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_TOKENIZER, ((size_t)1 << JOINED_BITS) / 64, sizeof *bpe->joined, &bpe->joined));
+    for (int32_t id = 0; id < bpe->vocab->count; id++) {
+        size_t length = 0;
+        const char *token = strait__vocab_bytes(bpe->vocab, id, &length);
+        uint32_t left = 0;
+        for (size_t at = 0; at < length;) {
+            size_t step = character_length((unsigned char)token[at]);
+            uint32_t right = character_at(token + at, step);
+            uint32_t bit = joined_bit(left, right);
+            if (at > 0) bpe->joined[bit / 64] |= (uint64_t)1 << bit % 64;
+            left = right;
+            at += step;
+        }
+    }
+    return STRAIT_OK;
+}
+
+/* The end of the part of a word that no token reaches out of. */
+static size_t part_end(const strait__bpe *bpe, const char *word, size_t length)
+{
+    size_t at = character_length((unsigned char)word[0]);
+    uint32_t left = character_at(word, at);
+    while (at < length) {
+        size_t step = character_length((unsigned char)word[at]);
+        uint32_t right = character_at(word + at, step);
+        uint32_t bit = joined_bit(left, right);
+        if (!(bpe->joined[bit / 64] >> bit % 64 & 1)) break;
+        left = right;
+        at += step;
+    }
+    return at;
+}
+
+strait_status strait__bpe_encode(const strait__bpe *bpe, strait__bpe_scratch *scratch, const char *word, size_t length,
+                                 int32_t *out_ids, size_t *out_count, size_t *dropped_bytes)
+{
+    if (!bpe->joined) return encode_cached(bpe, scratch, word, length, out_ids, out_count, dropped_bytes);
+    size_t total = 0;
+    for (size_t at = 0; at < length;) {
+        size_t take = part_end(bpe, word + at, length - at);
+        size_t count = 0;
+        STRAIT_TRY(encode_cached(bpe, scratch, word + at, take, out_ids + total, &count, dropped_bytes));
+        total += count;
+        at += take;
+    }
+    *out_count = total;
     return STRAIT_OK;
 }

@@ -17,8 +17,14 @@ typedef struct strait__bpe {
     int32_t byte_ids[256];      /* the token of each single byte, -1 = none */
     strait__merge *merges;      /* hash table */
     uint32_t mask;
-    uint32_t merge_count; /* ranks are below this */
-    bool ignore_merges;   /* a word that is a token is not merged up */
+    uint32_t merge_count;      /* ranks are below this */
+    bool ignore_merges;        /* a word that is a token is not merged up */
+    bool characters;           /* a word's symbols are its characters, else its bytes; the rest is about these */
+    bool byte_fallback;        /* a character without a token becomes bytes, where all of its bytes have one */
+    bool fuse_unknown;         /* a run of characters without a token becomes one `unknown` */
+    int32_t unknown;           /* -1 = none: such characters are left out */
+    int32_t fallback_ids[256]; /* of <0x00> to <0xFF>, -1 = none */
+    uint64_t *joined; /* owned bit set of hashes of characters that stand side by side in a token; NULL = unknown */
 } strait__bpe;
 
 /* Room for `merge_count` merges; byte_ids come from the vocabulary. */
@@ -37,11 +43,15 @@ typedef struct strait__bpe_scratch {
     strait__merge_queue queue;
 } strait__bpe_scratch;
 
+/* Fills `joined` from all tokens, so that words can be cut where no token reaches across. */
+strait_status strait__bpe_note_joined(strait__bpe *bpe) STRAIT_MUST_USE;
+
 void strait__bpe_scratch_fini(strait__bpe_scratch *scratch);
 
 /*
- * Writes the ids of a word of `length` > 0 bytes to out_ids, which has room for `length`, and their number to
- * *out_count. Bytes without a token are left out and added to *dropped_bytes. `length` is below 2^31.
+ * Writes the ids of a word (well-formed UTF-8 where symbols are characters) of `length` > 0 bytes to out_ids, which has
+ * room for `length`, and their number to *out_count. Bytes without a token are left out and added to *dropped_bytes.
+ * `length` is below 2^31.
  */
 strait_status strait__bpe_encode(const strait__bpe *bpe, strait__bpe_scratch *scratch, const char *word, size_t length,
                                  int32_t *out_ids, size_t *out_count, size_t *dropped_bytes) STRAIT_MUST_USE;

@@ -74,14 +74,10 @@ static strait_status count_text(const counter *in, worker *self, const char *tex
         text = scratch->repaired.bytes;
         length = scratch->repaired.length;
     }
-    bool unchanged;
-    strait_buffer_clear(&scratch->normalized);
-    STRAIT_TRY(strait__nfc(text, length, &scratch->nfc, &scratch->normalized, &unchanged));
-    if (!unchanged) {
-        text = scratch->normalized.bytes;
-        length = scratch->normalized.length;
-    }
-    return strait__split(&in->step, 1, scratch->regex, text, length, count_word, self);
+    const strait__normal_step nfc = {.kind = STRAIT__NORMAL_FORM, .form = STRAIT__NFC};
+    bool first = true;
+    STRAIT_TRY(strait__normalize(&nfc, 1, &scratch->normal, text, length, &text, &length, &first));
+    return strait__split(&in->step, 1, &scratch->split, text, length, first, count_word, self);
 }
 
 static void count_part(void *context, int64_t task, int index)
@@ -182,7 +178,9 @@ static strait_status init_workers(counter *in)
     in->worker_count = strait_pool_size(in->pool);
     STRAIT_TRY(strait_alloc(STRAIT_TAG_TOKENIZER, (size_t)in->worker_count, sizeof *in->workers, &in->workers));
     for (int i = 0; i < in->worker_count; i++) STRAIT_TRY(strait__scratch_create(&in->workers[i].scratch));
-    return strait__regex_create(strait__qwen_pattern, strlen(strait__qwen_pattern), false, &in->step.regex);
+    STRAIT_TRY(strait__regex_create(strait__qwen_pattern, strlen(strait__qwen_pattern), false, &in->step.regex));
+    strait__split_prepare(&in->step, 1);
+    return STRAIT_OK;
 }
 
 static strait_status sum_up(counter *in, strait__word_counts *out_counts, strait_tokenizer_training_report *report)

@@ -1,6 +1,7 @@
 /*
- * NFC. Most text is in NFC already, and most characters can be seen to be inert: they neither change nor combine with
- * what stands before them. Only the neighbourhoods of other characters are given to utf8proc, one segment at a time.
+ * Normalisation forms. Most text is in NFC already, and most characters can be seen to be inert: they neither change
+ * nor combine with what stands before them. Only the neighbourhoods of other characters are given to utf8proc, one
+ * segment at a time.
  */
 #include "token/nfc.h"
 
@@ -13,8 +14,9 @@
  * True only where a character is a starter, has no canonical decomposition and never is the second of a composition.
  * A false "no" costs time, a false "yes" would be wrong, so whole blocks of scripts with combining letters are "no".
  */
-static bool inert(uint32_t code)
+static bool inert(strait__form form, uint32_t code)
 {
+    if (form != STRAIT__NFC) return code < 0x80 || (code >= 0x4e00 && code < 0xa000);
     if (code < 0x300) return true;
     if (code >= 0x3400 && code < 0xa000) return true; /* Chinese characters */
     /* Kana and punctuation, but for tone marks and the two sound marks. */
@@ -79,14 +81,18 @@ static void order_marks(int32_t *codes, int32_t *sorted, size_t count)
     }
 }
 
-/* The longest canonical decomposition of one character has four code points; room for a few more. */
+/* The longest decomposition of one character has eighteen code points (U+FDFA, by compatibility). */
 #define DECOMPOSED_MAX 18
 
 /* The normal form of a segment, in the memory of `scratch`. */
-static strait_status normalize_segment(const char *text, size_t length, strait__nfc_scratch *scratch,
+static strait_status normalize_segment(strait__form form, const char *text, size_t length, strait__nfc_scratch *scratch,
                                        const char **out_bytes, size_t *out_length)
 {
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    const utf8proc_option_t ways[] = {[STRAIT__NFC] = UTF8PROC_STABLE | UTF8PROC_COMPOSE,
+                                      [STRAIT__NFD] = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE,
+                                      [STRAIT__NFKC] = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT,
+                                      [STRAIT__NFKD] = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT};
+    const utf8proc_option_t options = ways[form];
     size_t count = 0;
     for (size_t at = 0; at < length;) {
         if (count + DECOMPOSED_MAX + 1 > scratch->capacity) {
@@ -97,7 +103,7 @@ static strait_status normalize_segment(const char *text, size_t length, strait__
         }
         uint32_t code;
         int step = strait_utf8_decode(text + at, length - at, &code);
-        if (step <= 0) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "NFC was given text that is not UTF-8");
+        if (step <= 0) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "normalisation was given text that is not UTF-8");
         at += (size_t)step;
         utf8proc_ssize_t got =
             utf8proc_decompose_char((utf8proc_int32_t)code, scratch->codes + count, DECOMPOSED_MAX, options, NULL);
@@ -116,12 +122,13 @@ static strait_status normalize_segment(const char *text, size_t length, strait__
 }
 
 /* The first character at or after `at` that is not inert; `*last_inert` is where the inert one before it begins. */
-static size_t find_active(const char *text, size_t at, size_t length, size_t *last_inert)
+static size_t find_active(strait__form form, const char *text, size_t at, size_t length, size_t *last_inert)
 {
     const unsigned char *bytes = (const unsigned char *)text;
+    const unsigned char limit = form == STRAIT__NFC ? 0xcc : 0x80;
     while (at < length) {
-        /* Everything below U+0300 is inert: first bytes up to 0xCB, and all continuation bytes after those. */
-        if (bytes[at] < 0xcc) {
+        /* In NFC everything below U+0300 is inert: first bytes up to 0xCB, and what continues them. */
+        if (bytes[at] < limit) {
             *last_inert = at;
             at += bytes[at] < 0x80 ? 1 : 2;
             continue;
@@ -129,27 +136,27 @@ static size_t find_active(const char *text, size_t at, size_t length, size_t *la
         uint32_t code = 0;
         int step = strait_utf8_decode(text + at, length - at, &code);
         if (step <= 0) step = 1;
-        if (!inert(code)) break;
+        if (!inert(form, code)) break;
         *last_inert = at;
         at += (size_t)step;
     }
     return at;
 }
 
-static size_t find_inert(const char *text, size_t at, size_t length)
+static size_t find_inert(strait__form form, const char *text, size_t at, size_t length)
 {
     while (at < length) {
         uint32_t code = 0;
         int step = strait_utf8_decode(text + at, length - at, &code);
         if (step <= 0) step = 1;
-        if (inert(code)) break;
+        if (inert(form, code)) break;
         at += (size_t)step;
     }
     return at;
 }
 
-strait_status strait__nfc(const char *text, size_t length, strait__nfc_scratch *scratch, strait_buffer *out,
-                          bool *out_unchanged)
+strait_status strait__normal_form(strait__form form, const char *text, size_t length, strait__nfc_scratch *scratch,
+                                  strait_buffer *out, bool *out_unchanged)
 {
     size_t copied = 0; /* text[0 .. copied) is in `out` */
     size_t at = 0;
@@ -157,13 +164,13 @@ strait_status strait__nfc(const char *text, size_t length, strait__nfc_scratch *
     for (;;) {
         /* A segment begins at the inert character that a following mark may combine with. */
         size_t begin = SIZE_MAX;
-        size_t active = find_active(text, at, length, &begin);
+        size_t active = find_active(form, text, at, length, &begin);
         if (active >= length) break;
         if (begin == SIZE_MAX) begin = active;
-        size_t end = find_inert(text, active, length);
+        size_t end = find_inert(form, text, active, length);
         const char *made = NULL;
         size_t made_length = 0;
-        STRAIT_TRY(normalize_segment(text + begin, end - begin, scratch, &made, &made_length));
+        STRAIT_TRY(normalize_segment(form, text + begin, end - begin, scratch, &made, &made_length));
         at = end;
         /* As long as nothing differs nothing needs to be copied. */
         if (!changed && made_length == end - begin && memcmp(made, text + begin, made_length) == 0) continue;

@@ -90,6 +90,12 @@ const char *strait__regex_pattern(const strait__regex *regex)
     return regex->pattern;
 }
 
+bool strait__regex_matches_empty(const strait__regex *regex)
+{
+    uint32_t empty = 1;
+    return pcre2_pattern_info(regex->code, PCRE2_INFO_MATCHEMPTY, &empty) != 0 || empty != 0;
+}
+
 bool strait__regex_is_literal(const strait__regex *regex)
 {
     return regex->literal;

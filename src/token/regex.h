@@ -18,6 +18,8 @@ strait_status strait__regex_create(const char *pattern, size_t length, bool lite
 void strait__regex_destroy(strait__regex *regex);
 /* The pattern as it was given; borrowed. */
 const char *strait__regex_pattern(const strait__regex *regex);
+/* Whether it can match without a character. */
+bool strait__regex_matches_empty(const strait__regex *regex);
 bool strait__regex_is_literal(const strait__regex *regex);
 
 /* Working memory of one thread for all expressions. */

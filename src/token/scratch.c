@@ -22,6 +22,8 @@ strait_status strait__scratch_create(strait__scratch **out_scratch)
         strait__scratch_destroy(scratch);
         return status;
     }
+    scratch->normal.regex = scratch->regex;
+    scratch->split.regex = scratch->regex;
     *out_scratch = scratch;
     return STRAIT_OK;
 }
@@ -30,10 +32,11 @@ void strait__scratch_destroy(strait__scratch *scratch)
 {
     if (!scratch) return;
     strait__regex_scratch_destroy(scratch->regex);
-    strait__nfc_scratch_fini(&scratch->nfc);
+    strait__normal_scratch_fini(&scratch->normal);
+    strait__split_scratch_fini(&scratch->split);
     strait__bpe_scratch_fini(&scratch->bpe);
+    strait__unigram_scratch_fini(&scratch->unigram);
     strait_buffer_fini(&scratch->repaired);
-    strait_buffer_fini(&scratch->normalized);
     strait_free(scratch);
 }
 
@@ -75,12 +78,19 @@ strait_status strait__scratch_acquire(const strait_tokenizer *tokenizer, strait_
     return STRAIT_OK;
 }
 
+static void forget_large(strait_buffer *buffer)
+{
+    if (buffer->capacity > KEEP_BYTES) strait_buffer_fini(buffer);
+}
+
 void strait__scratch_release(const strait_tokenizer *tokenizer, strait__scratch *scratch)
 {
     if (scratch->bpe.capacity > KEEP_SYMBOLS) strait__bpe_scratch_fini(&scratch->bpe);
-    if (scratch->nfc.capacity > KEEP_SYMBOLS) strait__nfc_scratch_fini(&scratch->nfc);
-    if (scratch->repaired.capacity > KEEP_BYTES) strait_buffer_fini(&scratch->repaired);
-    if (scratch->normalized.capacity > KEEP_BYTES) strait_buffer_fini(&scratch->normalized);
+    if (scratch->unigram.capacity > KEEP_SYMBOLS) strait__unigram_scratch_fini(&scratch->unigram);
+    if (scratch->normal.forms.capacity > KEEP_SYMBOLS) strait__nfc_scratch_fini(&scratch->normal.forms);
+    forget_large(&scratch->repaired);
+    for (size_t i = 0; i < 2; i++) forget_large(&scratch->normal.texts[i]);
+    for (size_t i = 0; i < STRAIT__STEPS_MAX; i++) forget_large(&scratch->split.rewritten[i]);
     strait__scratch_pool *pool = tokenizer->pool;
     pthread_mutex_lock(&pool->lock);
     scratch->next = pool->unused;

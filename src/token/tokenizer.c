@@ -23,6 +23,28 @@ static void find_end_of_text(strait_tokenizer *tokenizer)
     tokenizer->end_of_text = tokenizer->eos;
 }
 
+const char *strait_tokenizer_model(const strait_tokenizer *tokenizer)
+{
+    switch (tokenizer->kind) {
+    case STRAIT__BYTE_LEVEL_BPE: return "byte-level BPE";
+    case STRAIT__CHARACTER_BPE: return "BPE";
+    case STRAIT__UNIGRAM: return "Unigram";
+    case STRAIT__SENTENCEPIECE:
+        return tokenizer->sentencepiece.is_unigram ? "SentencePiece unigram" : "SentencePiece BPE";
+    }
+    return "";
+}
+
+/* "NFC" where that is all, else how many steps there are. */
+static strait_status describe_normalizer(const strait_tokenizer *tokenizer, strait_buffer *text)
+{
+    size_t steps = tokenizer->normalizer_count;
+    if (tokenizer->kind == STRAIT__SENTENCEPIECE) steps = tokenizer->sentencepiece.map.unit_count > 0;
+    if (steps == 0) return strait_buffer_printf(text, "no normalisation");
+    if (steps == 1 && strait_tokenizer_normalizes(tokenizer)) return strait_buffer_printf(text, "NFC");
+    return strait_buffer_printf(text, "%zu step%s of normalisation", steps, steps == 1 ? "" : "s");
+}
+
 static strait_status describe(strait_tokenizer *tokenizer)
 {
     strait_buffer text = {0};
@@ -34,21 +56,35 @@ static strait_status describe(strait_tokenizer *tokenizer)
     }
     if (status == STRAIT_OK) status = strait_strdup(STRAIT_TAG_TOKENIZER, text.bytes, &tokenizer->versions);
     strait_buffer_clear(&text);
-    if (status == STRAIT_OK) {
-        status = strait_buffer_printf(&text, "byte-level BPE, %s, %d tokens, %u merges, %d added",
-                                      tokenizer->nfc ? "NFC" : "no normalisation", tokenizer->vocab.count,
-                                      tokenizer->bpe.merge_count, tokenizer->added_count);
+    if (status == STRAIT_OK) status = strait_buffer_printf(&text, "%s, ", strait_tokenizer_model(tokenizer));
+    if (status == STRAIT_OK) status = describe_normalizer(tokenizer, &text);
+    if (status == STRAIT_OK) status = strait_buffer_printf(&text, ", %d tokens, ", tokenizer->vocab.count);
+    if (status == STRAIT_OK && tokenizer->bpe.merge_count > 0) {
+        status = strait_buffer_printf(&text, "%u merges, ", tokenizer->bpe.merge_count);
     }
+    if (status == STRAIT_OK) status = strait_buffer_printf(&text, "%d added", tokenizer->added_count);
     if (status == STRAIT_OK) status = strait_strdup(STRAIT_TAG_TOKENIZER, text.bytes, &tokenizer->summary);
     strait_buffer_fini(&text);
     return status;
+}
+
+/* A SentencePiece model begins with a line feed, the tag of its first piece, and that piece's length. JSON would go on
+ * with white space and then with something visible. */
+static bool looks_like_pieces(const strait_buffer *source)
+{
+    size_t at = 0;
+    while (at < source->length && strchr(" \t\r\n", source->bytes[at]) && source->bytes[at] != '\0') at++;
+    return at > 0 && at < source->length && source->bytes[0] == '\n' && (unsigned char)source->bytes[at] < 0x20;
 }
 
 /* `config_name` is what errors call the bytes in tokenizer->config. */
 static strait_status fill(strait_tokenizer *tokenizer, const char *name, const char *config_name)
 {
     STRAIT_TRY(strait__scratch_pool_create(&tokenizer->pool));
-    STRAIT_TRY(strait__tokenizer_read(tokenizer, name, tokenizer->source.bytes, tokenizer->source.length));
+    const strait_buffer *source = &tokenizer->source;
+    STRAIT_TRY(looks_like_pieces(source)
+                   ? strait__tokenizer_read_sentencepiece(tokenizer, name, source->bytes, source->length)
+                   : strait__tokenizer_read(tokenizer, name, source->bytes, source->length));
     if (tokenizer->config.length > 0) STRAIT_TRY(strait__tokenizer_read_config(tokenizer, config_name));
     find_end_of_text(tokenizer);
     return describe(tokenizer);
@@ -88,6 +124,28 @@ static strait_status read_beside(const char *directory, const char *name, strait
     return strait_file_read(*out_path, CONFIG_MAX, out);
 }
 
+strait_status strait_tokenizer_path(const char *directory, char **out_path)
+{
+    char *other = NULL;
+    char *path = NULL;
+    STRAIT_TRY(strait_path_join(directory, "tokenizer.json", &path));
+    if (!strait_path_exists(path)) {
+        strait_status status = strait_path_join(directory, "tokenizer.model", &other);
+        if (status != STRAIT_OK) {
+            strait_free(path);
+            return status;
+        }
+        if (strait_path_exists(other)) {
+            strait_free(path);
+            path = other;
+        } else {
+            strait_free(other);
+        }
+    }
+    *out_path = path;
+    return STRAIT_OK;
+}
+
 strait_status strait_tokenizer_load(const char *path, strait_tokenizer **out_tokenizer)
 {
     strait_tokenizer *tokenizer;
@@ -97,7 +155,7 @@ strait_status strait_tokenizer_load(const char *path, strait_tokenizer **out_tok
     STRAIT_TRY(create(&tokenizer));
     strait_status status;
     if (strait_path_is_directory(path)) {
-        status = strait_path_join(path, "tokenizer.json", &file);
+        status = strait_tokenizer_path(path, &file);
         if (status == STRAIT_OK) status = read_beside(path, "tokenizer_config.json", &tokenizer->config, &config);
         if (status == STRAIT_OK) {
             status = read_beside(path, "chat_template.jinja", &tokenizer->chat_template, &template);
@@ -106,11 +164,11 @@ strait_status strait_tokenizer_load(const char *path, strait_tokenizer **out_tok
         status = strait_strdup(STRAIT_TAG_TOKENIZER, path, &file);
     }
     if (status == STRAIT_OK && !strait_path_exists(file)) {
-        status =
-            STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
-                        "%s: does not exist; a tokenizer.json or a folder that has one is needed (the model's own, "
-                        "or a new one by `strait tokenizer train`)",
-                        file);
+        status = STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
+                             "%s: does not exist; a tokenizer.json or a folder that has one (or a tokenizer.model) is "
+                             "needed (the model's own, "
+                             "or a new one by `strait tokenizer train`)",
+                             file);
     }
     if (status == STRAIT_OK) status = strait_file_read(file, TOKENIZER_JSON_MAX, &tokenizer->source);
     if (status == STRAIT_OK) status = fill(tokenizer, file, config);
@@ -129,6 +187,20 @@ void strait_tokenizer_destroy(strait_tokenizer *tokenizer)
 {
     if (!tokenizer) return;
     for (size_t i = 0; i < tokenizer->step_count; i++) strait__regex_destroy(tokenizer->steps[i].regex);
+    for (size_t i = 0; i < tokenizer->normalizer_count; i++) {
+        strait__charsmap_fini(&tokenizer->normalizers[i].map);
+        strait__regex_destroy(tokenizer->normalizers[i].regex);
+        strait_free(tokenizer->normalizers[i].content);
+    }
+    for (size_t i = 0; i < tokenizer->decoder_count; i++) {
+        strait__regex_destroy(tokenizer->decoders[i].regex);
+        strait_free(tokenizer->decoders[i].content);
+    }
+    strait__unigram_fini(&tokenizer->unigram);
+    strait__sentencepiece_fini(&tokenizer->sentencepiece);
+    strait_free(tokenizer->before.ids);
+    strait_free(tokenizer->after.ids);
+    strait_free(tokenizer->components);
     strait__scratch_pool_destroy(tokenizer->pool);
     strait__bpe_fini(&tokenizer->bpe);
     strait__vocab_fini(&tokenizer->vocab);
@@ -206,5 +278,9 @@ int32_t strait_tokenizer_added_count(const strait_tokenizer *tokenizer)
 
 bool strait_tokenizer_normalizes(const strait_tokenizer *tokenizer)
 {
-    return tokenizer->nfc;
+    for (size_t i = 0; i < tokenizer->normalizer_count; i++) {
+        const strait__normal_step *step = &tokenizer->normalizers[i];
+        if (step->kind == STRAIT__NORMAL_FORM && step->form == STRAIT__NFC) return true;
+    }
+    return false;
 }

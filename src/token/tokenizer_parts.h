@@ -6,41 +6,65 @@
 
 #include "token/added_tokens.h"
 #include "token/bpe.h"
-#include "token/nfc.h"
-#include "token/regex.h"
+#include "token/decoder.h"
+#include "token/normalize.h"
+#include "token/sentencepiece.h"
+#include "token/split.h"
+#include "token/unigram.h"
 
-#define STRAIT__STEPS_MAX 16
+#define STRAIT__NORMALIZERS_MAX 16
 
-/* One split of the pre-tokenizer: matches and what lies between them become pieces of their own. */
-typedef struct strait__split_step {
-    strait__regex *regex; /* owned */
-    bool removed;         /* matches are left out (behavior Removed), else kept (Isolated) */
-    bool invert;          /* matches and gaps change roles */
-} strait__split_step;
+typedef enum strait__model_kind {
+    STRAIT__BYTE_LEVEL_BPE,
+    STRAIT__CHARACTER_BPE,
+    STRAIT__UNIGRAM,
+    STRAIT__SENTENCEPIECE
+} strait__model_kind;
 
 typedef struct strait__merge_rule {
     int32_t left;
     int32_t right;
 } strait__merge_rule;
 
+/* Ids that the post-processor puts around a text. */
+typedef struct strait__ids {
+    int32_t *ids; /* owned */
+    size_t count;
+} strait__ids;
+
+typedef struct strait__truncation {
+    size_t max_length; /* special tokens included; 0 = no truncation */
+    bool from_left;    /* what stands at the beginning is left out */
+} strait__truncation;
+
 /* Working memory of one call. */
 typedef struct strait__scratch {
     struct strait__scratch *next;
     strait__regex_scratch *regex;
-    strait__nfc_scratch nfc;
+    strait__normal_scratch normal;
+    strait__split_scratch split;
     strait__bpe_scratch bpe;
+    strait__unigram_scratch unigram;
     strait_buffer repaired;
-    strait_buffer normalized;
 } strait__scratch;
 
 typedef struct strait__scratch_pool strait__scratch_pool;
 
 struct strait_tokenizer {
-    bool nfc;
+    strait__model_kind kind;
+    strait__normal_step normalizers[STRAIT__NORMALIZERS_MAX];
+    size_t normalizer_count;
     strait__split_step steps[STRAIT__STEPS_MAX];
     size_t step_count;
     strait__vocab vocab;
     strait__bpe bpe;
+    strait__unigram unigram;
+    strait__sentencepiece sentencepiece;
+    strait__decode_step decoders[STRAIT__DECODERS_MAX];
+    size_t decoder_count;
+    strait__ids before; /* of the post-processor */
+    strait__ids after;
+    strait__truncation truncation;
     strait__merge_rule *merges;      /* by rank, [bpe.merge_count] */
     strait__added_tokens raw;        /* found before normalising */
     strait__added_tokens normalized; /* found after it */
@@ -50,8 +74,9 @@ struct strait_tokenizer {
     int32_t end_of_text;
     char *versions;
     char *summary;
-    strait_buffer source;        /* tokenizer.json as it was read */
-    strait_buffer config;        /* tokenizer_config.json, empty where there was none */
+    char *components;     /* JSON of what is around the model where that is more than NFC and splits, else NULL */
+    strait_buffer source; /* tokenizer.json or tokenizer.model as it was read */
+    strait_buffer config; /* tokenizer_config.json, empty where there was none */
     strait_buffer chat_template; /* chat_template.jinja, the same */
     strait__scratch_pool *pool;
 };
@@ -70,14 +95,14 @@ typedef struct strait__trained {
 } strait__trained;
 strait_status strait__tokenizer_format(const strait__trained *trained, strait_buffer *out) STRAIT_MUST_USE;
 
-/* The split of Qwen2 and Qwen3, which trained tokenizers have. */
-extern const char strait__qwen_pattern[];
+/* Fills a zeroed tokenizer from a SentencePiece model, and from the bytes of tokenizer_config.json where there are any.
+ */
+strait_status strait__tokenizer_read_sentencepiece(strait_tokenizer *tokenizer, const char *name, const char *bytes,
+                                                   size_t length) STRAIT_MUST_USE;
 
-typedef strait_status (*strait__word_fn)(void *context, const char *word, size_t length);
-
-/* Cuts a piece of normalised text into words. `fn` gets each word, never empty, in order. */
-strait_status strait__split(const strait__split_step *steps, size_t step_count, strait__regex_scratch *scratch,
-                            const char *text, size_t length, strait__word_fn fn, void *context) STRAIT_MUST_USE;
+/* Appends the text of ids in range, those that are left out excepted. */
+strait_status strait__decode_ids(const strait_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                                 strait_buffer *out) STRAIT_MUST_USE;
 
 /* Lends working memory; give it back with strait__scratch_release. Thread-safe. */
 strait_status strait__scratch_acquire(const strait_tokenizer *tokenizer, strait__scratch **out_scratch) STRAIT_MUST_USE;

@@ -1,17 +1,16 @@
 /*
- * Reading tokenizer.json: the components around the model. The vocabulary and the merges are read in bpe_read.c.
- *
- * Each component has a reader, found by place and type in components.def. `truncation` and `padding` concern batches,
- * not text, and are not looked at.
+ * Reading tokenizer.json: from the root to its components. Each has a reader, found by place and type in
+ * components.def: normalizer_read.c, split_read.c, post_read.c, bpe_read.c, unigram_read.c. `padding` concerns batches,
+ * not text, and is not looked at.
  */
 #include "token/tokenizer_read.h"
+
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define KEY_MAX 160
-
-typedef strait_status (*component_fn)(strait__reader *in, const json_t *value, const char *key);
 
 static strait_status read_component(strait__reader *in, const char *place, const json_t *value, const char *key);
 
@@ -30,35 +29,66 @@ strait_status strait__reader_bool(const strait__reader *in, const json_t *object
     return STRAIT_OK;
 }
 
-/* A flag that only one value of is understood. */
-static strait_status require_bool(const strait__reader *in, const json_t *object, const char *key, const char *name,
-                                  bool absent, bool wanted)
+strait_status strait__reader_text(const strait__reader *in, const json_t *object, const char *key, const char *name,
+                                  const char **out)
 {
-    bool value;
-    STRAIT_TRY(strait__reader_bool(in, object, key, name, absent, &value));
-    if (value == wanted) return STRAIT_OK;
-    return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s.%s: true is not supported, only false", in->name, key, name);
-}
-
-static strait_status read_nothing(strait__reader *in, const json_t *value, const char *key)
-{
-    (void)in;
-    (void)value;
-    (void)key;
+    const json_t *value = json_object_get(object, name);
+    const char *text = json_string_value(value);
+    if (!text || strlen(text) != json_string_length(value)) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.%s: must be a string without zero bytes", in->name, key, name);
+    }
+    *out = text;
     return STRAIT_OK;
 }
 
-static strait_status read_nfc(strait__reader *in, const json_t *value, const char *key)
+strait_status strait__reader_count(const strait__reader *in, const json_t *object, const char *key, const char *name,
+                                   int64_t least, int64_t absent, int64_t *out)
 {
-    (void)value;
-    (void)key;
-    in->tokenizer->nfc = true;
+    const json_t *value = json_object_get(object, name);
+    if (!value || json_is_null(value)) {
+        *out = absent;
+        return STRAIT_OK;
+    }
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < least || number > INT32_MAX) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.%s: must be an integer from %lld to %d", in->name, key, name,
+                           (long long)least, INT32_MAX);
+    }
+    *out = number;
     return STRAIT_OK;
 }
 
-/* A Sequence's members, each a component for the same place. */
-static strait_status read_members(strait__reader *in, const char *place, const json_t *value, const char *key,
-                                  const char *name)
+strait_status strait__reader_character(const strait__reader *in, const json_t *object, const char *key,
+                                       const char *name, char out[5])
+{
+    const char *text = NULL;
+    uint32_t code = 0;
+    STRAIT_TRY(strait__reader_text(in, object, key, name, &text));
+    size_t length = strlen(text);
+    if (length == 0 || strait_utf8_decode(text, length, &code) != (int)length) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.%s: must be one character", in->name, key, name);
+    }
+    memcpy(out, text, length + 1);
+    return STRAIT_OK;
+}
+
+strait_status strait__reader_pattern(const strait__reader *in, const json_t *object, const char *key,
+                                     strait__regex **out)
+{
+    const json_t *pattern = json_object_get(object, "pattern");
+    const json_t *regex = json_object_get(pattern, "Regex");
+    const json_t *text = regex ? regex : json_object_get(pattern, "String");
+    if (!json_is_string(text)) {
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.pattern: must be {\"Regex\": \"..\"} or {\"String\": \"..\"}",
+                           in->name, key);
+    }
+    STRAIT_TRY_CTX(strait__regex_create(json_string_value(text), json_string_length(text), !regex, out), "%s: %s",
+                   in->name, key);
+    return STRAIT_OK;
+}
+
+strait_status strait__read_members(strait__reader *in, const char *place, const json_t *value, const char *key,
+                                   const char *name)
 {
     const json_t *members = json_object_get(value, name);
     if (!json_is_array(members)) {
@@ -74,89 +104,10 @@ static strait_status read_members(strait__reader *in, const char *place, const j
     return STRAIT_OK;
 }
 
-static strait_status read_normalizers(strait__reader *in, const json_t *value, const char *key)
-{
-    return read_members(in, "normalizer", value, key, "normalizers");
-}
-
-static strait_status read_pre_tokenizers(strait__reader *in, const json_t *value, const char *key)
-{
-    return read_members(in, "pre_tokenizer", value, key, "pretokenizers");
-}
-
-static strait_status read_post_processors(strait__reader *in, const json_t *value, const char *key)
-{
-    return read_members(in, "post_processor", value, key, "processors");
-}
-
-static strait_status read_decoders(strait__reader *in, const json_t *value, const char *key)
-{
-    return read_members(in, "decoder", value, key, "decoders");
-}
-
-static strait_status add_step(strait__reader *in, const char *key, const char *pattern, size_t length, bool literal,
-                              bool removed, bool invert)
-{
-    strait_tokenizer *tokenizer = in->tokenizer;
-    if (in->byte_level) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s: nothing may follow ByteLevel in the pre_tokenizer",
-                           in->name, key);
-    }
-    if (tokenizer->step_count == STRAIT__STEPS_MAX) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s: more than %d splits", in->name, key, STRAIT__STEPS_MAX);
-    }
-    strait__split_step *step = &tokenizer->steps[tokenizer->step_count];
-    STRAIT_TRY_CTX(strait__regex_create(pattern, length, literal, &step->regex), "%s: %s", in->name, key);
-    step->removed = removed;
-    step->invert = invert;
-    tokenizer->step_count++;
-    return STRAIT_OK;
-}
-
-static strait_status read_split(strait__reader *in, const json_t *value, const char *key)
-{
-    const json_t *pattern = json_object_get(value, "pattern");
-    const json_t *regex = json_object_get(pattern, "Regex");
-    const json_t *text = regex ? regex : json_object_get(pattern, "String");
-    const char *behavior = json_string_value(json_object_get(value, "behavior"));
-    if (!json_is_string(text)) {
-        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.pattern: must be {\"Regex\": \"..\"} or {\"String\": \"..\"}",
-                           in->name, key);
-    }
-    if (!behavior) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: %s.behavior: must be a string", in->name, key);
-    bool removed = strcmp(behavior, "Removed") == 0;
-    if (!removed && strcmp(behavior, "Isolated") != 0) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
-                           "%s: %s.behavior: \"%.60s\" is not supported; supported are Isolated and Removed", in->name,
-                           key, behavior);
-    }
-    bool invert;
-    STRAIT_TRY(strait__reader_bool(in, value, key, "invert", false, &invert));
-    return add_step(in, key, json_string_value(text), json_string_length(text), !regex, removed, invert);
-}
-
-static strait_status read_byte_level(strait__reader *in, const json_t *value, const char *key)
-{
-    /* The split of GPT-2, which this component brings along unless told not to. */
-    static const char gpt2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-    bool use_regex;
-    STRAIT_TRY(require_bool(in, value, key, "add_prefix_space", true, false));
-    STRAIT_TRY(strait__reader_bool(in, value, key, "use_regex", true, &use_regex));
-    if (use_regex) STRAIT_TRY(add_step(in, key, gpt2, strlen(gpt2), false, false, false));
-    if (in->byte_level) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "%s: %s: ByteLevel occurs twice", in->name, key);
-    in->byte_level = true;
-    return STRAIT_OK;
-}
-
-static strait_status read_bpe(strait__reader *in, const json_t *value, const char *key)
-{
-    return strait__read_bpe(in, value, key);
-}
-
 static const struct component {
     const char *place;
     const char *type;
-    component_fn read;
+    strait__component_fn read;
 } components[] = {
 #define COMPONENT(place, type, reader) {place, type, reader},
 #include "token/components.def"
@@ -165,7 +116,7 @@ static const struct component {
 
 static strait_status unknown_component(const strait__reader *in, const char *place, const char *type, const char *key)
 {
-    char known[256];
+    char known[512];
     size_t used = 0;
     known[0] = '\0';
     for (size_t i = 0; i < sizeof components / sizeof components[0]; i++) {
@@ -199,8 +150,85 @@ static strait_status read_optional(strait__reader *in, const char *place)
     return read_component(in, place, value, place);
 }
 
+/* Byte-level tokens are decoded as bytes, all others by the decoder's steps. */
+static strait_status check_decoder(const strait__reader *in)
+{
+    if (in->byte_level && in->tokenizer->decoder_count > 0) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "%s: decoder: where the pre_tokenizer is ByteLevel, only ByteLevel is "
+                           "supported",
+                           in->name);
+    }
+    if (!in->byte_level && in->decodes) {
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "%s: decoder: ByteLevel is only supported where the pre_tokenizer has "
+                           "ByteLevel too",
+                           in->name);
+    }
+    return STRAIT_OK;
+}
+
+static strait_status check_ids(const strait__reader *in, const strait__ids *ids)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        if (ids->ids[i] < in->tokenizer->vocab.count) continue;
+        return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: post_processor: token id %d is outside the vocabulary of %d",
+                           in->name, ids->ids[i], in->tokenizer->vocab.count);
+    }
+    return STRAIT_OK;
+}
+
+/* Whether NFC, splits and byte-level BPE are all there is: then the hash is that of older versions. */
+static bool is_plain(const strait_tokenizer *t)
+{
+    bool plain = t->kind == STRAIT__BYTE_LEVEL_BPE && t->before.count == 0 && t->after.count == 0;
+    for (size_t i = 0; i < t->normalizer_count; i++) {
+        plain &= t->normalizers[i].kind == STRAIT__NORMAL_FORM && t->normalizers[i].form == STRAIT__NFC;
+    }
+    for (size_t i = 0; i < t->step_count; i++) {
+        plain &= t->steps[i].kind == STRAIT__SPLIT_REGEX &&
+                 (t->steps[i].behavior == STRAIT__ISOLATED || t->steps[i].behavior == STRAIT__REMOVED);
+    }
+    for (int32_t id = 0; id < t->vocab.count; id++) {
+        plain &= !(t->vocab.tokens[id].flags & (STRAIT__TOKEN_SINGLE | STRAIT__TOKEN_LSTRIP | STRAIT__TOKEN_RSTRIP));
+    }
+    return plain;
+}
+
+static int append_json(const char *bytes, size_t length, void *out)
+{
+    return strait_buffer_append(out, bytes, length) == STRAIT_OK ? 0 : -1;
+}
+
+/* What is around the model and the flags of the model, in one spelling, for the hash. */
+static strait_status keep_components(const strait__reader *in)
+{
+    static const char *const places[] = {"decoder", "normalizer", "post_processor", "pre_tokenizer"};
+    static const char *const flags[] = {"byte_fallback", "fuse_unk", "ignore_merges", "unk_id", "unk_token"};
+    const json_t *model = json_object_get(in->root, "model");
+    json_t *all = json_object();
+    bool good = all != NULL;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        json_t *value = json_object_get(in->root, places[i]);
+        if (value && !json_is_null(value)) good = good && json_object_set(all, places[i], value) == 0;
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        json_t *value = json_object_get(model, flags[i]);
+        if (!value || json_is_null(value) || json_is_false(value)) continue;
+        good = good && json_object_set(all, flags[i], value) == 0;
+    }
+    strait_buffer text = {0};
+    good = good && json_dump_callback(all, append_json, &text, JSON_COMPACT | JSON_SORT_KEYS) == 0;
+    json_decref(all);
+    strait_status status = good ? strait_strdup(STRAIT_TAG_TOKENIZER, text.bytes, &in->tokenizer->components)
+                                : STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "%s: out of memory", in->name);
+    strait_buffer_fini(&text);
+    return status;
+}
+
 static strait_status read_root(strait__reader *in)
 {
+    strait_tokenizer *tokenizer = in->tokenizer;
     if (!json_is_object(in->root)) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: must be a JSON object", in->name);
     const json_t *model = json_object_get(in->root, "model");
     if (!model) return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: model: missing; is this a tokenizer.json?", in->name);
@@ -208,13 +236,13 @@ static strait_status read_root(strait__reader *in)
     STRAIT_TRY(read_optional(in, "pre_tokenizer"));
     STRAIT_TRY(read_optional(in, "post_processor"));
     STRAIT_TRY(read_optional(in, "decoder"));
-    /* The type of the model is looked at before, so that a Unigram file is called that. */
-    const char *type = json_string_value(json_object_get(model, "type"));
-    if (!in->byte_level && (!type || strcmp(type, "BPE") == 0)) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
-                           "%s: pre_tokenizer: has no ByteLevel; only byte-level tokenizers are supported", in->name);
-    }
-    return read_component(in, "model", model, "model");
+    STRAIT_TRY(check_decoder(in));
+    strait__split_prepare(tokenizer->steps, tokenizer->step_count);
+    STRAIT_TRY(read_component(in, "model", model, "model"));
+    STRAIT_TRY(check_ids(in, &tokenizer->before));
+    STRAIT_TRY(check_ids(in, &tokenizer->after));
+    STRAIT_TRY(strait__read_truncation(in));
+    return is_plain(tokenizer) ? STRAIT_OK : keep_components(in);
 }
 
 strait_status strait__tokenizer_read(strait_tokenizer *tokenizer, const char *name, const char *json, size_t length)

@@ -157,7 +157,8 @@ strait_status strait_tokenizer_save(const strait_tokenizer *tokenizer, const cha
     json_t *config = NULL;
     strait_buffer text = {0};
     strait_status status = strait_directory_create(directory);
-    if (status == STRAIT_OK) status = write_file(directory, "tokenizer.json", &tokenizer->source);
+    const char *name = tokenizer->kind == STRAIT__SENTENCEPIECE ? "tokenizer.model" : "tokenizer.json";
+    if (status == STRAIT_OK) status = write_file(directory, name, &tokenizer->source);
     if (status == STRAIT_OK) status = make_config(tokenizer, &config);
     if (status == STRAIT_OK) status = strait_json_format(config, 2, &text);
     if (status == STRAIT_OK) status = append_text(&text, "\n");
@@ -203,22 +204,59 @@ static strait_status canonical_tokens(const strait_tokenizer *tokenizer, strait_
     return append_text(out, "],");
 }
 
-static strait_status canonical(const strait_tokenizer *tokenizer, strait_buffer *out)
+static strait_status canonical_merges(const strait_tokenizer *tokenizer, strait_buffer *out)
 {
-    STRAIT_TRY(strait_buffer_printf(out, "{\"format\":\"byte-level-bpe-1\",\"ignore_merges\":%d,\"merges\":[",
-                                    tokenizer->bpe.ignore_merges));
+    STRAIT_TRY(append_text(out, "\"merges\":["));
     for (uint32_t i = 0; i < tokenizer->bpe.merge_count; i++) {
         STRAIT_TRY(strait_buffer_printf(out, "%s[%d,%d]", i ? "," : "", tokenizer->merges[i].left,
                                         tokenizer->merges[i].right));
     }
-    STRAIT_TRY(strait_buffer_printf(out, "],\"nfc\":%d,\"splits\":[", tokenizer->nfc));
+    return append_text(out, "],");
+}
+
+/* Of tokenizers with more than NFC, splits and byte-level BPE. */
+static strait_status canonical_general(const strait_tokenizer *tokenizer, strait_buffer *out)
+{
+    STRAIT_TRY(strait_buffer_printf(out, "{\"format\":\"tokenizer-2\",\"model\":\"%s\",\"components\":%s,",
+                                    strait_tokenizer_model(tokenizer), tokenizer->components));
+    STRAIT_TRY(canonical_merges(tokenizer, out));
+    STRAIT_TRY(append_text(out, "\"scores\":["));
+    for (int32_t id = 0; tokenizer->kind == STRAIT__UNIGRAM && id < tokenizer->unigram.count; id++) {
+        STRAIT_TRY(append_text(out, id ? "," : ""));
+        STRAIT_TRY(strait_json_format_real(tokenizer->unigram.scores[id], out));
+    }
+    STRAIT_TRY(append_text(out, "],"));
+    STRAIT_TRY(canonical_tokens(tokenizer, out));
+    out->bytes[out->length - 1] = '}';
+    return STRAIT_OK;
+}
+
+/* A SentencePiece model is one spelling already. */
+static strait_status canonical_pieces(const strait_tokenizer *tokenizer, strait_buffer *out)
+{
+    char hex[65];
+    strait_sha256 hash;
+    strait_sha256_init(&hash);
+    strait_sha256_update(&hash, tokenizer->source.bytes, tokenizer->source.length);
+    strait_sha256_final(&hash, hex);
+    return strait_buffer_printf(out, "{\"format\":\"sentencepiece-1\",\"sha256\":\"%s\"}", hex);
+}
+
+static strait_status canonical(const strait_tokenizer *tokenizer, strait_buffer *out)
+{
+    if (tokenizer->kind == STRAIT__SENTENCEPIECE) return canonical_pieces(tokenizer, out);
+    if (tokenizer->components) return canonical_general(tokenizer, out);
+    STRAIT_TRY(strait_buffer_printf(out, "{\"format\":\"byte-level-bpe-1\",\"ignore_merges\":%d,",
+                                    tokenizer->bpe.ignore_merges));
+    STRAIT_TRY(canonical_merges(tokenizer, out));
+    STRAIT_TRY(strait_buffer_printf(out, "\"nfc\":%d,\"splits\":[", strait_tokenizer_normalizes(tokenizer)));
     for (size_t i = 0; i < tokenizer->step_count; i++) {
         const strait__split_step *step = &tokenizer->steps[i];
         const char *pattern = strait__regex_pattern(step->regex);
         STRAIT_TRY(append_text(out, i ? ",[" : "["));
         STRAIT_TRY(append_string(out, pattern, strlen(pattern)));
-        STRAIT_TRY(strait_buffer_printf(out, ",%d,%d,%d]", strait__regex_is_literal(step->regex), step->removed,
-                                        step->invert));
+        STRAIT_TRY(strait_buffer_printf(out, ",%d,%d,%d]", strait__regex_is_literal(step->regex),
+                                        step->behavior == STRAIT__REMOVED, step->invert));
     }
     STRAIT_TRY(append_text(out, "],"));
     STRAIT_TRY(canonical_tokens(tokenizer, out));

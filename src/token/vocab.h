@@ -8,9 +8,13 @@
 #define STRAIT__TOKEN_BYTES_MAX 65535
 
 enum {
-    STRAIT__TOKEN_MODEL = 1,  /* in the vocabulary of the model: merging can give it */
-    STRAIT__TOKEN_ADDED = 2,  /* found in the text before it is split */
-    STRAIT__TOKEN_SPECIAL = 4 /* added and marked special */
+    STRAIT__TOKEN_MODEL = 1,   /* in the vocabulary of the model: merging can give it */
+    STRAIT__TOKEN_ADDED = 2,   /* found in the text before it is split */
+    STRAIT__TOKEN_SPECIAL = 4, /* added and marked special */
+    /* 8 is taken in the hash: looked for after normalising. */
+    STRAIT__TOKEN_SINGLE = 16, /* added; counts only where it is a word of its own */
+    STRAIT__TOKEN_LSTRIP = 32, /* added; takes the white space before it along */
+    STRAIT__TOKEN_RSTRIP = 64
 };
 
 typedef struct strait__token {

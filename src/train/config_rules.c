@@ -310,12 +310,21 @@ static void check_sources(strait_config_reader *r, const char *key, const strait
     }
 }
 
+/* tokenizer.json, or a SentencePiece model where only that is there. */
+static void check_tokenizer(strait_config_reader *r, const char *path)
+{
+    char *model = NULL;
+    bool pieces = strait_path_join(path, "tokenizer.model", &model) == STRAIT_OK && strait_path_exists(model);
+    strait_free(model);
+    if (!pieces) check_directory_with(r, "tokenizer", path, "tokenizer.json");
+}
+
 void strait__config_check_files(strait_config_reader *r)
 {
     const strait_run_config *c = r->config;
     if (c->model.from != NULL && !names_run(r, c->model.from))
         check_directory_with(r, "model.from", c->model.from, "config.json");
-    if (c->tokenizer != NULL) check_directory_with(r, "tokenizer", c->tokenizer, "tokenizer.json");
+    if (c->tokenizer != NULL) check_tokenizer(r, c->tokenizer);
     check_sources(r, "data.train", &c->data.train);
     check_sources(r, "data.validation", &c->data.validation);
 }

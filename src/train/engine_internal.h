@@ -3,7 +3,6 @@
 #define STRAIT_TRAIN_ENGINE_INTERNAL_H
 
 #include "graph/program.h"
-#include "graph/replay.h"
 #include "train/engine.h"
 
 enum {
@@ -63,7 +62,6 @@ struct strait_engine {
     int32_t *slot_ids; /* [embedding_rows]: the id of each slot, or -1 */
     int64_t slots_used;
     float step_words[STRAIT_STEP_WORDS];
-    strait_replay replay;
     int (*stop)(void *user); /* or NULL */
     void *stop_user;
     const strait_program_timer *timer; /* borrowed, or NULL */

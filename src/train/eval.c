@@ -37,7 +37,7 @@ static strait_status open_evaluation(strait_evaluation *e)
     STRAIT_TRY(strait_checkpoint_resolve(o->model, &directory));
     strait_status status = strait_model_dir_open(directory, &e->model);
     char *file = NULL;
-    if (status == STRAIT_OK) status = strait_path_join(directory, "tokenizer.json", &file);
+    if (status == STRAIT_OK) status = strait_tokenizer_path(directory, &file);
     if (status == STRAIT_OK && strait_path_exists(file)) status = strait_tokenizer_load(directory, &e->tokenizer);
     strait_free(file);
     strait_free(directory);

@@ -61,7 +61,7 @@ static bool in_normal_form(const char *text, size_t length)
     strait__nfc_scratch scratch = {0};
     strait_buffer out = {0};
     bool unchanged = false;
-    if (strait__nfc(text, length, &scratch, &out, &unchanged) != STRAIT_OK) abort();
+    if (strait__normal_form(STRAIT__NFC, text, length, &scratch, &out, &unchanged) != STRAIT_OK) abort();
     strait_buffer_fini(&out);
     strait__nfc_scratch_fini(&scratch);
     return unchanged;

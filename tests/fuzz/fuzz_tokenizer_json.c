@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void use(const strait_tokenizer *tokenizer)
 {
     static const char text[] = "It's 12 caf\xc3\xa9s,\n\n  \xe4\xb8\xad\xe6\x96\x87 e\xcc\x81 <|endoftext|>\xff";
+    const strait_encode_options options = {.add_special = true, .truncate = true};
     strait_encoding encoding = {0};
-    strait_status status = strait_tokenizer_encode(tokenizer, text, sizeof text - 1, NULL, &encoding);
+    strait_status status = strait_tokenizer_encode(tokenizer, text, sizeof text - 1, &options, &encoding);
     if (status != STRAIT_OK && status != STRAIT_ERR_UNSUPPORTED) abort();
     for (size_t i = 0; status == STRAIT_OK && i < encoding.count; i++) {
         if (encoding.ids[i] < 0 || encoding.ids[i] >= strait_tokenizer_vocab_size(tokenizer)) abort();

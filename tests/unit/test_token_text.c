@@ -92,7 +92,7 @@ static void same_normal_form(const char *text, size_t length)
     strait__nfc_scratch scratch = {0};
     strait_buffer out = {0};
     bool unchanged;
-    assert_int_equal(strait__nfc(text, length, &scratch, &out, &unchanged), STRAIT_OK);
+    assert_int_equal(strait__normal_form(STRAIT__NFC, text, length, &scratch, &out, &unchanged), STRAIT_OK);
     utf8proc_uint8_t *expected = NULL;
     utf8proc_ssize_t count = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &expected,
                                           UTF8PROC_STABLE | UTF8PROC_COMPOSE);
@@ -152,7 +152,7 @@ static void long_runs_of_marks_are_quick(void **state)
     strait__nfc_scratch scratch = {0};
     strait_buffer out = {0};
     bool unchanged = true;
-    assert_int_equal(strait__nfc(text, 4 * count, &scratch, &out, &unchanged), STRAIT_OK);
+    assert_int_equal(strait__normal_form(STRAIT__NFC, text, 4 * count, &scratch, &out, &unchanged), STRAIT_OK);
     assert_false(unchanged);
     assert_int_equal(out.length, 4 * count);
     assert_memory_equal(out.bytes, "\xcc\xa3\xcc\xa3", 4);

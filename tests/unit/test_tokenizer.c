@@ -89,15 +89,53 @@ static void malformed_files_are_named(void **state)
     refused("{\"model\": {\"type\": \"BPE\", \"vo", format, "line 1");
     refused("[]", format, "object");
     refused("{}", format, "model: missing");
-    refused("{\"model\":{\"type\":\"Unigram\"}}", unsupported,
-            "model: \"Unigram\" is not supported; supported are BPE");
-    refused("{\"model\":{\"type\":\"BPE\"}}", unsupported, "ByteLevel");
-    refused("{\"normalizer\":{\"type\":\"Lowercase\"},\"model\":{}}", unsupported,
-            "normalizer: \"Lowercase\" is not supported; supported are NFC, Sequence");
-    refused("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Strip\"}]},"
+    refused("{\"model\":{\"type\":\"WordPiece\"}}", unsupported,
+            "model: \"WordPiece\" is not supported; supported are BPE, Unigram");
+    refused("{\"model\":{\"type\":\"BPE\"}}", format, "model.vocab");
+    refused("{\"model\":{\"type\":\"Unigram\"}}", format, "model.vocab: must be an array");
+    refused("{\"normalizer\":{\"type\":\"StripAccents\"},\"model\":{}}", unsupported,
+            "normalizer: \"StripAccents\" is not supported; supported are NFC, NFD, NFKC, NFKD, Precompiled, Prepend, "
+            "Replace, Strip, Lowercase, Sequence");
+    refused("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Nmt\"}]},"
             "\"model\":{}}",
-            unsupported, "normalizer.normalizers[1]: \"Strip\"");
-    refused("{\"post_processor\":{\"type\":\"TemplateProcessing\"},\"model\":{}}", unsupported, "TemplateProcessing");
+            unsupported, "normalizer.normalizers[1]: \"Nmt\"");
+    refused("{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"A\"},\"model\":{}}", format,
+            "base64");
+    refused("{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////wAA\"},\"model\":{}}", format,
+            "a map of characters");
+    refused("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"},\"model\":{}}",
+            format, "normalizer: an empty regular expression");
+    refused("{\"post_processor\":{\"type\":\"BertProcessing\"},\"model\":{}}", unsupported, "BertProcessing");
+    refused("{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}],"
+            "\"special_tokens\":{}},\"model\":{}}",
+            format, "single[0]: \"x\" is not in special_tokens");
+    refused("{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}],"
+            "\"special_tokens\":{}},\"model\":{}}",
+            unsupported, "the sequence A, once");
+    refused("{\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"TemplateProcessing\",\"single\":["
+            "{\"Sequence\":{\"id\":\"A\"}}]},{\"type\":\"TemplateProcessing\"}]},\"model\":{}}",
+            unsupported, "processors[1]: a second TemplateProcessing");
+    refused("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"\"},\"model\":{}}",
+            unsupported, "one that matches nothing");
+    refused("{\"decoder\":{\"type\":\"CTC\"},\"model\":{}}", unsupported, "CTC");
+    refused("{\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{}}", unsupported, "decoder: ByteLevel is only supported");
+    refused("{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"__\"},\"model\":{}}", format,
+            "replacement: must be one character");
+    refused(
+        "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"},\"model\":{}}",
+        unsupported, "prepend_scheme: \"last\"");
+    refused("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0],[\"a\",1]]}}", unsupported, "given twice");
+    refused("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0],[\"b\"]]}}", format, "vocab[1]");
+    refused("{\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"a\",0]]}}", format, "unk_id");
+    refused("{\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{\"a\":0},\"merges\":[]}}", format,
+            "unk_token: \"<unk>\" is not in");
+    refused("{\"truncation\":{\"max_length\":2,\"stride\":2},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+            "\"merges\":[]}}",
+            format, "truncation: max_length 2");
+    refused("{\"truncation\":{\"max_length\":2,\"strategy\":\"OnlySecond\"},\"model\":{\"type\":\"BPE\",\"vocab\":{"
+            "\"a\":0},"
+            "\"merges\":[]}}",
+            unsupported, "OnlySecond");
     refused("{\"normalizer\":{\"type\":3},\"model\":{}}", format, "normalizer.type");
     const char *good = "\"hello\":260";
     refused_parts("\"hello\":259", MERGES, SEQUENCE, ADDED, format, "id 259 belongs to two tokens");
@@ -113,23 +151,21 @@ static void malformed_files_are_named(void **state)
     refused_parts(good, "[\"he\"]", SEQUENCE, ADDED, format, "merges[0]");
     refused_parts(good, "[[\"h\"]]", SEQUENCE, ADDED, format, "merges[0]");
     refused_parts(good, "{}", SEQUENCE, ADDED, format, "model.merges: must be an array");
-    refused_parts(good, MERGES, "null", ADDED, unsupported, "ByteLevel");
-    refused_parts(good, MERGES, SPLIT, ADDED, unsupported, "ByteLevel");
+    refused_parts(good, MERGES, "null", ADDED, unsupported, "decoder: ByteLevel");
+    refused_parts(good, MERGES, SPLIT, ADDED, unsupported, "decoder: ByteLevel");
     refused_parts(good, MERGES, "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL "," SPLIT "]}", ADDED,
                   unsupported, "nothing may follow ByteLevel");
-    refused_parts(good, MERGES, "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", ADDED, unsupported,
-                  "add_prefix_space");
-    refused_parts(good, MERGES, "{\"type\":\"Metaspace\"}", ADDED, unsupported, "Metaspace");
+    refused_parts(good, MERGES, "{\"type\":\"BertPreTokenizer\"}", ADDED, unsupported, "BertPreTokenizer");
     refused_parts(good, MERGES, "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}", ADDED,
                   format, "pre_tokenizer: regular expression");
-    refused_parts(good, MERGES, "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Contiguous\"}", ADDED,
-                  unsupported, "Contiguous");
+    refused_parts(good, MERGES, "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Sideways\"}", ADDED,
+                  unsupported, "Sideways");
     refused_parts(good, MERGES, "{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Isolated\"}", ADDED, format,
                   "pattern");
     refused_parts(good, MERGES, SEQUENCE, "[{\"id\":261,\"content\":\"\"}]", format, "added_tokens[0].content");
     refused_parts(good, MERGES, SEQUENCE, "[{\"id\":3,\"content\":\"<x>\"}]", format, "belongs to two tokens");
     refused_parts(good, MERGES, SEQUENCE, "[{\"id\":261,\"content\":\"hello\"}]", format, "has id 260 in model.vocab");
-    refused_parts(good, MERGES, SEQUENCE, "[{\"id\":261,\"content\":\"<x>\",\"lstrip\":true}]", unsupported, "lstrip");
+    refused_parts(good, MERGES, SEQUENCE, "[{\"id\":261,\"content\":\"<x>\",\"lstrip\":1}]", format, "lstrip");
     refused_parts(good, MERGES, SEQUENCE, "[{\"id\":261,\"content\":\"<x>\",\"special\":1}]", format, "special");
     refused_parts(good, MERGES, SEQUENCE, "7", format, "added_tokens: must be an array");
     strait_tokenizer *tokenizer = NULL;

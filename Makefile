@@ -44,6 +44,9 @@ avx512:
 # Loss curves of two ways to train against the noise of seeds: fast and exact, or ARGS="--a dtype=f32 --b dtype=bf16".
 curves: all
 	tests/held/curves.sh $(ARGS)
+# Ids of all kinds of tokenizers against the packages, on over 50 MB of the distribution's text and a million strings.
+tokens: all
+	tools/token/parity.sh $(ARGS)
 tidy: all
 	@git ls-files '*.c' | grep -E '^(src|ops|backends|cli)/' | grep -vE '\.(check|k|graph)\.c$$' | \
 	  xargs -P $(JOBS) -n 8 clang-tidy-14 --quiet -p $(BUILD)
@@ -58,4 +61,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 curves tidy format interop peers clean install
+.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 curves tokens tidy format interop peers clean install

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need, builds, runs every test, and ends with "N passed, N failed, N skipped".
 # usage: ./test.sh [-v] [STAGE...]        stages: see `all_stages` below; without one, all of them run
-#   FUZZ_SECONDS=60   how long each fuzz target runs (default 20; .ci/run sets 30)
+#   FUZZ_SECONDS=60   how long each fuzz target runs (default 15)
 #   JOBS=2            parallel jobs (default: the number of processors)
 # Each step's output is in build/test/NAME.log and is shown when the step fails. Exit status 0 only if nothing failed.
 set -u
@@ -33,12 +33,14 @@ done
 
 export LC_ALL=C.UTF-8
 jobs=${JOBS:-$(cores)}
-fuzz_seconds=${FUZZ_SECONDS:-20}
+fuzz_seconds=${FUZZ_SECONDS:-15}
 root=$PWD
 logs=$root/build/test
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 failures=()
+# What runs beside this shell does not hear the terminal's Ctrl-C.
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
 need_build_packages || die "the tests cannot be built without these packages"
 need_packages "the unit tests, libFuzzer and the public headers in C++" libcmocka-dev g++ || die "the tests cannot be built without cmocka"

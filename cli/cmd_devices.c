@@ -51,9 +51,10 @@ static void device_row(void *user, const strait_device_row *row)
         print_member("implementation", row->implementation);
         print_member("driver", row->driver_version);
         print_member("problem", row->problem);
-        printf(", \"memory_bytes\": %lld, \"memory_free\": %lld, \"compute_units\": %d, \"bf16\": %s}",
+        printf(", \"memory_bytes\": %lld, \"memory_free\": %lld, \"compute_units\": %d, \"bf16\": %s, "
+               "\"records_steps\": %s}",
                (long long)row->memory_bytes, (long long)row->memory_free, row->compute_units,
-               row->supports_bf16 ? "true" : "false");
+               row->supports_bf16 ? "true" : "false", row->records ? "true" : "false");
         return;
     }
     l->count++;
@@ -63,7 +64,7 @@ static void device_row(void *user, const strait_device_row *row)
     }
     printf("%-8s %s, %s, %d threads, ", row->id, row->name, row->implementation, row->compute_units);
     printf("%s of ", cli_bytes((double)row->memory_free));
-    printf("%s free\n", cli_bytes((double)row->memory_bytes));
+    printf("%s free%s\n", cli_bytes((double)row->memory_bytes), row->records ? ", records steps" : "");
 }
 
 static void op_row(void *user, const strait_device_op_row *row)

@@ -27,6 +27,27 @@ typedef struct strait_linear {
 } strait_linear;
 strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op) STRAIT_MUST_USE;
 
+/* y = x + b of a product x in f32. */
+typedef struct strait_bias {
+    strait_tensor_id x;
+    strait_tensor_id b; /* weight [N] */
+    int64_t sequence_length;
+    strait_tensor_id y; /* out */
+} strait_bias;
+strait_status strait_emit_bias(strait_graph *graph, const char *name, strait_bias *op) STRAIT_MUST_USE;
+
+/* y = x with a share `rate` of its elements dropped and the others scaled up; each use has a stream of its own. */
+typedef struct strait_dropout {
+    strait_tensor_id x;
+    strait_tensor_id sequences; /* i32 [B]: their numbers in the step */
+    strait_tensor_id step;
+    int64_t stream;
+    int64_t sequence_length;
+    double rate;        /* below 1 */
+    strait_tensor_id y; /* out */
+} strait_dropout;
+strait_status strait_emit_dropout(strait_graph *graph, const char *name, strait_dropout *op) STRAIT_MUST_USE;
+
 /* y = norm(x + d) w, and the sum itself; d may be STRAIT_NO_TENSOR, then xsum is x. */
 typedef struct strait_rmsnorm {
     strait_tensor_id x;
@@ -49,6 +70,7 @@ typedef struct strait_norm_rope {
     int64_t heads;
     int64_t head_dim;
     int64_t table_rows; /* P */
+    bool interleaved;   /* pairs are (2i, 2i + 1) */
     float eps;
     int64_t sequence_length;
     strait_tensor_id y; /* out */
@@ -81,6 +103,62 @@ strait_status strait_emit_kv_store(strait_graph *graph, strait_tensor_id x, stra
 /* h = (g sigmoid(g)) u. */
 strait_status strait_emit_swiglu(strait_graph *graph, const char *name, strait_tensor_id g, strait_tensor_id u,
                                  strait_tensor_id *out_h) STRAIT_MUST_USE;
+
+/* Which experts each row of a router's f32 logits goes to, and their weights (include/strait/device_plugin.h). The
+ * logits come from a linear layer; the gradient of what that layer reads is made by the rule of this. */
+typedef struct strait_moe_route {
+    strait_tensor_id logits; /* f32 [M, E] */
+    strait_tensor_id bias;   /* f32 [E], for the choice only, or STRAIT_NO_TENSOR */
+    int64_t top_k;
+    int64_t score; /* STRAIT_MOE_SOFTMAX or STRAIT_MOE_SIGMOID */
+    int64_t groups;
+    int64_t groups_kept;
+    bool mask_zero;
+    bool normalise;
+    float scale;
+    float least;
+    float eps;
+    int64_t sequence_length;
+    strait_tensor_id ids;     /* out, i32 [M, top_k] */
+    strait_tensor_id weights; /* out, f32 [M, top_k] */
+} strait_moe_route;
+strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op) STRAIT_MUST_USE;
+
+/* The rows of x sorted by the experts they go to. */
+typedef struct strait_moe_dispatch {
+    strait_tensor_id ids;
+    strait_tensor_id x;
+    int64_t experts;
+    int64_t sequence_length;
+    strait_tensor_id offsets; /* out */
+    strait_tensor_id places;  /* out */
+    strait_tensor_id xe;      /* out, [M * top_k, H] */
+} strait_moe_dispatch;
+strait_status strait_emit_moe_dispatch(strait_graph *graph, const char *name, strait_moe_dispatch *op) STRAIT_MUST_USE;
+
+/* y_i = x W_i^T, W of each row's expert, for one weight or two. w: the matrices of all experts, `stride` apart. */
+typedef struct strait_moe_linear {
+    strait_tensor_id x;
+    strait_tensor_id offsets;
+    strait_tensor_id w[2];
+    int32_t segments;
+    int64_t width; /* rows of one expert's matrix */
+    int64_t stride;
+    int64_t experts;
+    int64_t sequences;
+    strait_tensor_id y[2]; /* out */
+} strait_moe_linear;
+strait_status strait_emit_moe_linear(strait_graph *graph, const char *name, strait_moe_linear *op) STRAIT_MUST_USE;
+
+/* y = the weighted sum of each token's rows of ye, plus `shared` where there is one. */
+typedef struct strait_moe_combine {
+    strait_tensor_id ye;
+    strait_tensor_id weights;
+    strait_tensor_id places;
+    strait_tensor_id shared; /* or STRAIT_NO_TENSOR */
+    strait_tensor_id y;      /* out */
+} strait_moe_combine;
+strait_status strait_emit_moe_combine(strait_graph *graph, const char *name, strait_moe_combine *op) STRAIT_MUST_USE;
 
 /* loss[m] of y W^T against targets; the logits are never whole in memory. `loss` is a tensor made by the caller. */
 typedef struct strait_linear_xent {

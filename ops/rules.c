@@ -10,7 +10,13 @@ strait_grad_fn strait_op_gradient(strait_op op)
     case STRAIT_OP_NORM_ROPE: return strait_grad_norm_rope;
     case STRAIT_OP_ATTENTION: return strait_grad_attention;
     case STRAIT_OP_SWIGLU: return strait_grad_swiglu;
+    case STRAIT_OP_MOE_WEIGH: return strait_grad_moe_weigh;
+    case STRAIT_OP_MOE_DISPATCH: return strait_grad_moe_dispatch;
+    case STRAIT_OP_MOE_LINEAR: return strait_grad_moe_linear;
+    case STRAIT_OP_MOE_COMBINE: return strait_grad_moe_combine;
     case STRAIT_OP_LINEAR_XENT: return strait_grad_linear_xent;
+    case STRAIT_OP_BIAS: return strait_grad_bias;
+    case STRAIT_OP_DROPOUT: return strait_grad_dropout;
     default: return NULL;
     }
 }

@@ -13,6 +13,12 @@ strait_status strait_grad_rmsnorm(strait_backward *backward, int32_t node);
 strait_status strait_grad_norm_rope(strait_backward *backward, int32_t node);
 strait_status strait_grad_attention(strait_backward *backward, int32_t node);
 strait_status strait_grad_swiglu(strait_backward *backward, int32_t node);
+strait_status strait_grad_moe_weigh(strait_backward *backward, int32_t node);
+strait_status strait_grad_moe_dispatch(strait_backward *backward, int32_t node);
+strait_status strait_grad_moe_linear(strait_backward *backward, int32_t node);
+strait_status strait_grad_moe_combine(strait_backward *backward, int32_t node);
+strait_status strait_grad_bias(strait_backward *backward, int32_t node);
+strait_status strait_grad_dropout(strait_backward *backward, int32_t node);
 strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node);
 
 #endif

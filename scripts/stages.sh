@@ -13,6 +13,47 @@ step() {
     count_log "$name" "$format" "$status" "$limit" "$log" "$((SECONDS - begun))"
 }
 
+# later NAME FORMAT SECONDS COMMAND...: a step that runs beside others, at_once of them at a time ($jobs where that is not
+# set). `together` waits for all that were begun, and counts them in the order of their beginning.
+later() {
+    local name=$1 limit=$3
+    mkdir -p "$(dirname "$logs/$name.log")"
+    rm -f "$logs/$name.status"
+    while [ "$(jobs -rp | wc -l)" -ge "${at_once:-$jobs}" ]; do wait -n; done
+    begun_steps+=("$name $2 $limit")
+    shift 3
+    (
+        begun=$SECONDS
+        trap 'kill "$child"; exit 143' TERM
+        timeout -k 10 "$limit" "$@" >"$logs/$name.log" 2>&1 </dev/null &
+        child=$!
+        wait "$child"
+        echo "$? $((SECONDS - begun))" >"$logs/$name.status"
+    ) &
+}
+begun_steps=()
+
+together() {
+    local begun name format limit status seconds
+    wait
+    for begun in "${begun_steps[@]+"${begun_steps[@]}"}"; do
+        read -r name format limit <<<"$begun"
+        read -r status seconds <"$logs/$name.status" || status=1 seconds=0
+        count_log "$name" "$format" "$status" "$limit" "$logs/$name.log" "$seconds"
+    done
+    begun_steps=()
+}
+
+# in_folder COMMAND...: the command in an empty folder, removed afterwards. Exported, for `bash -c 'in_folder "$@"' -`.
+in_folder() {
+    local work
+    work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX") && cd "$work" || return 1
+    # shellcheck disable=SC2064
+    trap "chmod -R u+rwX '$work' 2>/dev/null; rm -rf '$work'" EXIT
+    "$@"
+}
+export -f in_folder
+
 # Adds a finished step's tests to the counters; shows the log where something failed.
 count_log() {
     local name=$1 format=$2 status=$3 limit=$4 log=$5 seconds=$6 ok=0 bad=0 skip=0
@@ -70,17 +111,19 @@ build_tree() {
         cmake -S . -B "$tree" -DSTRAIT_TESTS=ON "$@" && cmake --build "$tree" --parallel "$jobs"' - "$tree" "$jobs" "$@"
 }
 
-unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: every cmocka program of a build tree
-    local tree=$1 prefix=$2 limit=$3 program name found=no
+unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: begins every cmocka program of a build tree
+    local tree=$1 prefix=$2 limit=$3 name found=no
     shift 3
-    for program in "$tree"/test_*; do
-        [ -x "$program" ] && [ -f "$program" ] || continue
+    for name in $slow_unit_tests $(cd "$tree" && ls test_*); do
+        [ -x "$tree/$name" ] && [ -f "$tree/$name" ] || continue
         found=yes
-        name=$(basename "$program")
-        CMOCKA_MESSAGE_OUTPUT=TAP step "$prefix/$name" tap "$limit" "$@" "$program"
+        [[ " ${begun_steps[*]+"${begun_steps[*]}"} " == *" $prefix/$name "* ]] && continue
+        later "$prefix/$name" tap "$limit" env CMOCKA_MESSAGE_OUTPUT=TAP "$@" "$tree/$name"
     done
     [ $found = yes ] || step "$prefix" one 5 bash -c 'echo "no unit test was built in $0"; exit 1' "$tree"
 }
+# The longest first, so that none is left alone at the end.
+slow_unit_tests="test_cpu_rounding test_cpu_attention test_cpu_matmul test_tokenizer test_checkpoint_memory"
 
 stage_layers() {
     need_packages "the layer check and comparisons" python3 || true
@@ -125,7 +168,10 @@ stage_build() {
     build_tree build build -DCMAKE_BUILD_TYPE=RelWithDebInfo
 }
 
-stage_unit() { unit_tests build unit 120; }
+stage_unit() {
+    unit_tests build unit 120
+    together
+}
 
 stage_check() {
     if [ -x build/strait_check ]; then
@@ -136,40 +182,23 @@ stage_check() {
     step strait_held lines 120 build/strait_held
 }
 
-# One shell test of the command line, in a folder of its own; its exit status goes into a file.
-cli_test() { # cli_test PROGRAM SCRIPT SECONDS LOG
-    local work status begun=$SECONDS
-    work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
-    (cd "$work" && STRAIT=$1 STRAIT_SOURCE=$root timeout -k 10 "$3" bash "$2") >"$4" 2>&1 </dev/null
-    status=$?
-    echo "$status $((SECONDS - begun))" >"${4%.log}.status"
-    chmod -R u+rwX "$work" 2>/dev/null
-    rm -rf "$work"
-}
-
-# Every shell test of the command line with the program of one build tree, AT_ONCE of them at a time.
-cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS AT_ONCE
-    local script name status seconds
+cli_tests() { # cli_tests TREE NAME-PREFIX SECONDS: begins every shell test of the command line with a tree's program
+    local name
     need_packages "compressed texts in the tests of the command line" xz-utils zstd || true
-    mkdir -p "$logs/$2"
-    rm -f "$logs/$2"/*.status
-    export root
-    export -f cli_test
     # The longest first, so that none is left alone at the end.
-    for name in $slow_cli_tests; do echo "$root/tests/cli/$name.sh"; done | cat - <(ls "$root"/tests/cli/*.sh) | awk '!seen[$0]++' |
-        xargs -P "$4" -I{} bash -c 'cli_test "$2" "$1" "$3" "$4/$(basename "$1" .sh).log"' - {} "$root/$1/strait" "$3" "$logs/$2"
-    for script in tests/cli/*.sh; do
-        name=$(basename "$script" .sh)
-        read -r status seconds <"$logs/$2/$name.status"
-        count_log "$2/$name" lines "$status" "$3" "$logs/$2/$name.log" "$seconds"
+    for name in train data config $(cd tests/cli && ls ./*.sh); do
+        name=$(basename "$name" .sh)
+        [[ " ${begun_steps[*]+"${begun_steps[*]}"} " == *" $2/$name "* ]] && continue
+        later "$2/$name" lines "$3" env STRAIT="$root/$1/strait" STRAIT_SOURCE="$root" \
+            bash -c 'in_folder "$@"' - bash "$root/tests/cli/$name.sh"
     done
 }
-slow_cli_tests="train data config"
 
 stage_cli() {
     if [ -x build/strait ]; then
         # One at a time: some measure time, or wait for a moment in a run.
-        cli_tests build cli 300 1
+        at_once=1 cli_tests build cli 300
+        together
     else
         skip_step cli "there is no program build/strait yet"
     fi
@@ -229,10 +258,8 @@ stage_python() {
     fi
     for script in tests/python/*.py; do
         name=$(basename "$script" .py)
-        work=$(mktemp -d "${TMPDIR:-/tmp}/strait-test.XXXXXX")
-        STRAIT=$root/build/strait STRAIT_SOURCE=$root step "python/$name" lines 600 \
-            bash -c 'cd "$1" && exec "$2" "$3"' - "$work" "$root/build/venv/bin/python" "$root/$script"
-        rm -rf "$work"
+        step "python/$name" lines 600 env STRAIT="$root/build/strait" STRAIT_SOURCE="$root" \
+            bash -c 'in_folder "$@"' - "$root/build/venv/bin/python" "$root/$script"
     done
 }
 
@@ -263,15 +290,19 @@ build_asan() {
 }
 
 stage_sanitize() {
+    local dtype
     build_asan || return
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
     export UBSAN_OPTIONS=print_stacktrace=1
-    unit_tests build/asan asan 300
-    [ -x build/asan/strait_check ] && step asan/strait_check lines 900 build/asan/strait_check
     # Limits on time are multiplied by this in the scripts that have any.
-    [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600 "$jobs"
-    STRAIT=$root/build/asan/strait step asan/exact lines 300 bash tests/exact/exact.sh --sample
-    step asan/golden lines 300 build/asan/strait_golden --strait build/asan/strait tests/golden
+    [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 cli_tests build/asan asan-cli 600
+    for dtype in f32 bf16; do
+        later "asan/strait_check-$dtype" lines 900 build/asan/strait_check --dtype "$dtype"
+    done
+    later asan/exact lines 300 env STRAIT="$root/build/asan/strait" bash tests/exact/exact.sh --sample
+    later asan/golden lines 300 build/asan/strait_golden --strait build/asan/strait tests/golden
+    unit_tests build/asan asan 300
+    together
     unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
@@ -283,19 +314,18 @@ stage_threads() {
     local name isa
     build_tree tsan/build build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_SANITIZE=thread || return
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-    # shellcheck disable=SC2046
-    unit_tests build/tsan tsan 300 $(fixed_addresses)
     # On the instruction set that a run would take: they share the code that cuts the work.
     # shellcheck disable=SC2046
     isa=$($(fixed_addresses) build/tsan/strait devices --json | sed -n 's/.*"implementation": "\([a-z0-9]*\)".*/\1/p' | head -n 1)
     for name in $thread_ops; do
         # shellcheck disable=SC2046
-        step "tsan/strait_check-$name" lines 300 $(fixed_addresses) build/tsan/strait_check --op "$name" --isa "$isa" --dtype bf16
+        later "tsan/strait_check-$name" lines 300 $(fixed_addresses) build/tsan/strait_check --op "$name" --isa "$isa" --dtype bf16
     done
-    if [ -f cli/cmd_train.c ]; then
-        # shellcheck disable=SC2046
-        STRAIT=$root/build/tsan/strait STRAIT_SOURCE=$root step tsan/train lines 600 $(fixed_addresses) bash tests/threads.sh
-    fi
+    # shellcheck disable=SC2046
+    later tsan/train lines 600 env STRAIT="$root/build/tsan/strait" STRAIT_SOURCE="$root" $(fixed_addresses) bash tests/threads.sh
+    # shellcheck disable=SC2046
+    unit_tests build/tsan tsan 300 $(fixed_addresses)
+    together
     unset TSAN_OPTIONS
 }
 
@@ -312,37 +342,31 @@ fuzz_one() { # fuzz_one PROGRAM SECONDS
 }
 
 stage_fuzz() {
-    local program name
+    local program
     build_asan || return
     ls build/asan/fuzz_* >/dev/null 2>&1 || {
         skip_step fuzz "there is no fuzz target yet"
         return
     }
     export -f fuzz_one
-    rm -f build/fuzz/*.status
-    mkdir -p build/fuzz "$logs/fuzz"
-    find build/asan -maxdepth 1 -name 'fuzz_*' -type f -perm -u+x | sort |
-        xargs -P "$jobs" -I{} bash -c 'name=$(basename "$1")
-            fuzz_one "$1" "$2" >"$3/fuzz/$name.log" 2>&1; echo $? >build/fuzz/$name.status' - {} "$fuzz_seconds" "$logs"
-    for program in build/fuzz/*.status; do
-        name=$(basename "$program" .status)
-        count_log "fuzz/$name" one "$(cat "$program")" "$fuzz_seconds" "$logs/fuzz/$name.log" "$fuzz_seconds"
+    for program in build/asan/fuzz_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        later "fuzz/$(basename "$program")" one "$((fuzz_seconds + 120))" bash -c 'fuzz_one "$@"' - "$program" "$fuzz_seconds"
     done
+    together
 }
 
 # Kernels of instruction sets this machine may not have: emulated in C, or by qemu.
 stage_neon() {
     # Storage in bf16 alone, which the units are for; f32 is held by the hash of twenty steps in the same scripts.
-    step avx512 lines 900 bash tests/avx512.sh --dtype bf16
-    [ -f tests/neon.sh ] || {
-        skip_step neon "there is no tests/neon.sh yet"
-        return
-    }
+    later avx512 lines 900 bash tests/avx512.sh --dtype bf16
     if [ "$(uname -m)" != aarch64 ]; then
         need_packages "running the arm64 kernels here" gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user || {
             skip_step neon "the arm64 compiler or qemu-user is not to be had"
+            together
             return
         }
     fi
-    step neon lines 900 bash tests/neon.sh --dtype bf16
+    later neon lines 900 bash tests/neon.sh --dtype bf16
+    together
 }

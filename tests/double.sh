@@ -11,8 +11,8 @@ build=$(cd "$(dirname "$STRAIT")" && pwd)
 doubles=$build/doubles
 mode=${1:-}
 declare -A sample=(
-  [cuda]='CtxSet|StreamCreate|MemAlloc|MemFree|MemcpyHtoD|Query|Synchronize|ModuleLoad|GetFunction|Launch|CtxRelease|CompileProgram'
-  [hip]='Properties|SetDevice|hipMalloc|hipMemcpy|hipFree|CompileProgram')
+  [cuda]='Capture|Instantiate|CtxSet|StreamCreate|MemAlloc|MemFree|MemcpyHtoD|Query|Synchronize|ModuleLoad|GetFunction|Launch|CtxRelease|CompileProgram'
+  [hip]='Capture|Graph|Properties|SetDevice|hipMalloc|hipMemcpy|hipFree|CompileProgram')
 declare -A compiler=([cuda]=nvrtc [hip]=hiprtc)
 vendors=()
 for vendor in cuda hip; do
@@ -49,7 +49,7 @@ symbols() {
 
 # exact VENDOR DTYPE SHARDS ARGUMENTS...: a whole run to the committed hash
 exact() {
-  local vendor=$1 dtype=$2 shards=$3 name=exact-$1-$2-$3 expected
+  local vendor=$1 dtype=$2 shards=$3 name=exact-$1-$2-$3${STRAIT_CAPTURE:+-captures-$STRAIT_CAPTURE} expected graphs
   shift 3
   expected=$(awk -v dtype="$dtype" -v shards="$shards" '$1 == dtype && $2 == shards {print $3, $4}' "$tests/exact/hashes.txt")
   rm -rf r report
@@ -57,6 +57,13 @@ exact() {
     { fail "$name" "$(tail -n 3 log)"; return; }
   silent "$name" || return
   grep -Eq '^calls (cuLaunchKernel|hipModuleLaunchKernel) [0-9]{3}' report || { fail "$name" "the double was not used"; return; }
+  # Of twenty steps the first runs kernel by kernel; then each shard's micro-batch is a graph.
+  graphs=$(awk '/^calls (cu|hip)GraphLaunch/ {print $3}' report)
+  if [ "${STRAIT_CAPTURE:-}" = off ]; then
+    [ -z "$graphs" ] || { fail "$name" "$graphs launches of graphs"; return; }
+  else
+    [ "${graphs:-0}" -ge $((19 * shards)) ] || { fail "$name" "${graphs:-0} launches of graphs"; return; }
+  fi
   same "$name" "$expected" "$(parameters r) $(parameters r/checkpoints/step-00000020/optimizer.safetensors)"
 }
 
@@ -122,6 +129,7 @@ rm -f report
 if ! "$build/test_gpu_run" >log 2>&1; then fail plugin-calls "$(grep -e FAILED log | head -n 3)"
 elif silent plugin-calls; then ok plugin-calls; fi
 
+STRAIT_CAPTURE=off exact "${vendors[0]}" f32 1
 for vendor in "${vendors[@]}"; do
   exact "$vendor" f32 1
   steps "$vendor" f32 3 2 2 light
@@ -142,6 +150,7 @@ for vendor in "${vendors[@]}"; do
   done <calls
   launch=$(grep -o '[a-zA-Z]*LaunchKernel' calls)
   lost "$vendor" "$launch:20:719"
+  lost "$vendor" "$(grep -o '[a-z]*GraphLaunch' calls):1:719"
   lost "$vendor" work:100:719
 done
 

@@ -86,6 +86,11 @@ strait_status strait__cpu_kernel_set_pick(strait_cpu_kernel_set *set, const stra
         if (fast.reason) out->reason = fast.reason;
         return STRAIT_OK;
     }
+    bool gradient = op == STRAIT_OP_LINEAR_DX || op == STRAIT_OP_LINEAR_DW;
+    if (gradient && desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32) {
+        out->reason = "a gradient in f32 is no factor for a matrix unit";
+        return STRAIT_OK;
+    }
     strait_cpu_size size = strait__cpu_size_of(desc);
     if (size == STRAIT_CPU_FEW) {
         out->reason = "so few rows take as long as reading what they meet";

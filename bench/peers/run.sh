@@ -14,6 +14,12 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . tools/interop_env.sh
+case " $* " in
+*" --help "* | *" -h "*)
+    sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "$0"
+    exit 0
+    ;;
+esac
 [ -x build/strait ] || {
     echo "error: build/strait is missing; run make first" >&2
     exit 1

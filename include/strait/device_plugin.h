@@ -174,27 +174,40 @@ typedef struct strait_kernel_argument {
 enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
 
 /* STRAIT_OP(NAME, name), in the order of their numbers; new ones come at the end. */
-#define STRAIT_OPS(STRAIT_OP)                 \
-    STRAIT_OP(EMBEDDING, embedding)           \
-    STRAIT_OP(EMBEDDING_BWD, embedding_bwd)   \
-    STRAIT_OP(EMBEDDING_FOLD, embedding_fold) \
-    STRAIT_OP(LINEAR, linear)                 \
-    STRAIT_OP(LINEAR_DX, linear_dx)           \
-    STRAIT_OP(LINEAR_DW, linear_dw)           \
-    STRAIT_OP(RMSNORM, rmsnorm)               \
-    STRAIT_OP(RMSNORM_BWD, rmsnorm_bwd)       \
-    STRAIT_OP(NORM_ROPE, norm_rope)           \
-    STRAIT_OP(NORM_ROPE_BWD, norm_rope_bwd)   \
-    STRAIT_OP(ATTENTION, attention)           \
-    STRAIT_OP(ATTENTION_BWD, attention_bwd)   \
-    STRAIT_OP(KV_STORE, kv_store)             \
-    STRAIT_OP(SWIGLU, swiglu)                 \
-    STRAIT_OP(SWIGLU_BWD, swiglu_bwd)         \
-    STRAIT_OP(LINEAR_XENT, linear_xent)       \
-    STRAIT_OP(LOSS_SUM, loss_sum)             \
-    STRAIT_OP(ADD, add)                       \
-    STRAIT_OP(GRAD_NORM, grad_norm)           \
-    STRAIT_OP(ADAMW, adamw)
+#define STRAIT_OPS(STRAIT_OP)                     \
+    STRAIT_OP(EMBEDDING, embedding)               \
+    STRAIT_OP(EMBEDDING_BWD, embedding_bwd)       \
+    STRAIT_OP(EMBEDDING_FOLD, embedding_fold)     \
+    STRAIT_OP(LINEAR, linear)                     \
+    STRAIT_OP(LINEAR_DX, linear_dx)               \
+    STRAIT_OP(LINEAR_DW, linear_dw)               \
+    STRAIT_OP(RMSNORM, rmsnorm)                   \
+    STRAIT_OP(RMSNORM_BWD, rmsnorm_bwd)           \
+    STRAIT_OP(NORM_ROPE, norm_rope)               \
+    STRAIT_OP(NORM_ROPE_BWD, norm_rope_bwd)       \
+    STRAIT_OP(ATTENTION, attention)               \
+    STRAIT_OP(ATTENTION_BWD, attention_bwd)       \
+    STRAIT_OP(KV_STORE, kv_store)                 \
+    STRAIT_OP(SWIGLU, swiglu)                     \
+    STRAIT_OP(SWIGLU_BWD, swiglu_bwd)             \
+    STRAIT_OP(LINEAR_XENT, linear_xent)           \
+    STRAIT_OP(LOSS_SUM, loss_sum)                 \
+    STRAIT_OP(ADD, add)                           \
+    STRAIT_OP(GRAD_NORM, grad_norm)               \
+    STRAIT_OP(ADAMW, adamw)                       \
+    STRAIT_OP(MOE_CHOOSE, moe_choose)             \
+    STRAIT_OP(MOE_WEIGH, moe_weigh)               \
+    STRAIT_OP(MOE_WEIGH_BWD, moe_weigh_bwd)       \
+    STRAIT_OP(MOE_DISPATCH, moe_dispatch)         \
+    STRAIT_OP(MOE_DISPATCH_BWD, moe_dispatch_bwd) \
+    STRAIT_OP(MOE_LINEAR, moe_linear)             \
+    STRAIT_OP(MOE_LINEAR_DX, moe_linear_dx)       \
+    STRAIT_OP(MOE_LINEAR_DW, moe_linear_dw)       \
+    STRAIT_OP(MOE_COMBINE, moe_combine)           \
+    STRAIT_OP(MOE_COMBINE_BWD, moe_combine_bwd)   \
+    STRAIT_OP(BIAS, bias)                         \
+    STRAIT_OP(BIAS_BWD, bias_bwd)                 \
+    STRAIT_OP(DROPOUT, dropout)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -225,9 +238,10 @@ enum {
 enum { EMBEDDING_FOLD_DIM_R, EMBEDDING_FOLD_DIM_V, EMBEDDING_FOLD_DIM_H };
 
 /*
- * LINEAR: y_i = x W_i^T for i < SEGMENTS (1 to 3); absent segments have no buffers and N_i = 0. y is S, or f32 if
- * DIM_OUT_F32. LINEAR_DX: dx = sum over i of dy_i W_i, k running over the segments in order, each starting a new block
- * of 512. LINEAR_DW: grad_i = dy_i^T x (acc), blocks restarting at each sequence of T tokens.
+ * LINEAR: y_i = x W_i^T for i < SEGMENTS (1 to 3); absent segments have no buffers and N_i = 0. DIM_OUT_F32 says what
+ * is f32 instead of S: y and its gradient (STRAIT_LINEAR_Y_F32), dx (STRAIT_LINEAR_DX_F32). LINEAR_DX: dx = sum over i
+ * of dy_i W_i, k running over the segments in order, each starting a new block of 512. LINEAR_DW: grad_i = dy_i^T x
+ * (acc), blocks restarting at each sequence of T tokens.
  */
 enum {
     LINEAR_X,     /* S [M, K] */
@@ -236,15 +250,15 @@ enum {
     LINEAR_BUFFERS = 7
 };
 enum {
-    LINEAR_DX_DX,     /* S [M, K] out */
+    LINEAR_DX_DX,     /* S or f32 [M, K] out */
     LINEAR_DX_W,      /* S [N_i, K], three slots */
-    LINEAR_DX_DY = 4, /* S [M, N_i], three slots */
+    LINEAR_DX_DY = 4, /* S or f32 [M, N_i], three slots */
     LINEAR_DX_BUFFERS = 7
 };
 enum {
     LINEAR_DW_X,      /* S [M, K] */
     LINEAR_DW_GRAD,   /* f32 [N_i, K], three slots, in out */
-    LINEAR_DW_DY = 4, /* S [M, N_i], three slots */
+    LINEAR_DW_DY = 4, /* S or f32 [M, N_i], three slots */
     LINEAR_DW_BUFFERS = 7
 };
 enum {
@@ -257,6 +271,7 @@ enum {
     LINEAR_DIM_ACCUMULATE, /* LINEAR_DW only */
     LINEAR_DIMS
 };
+enum { STRAIT_LINEAR_Y_F32 = 1, STRAIT_LINEAR_DX_F32 = 2 }; /* bits of LINEAR_DIM_OUT_F32 */
 
 /*
  * RMSNORM: x' = x + d (x' = x where D and XSUM are absent); r = 1/sqrt(sumsq(x')/H + eps); y = (x' r) w. The sum is
@@ -289,8 +304,8 @@ enum { RMSNORM_BWD_DIM_M, RMSNORM_BWD_DIM_H, RMSNORM_BWD_DIM_T, RMSNORM_BWD_DIM_
 
 /*
  * NORM_ROPE: per token and head of D dims: RMSNorm with w (skipped where W and R are absent), then rotary embedding on
- * (i, i + D/2) with cos = table[p][i], sin = table[p][D/2 + i], p = positions[m]. The normalised value is not rounded
- * in between.
+ * (i, i + D/2), or with INTERLEAVED on (2i, 2i + 1), with cos = table[p][i], sin = table[p][D/2 + i], p = positions[m].
+ * The normalised value is not rounded in between.
  */
 enum {
     NORM_ROPE_X,         /* S [M, N*D] */
@@ -306,7 +321,8 @@ enum {
     NORM_ROPE_DIM_N,
     NORM_ROPE_DIM_D,
     NORM_ROPE_DIM_P,
-    NORM_ROPE_DIM_T /* for its gradient only */
+    NORM_ROPE_DIM_T, /* for its gradient only */
+    NORM_ROPE_DIM_INTERLEAVED
 };
 enum { NORM_ROPE_SCALAR_EPS };
 
@@ -327,7 +343,8 @@ enum {
     NORM_ROPE_BWD_DIM_D,
     NORM_ROPE_BWD_DIM_P,
     NORM_ROPE_BWD_DIM_T,
-    NORM_ROPE_BWD_DIM_ACCUMULATE
+    NORM_ROPE_BWD_DIM_ACCUMULATE,
+    NORM_ROPE_BWD_DIM_INTERLEAVED
 };
 
 /*
@@ -451,6 +468,171 @@ enum {
     ADAMW_BUFFERS
 };
 enum { ADAMW_DIM_P, ADAMW_DIM_TOTAL, ADAMW_DIM_WEIGHTS_BF16, ADAMW_DIM_MOMENT_BF16, ADAMW_DIM_FIRST };
+
+/*
+ * Mixtures of experts. A router's logits give each token K of E experts: MOE_CHOOSE says which (ids, ascending),
+ * MOE_WEIGH how much each counts. Scores are the softmax of the logits or their sigmoid (DIM_SCORE). MOE_DISPATCH sorts
+ * the M*K pairs of token and expert by expert, tokens ascending: R = M*K rows in E groups, some of which may be empty.
+ * MOE_LINEAR multiplies each group by its expert's matrix, MOE_COMBINE adds what came out for each token.
+ */
+enum { STRAIT_MOE_SOFTMAX = 0, STRAIT_MOE_SIGMOID = 1 };
+
+/*
+ * MOE_CHOOSE: the K experts of the largest score + bias; ties to the lower id, NaN last. With GROUPS > 1 only experts
+ * of the KEPT best groups take part (a group counts as its two best); with MASK_ZERO the others take part as +0.
+ */
+enum {
+    MOE_CHOOSE_LOGITS, /* f32 [M, E] */
+    MOE_CHOOSE_BIAS,   /* f32 [E] or absent */
+    MOE_CHOOSE_IDS,    /* i32 [M, K] out */
+    MOE_CHOOSE_BUFFERS
+};
+enum {
+    MOE_CHOOSE_DIM_M,
+    MOE_CHOOSE_DIM_E,
+    MOE_CHOOSE_DIM_K,
+    MOE_CHOOSE_DIM_SCORE,
+    MOE_CHOOSE_DIM_GROUPS, /* 0 or 1: none */
+    MOE_CHOOSE_DIM_KEPT,
+    MOE_CHOOSE_DIM_MASK_ZERO
+};
+
+/*
+ * MOE_WEIGH: weight = (score / sum) SCALE, the sum being that of the chosen scores, at least LEAST, plus EPS; without
+ * NORMALISE score x SCALE. MOE_WEIGH_BWD: the gradient of the logits, to which DSCORE adds its part of the gradient of
+ * each score, the same for all tokens of a sequence, and Z that of Z/2 x logsumexp^2 (softmax only).
+ */
+enum {
+    MOE_WEIGH_LOGITS,  /* f32 [M, E] */
+    MOE_WEIGH_IDS,     /* i32 [M, K], ascending in a row */
+    MOE_WEIGH_WEIGHTS, /* f32 [M, K] out */
+    MOE_WEIGH_BUFFERS
+};
+enum {
+    MOE_WEIGH_BWD_LOGITS,   /* f32 [M, E] */
+    MOE_WEIGH_BWD_IDS,      /* i32 [M, K] */
+    MOE_WEIGH_BWD_DWEIGHTS, /* f32 [M, K] */
+    MOE_WEIGH_BWD_DSCORE,   /* f32 [M/T, E] or absent */
+    MOE_WEIGH_BWD_DLOGITS,  /* f32 [M, E] out */
+    MOE_WEIGH_BWD_BUFFERS
+};
+enum {
+    MOE_WEIGH_DIM_M,
+    MOE_WEIGH_DIM_E,
+    MOE_WEIGH_DIM_K,
+    MOE_WEIGH_DIM_SCORE,
+    MOE_WEIGH_DIM_NORMALISE,
+    MOE_WEIGH_DIM_T /* for its gradient only */
+};
+enum { MOE_WEIGH_SCALAR_SCALE, MOE_WEIGH_SCALAR_LEAST, MOE_WEIGH_SCALAR_EPS, MOE_WEIGH_SCALAR_Z };
+
+/*
+ * MOE_DISPATCH: xe[places[m][j]] = x[m]; rows of expert e and sequence b stand at offsets[e*B + b] to the next, B =
+ * M/T. MOE_DISPATCH_BWD: dx = router + the rows of dxe by ascending j + shared, added in f32 and rounded once.
+ */
+enum {
+    MOE_DISPATCH_IDS,     /* i32 [M, K] */
+    MOE_DISPATCH_X,       /* S [M, H] */
+    MOE_DISPATCH_OFFSETS, /* i32 [E*B + 1] out */
+    MOE_DISPATCH_PLACES,  /* i32 [M, K] out */
+    MOE_DISPATCH_XE,      /* S [M*K, H] out */
+    MOE_DISPATCH_BUFFERS
+};
+enum {
+    MOE_DISPATCH_BWD_ROUTER, /* f32 [M, H] or absent */
+    MOE_DISPATCH_BWD_DXE,    /* f32 [M*K, H] */
+    MOE_DISPATCH_BWD_SHARED, /* f32 [M, H] or absent */
+    MOE_DISPATCH_BWD_PLACES, /* i32 [M, K] */
+    MOE_DISPATCH_BWD_DX,     /* S [M, H] out */
+    MOE_DISPATCH_BWD_BUFFERS
+};
+enum {
+    MOE_DISPATCH_DIM_M,
+    MOE_DISPATCH_DIM_K,
+    MOE_DISPATCH_DIM_H,
+    MOE_DISPATCH_DIM_E, /* MOE_DISPATCH only, and T */
+    MOE_DISPATCH_DIM_T
+};
+
+/*
+ * MOE_LINEAR: y_i = x W_i^T for i < SEGMENTS (1 or 2), W of the row's expert, which begins at e*STRIDE. MOE_LINEAR_DX,
+ * MOE_LINEAR_DW: as LINEAR_DX and LINEAR_DW, for each expert; dx is f32 with DIM_DX_F32. The sums of MOE_LINEAR_DW run
+ * over an expert's rows, blocks restarting at each sequence; without ACCUMULATE they begin with +0.
+ */
+enum {
+    MOE_LINEAR_X,           /* S [R, K] */
+    MOE_LINEAR_W,           /* S [E][N, K], two slots */
+    MOE_LINEAR_OFFSETS = 3, /* i32 [E*B + 1] */
+    MOE_LINEAR_Y,           /* S [R, N], two slots, out */
+    MOE_LINEAR_BUFFERS = 6
+};
+enum {
+    MOE_LINEAR_DX_DX, /* S or f32 [R, K] out */
+    MOE_LINEAR_DX_W,  /* S [E][N, K], two slots */
+    MOE_LINEAR_DX_OFFSETS = 3,
+    MOE_LINEAR_DX_DY /* S [R, N], two slots */
+};
+enum {
+    MOE_LINEAR_DW_X,    /* S [R, K] */
+    MOE_LINEAR_DW_GRAD, /* f32 [E][N, K], two slots, in out (acc) */
+    MOE_LINEAR_DW_OFFSETS = 3,
+    MOE_LINEAR_DW_DY /* S [R, N], two slots */
+};
+enum {
+    MOE_LINEAR_DIM_R,
+    MOE_LINEAR_DIM_K,
+    MOE_LINEAR_DIM_SEGMENTS,
+    MOE_LINEAR_DIM_N,
+    MOE_LINEAR_DIM_E,
+    MOE_LINEAR_DIM_B,
+    MOE_LINEAR_DIM_STRIDE,    /* elements from one expert's matrix to the next, at least N*K */
+    MOE_LINEAR_DIM_DX_F32,    /* MOE_LINEAR_DX only */
+    MOE_LINEAR_DIM_ACCUMULATE /* MOE_LINEAR_DW only */
+};
+
+/* MOE_COMBINE: y[m] = sum over j of weights[m][j] ye[places[m][j]], then + shared[m]. */
+enum {
+    MOE_COMBINE_YE,      /* S [M*K, H] */
+    MOE_COMBINE_WEIGHTS, /* f32 [M, K] */
+    MOE_COMBINE_PLACES,  /* i32 [M, K] */
+    MOE_COMBINE_SHARED,  /* S [M, H] or absent */
+    MOE_COMBINE_Y,       /* S [M, H] out */
+    MOE_COMBINE_BUFFERS
+};
+/* MOE_COMBINE_BWD: dye = dy x weight, dweight = dy . ye. */
+enum {
+    MOE_COMBINE_BWD_DY,       /* S [M, H] */
+    MOE_COMBINE_BWD_YE,       /* S [M*K, H] */
+    MOE_COMBINE_BWD_WEIGHTS,  /* f32 [M, K] */
+    MOE_COMBINE_BWD_PLACES,   /* i32 [M, K] */
+    MOE_COMBINE_BWD_DYE,      /* S [M*K, H] out */
+    MOE_COMBINE_BWD_DWEIGHTS, /* f32 [M, K] out */
+    MOE_COMBINE_BWD_BUFFERS
+};
+enum { MOE_COMBINE_DIM_M, MOE_COMBINE_DIM_K, MOE_COMBINE_DIM_H };
+
+/*
+ * BIAS: y = x + b, x being a product in f32, so that a linear layer with a bias is rounded once. BIAS_BWD: grad = the
+ * sum of dy over tokens (acc), in the order of LINEAR_DW with an input of ones.
+ */
+enum { BIAS_X /* f32 [M, N] */, BIAS_B /* S [N] */, BIAS_Y /* S [M, N] out */, BIAS_BUFFERS };
+enum { BIAS_DIM_M, BIAS_DIM_N, BIAS_DIM_T /* for its gradient only */ };
+enum { BIAS_BWD_DY /* S [M, N] */, BIAS_BWD_GRAD /* f32 [N] in out (acc) */, BIAS_BWD_BUFFERS };
+enum { BIAS_BWD_DIM_M, BIAS_BWD_DIM_N, BIAS_BWD_DIM_T, BIAS_BWD_DIM_ACCUMULATE };
+
+/*
+ * DROPOUT: y = x scale where u >= p, else +0; u is drawn by stream STREAM, seed and number of the step, and the
+ * element's number in the step: sequence sequences[m / T], then token, then column. It is its own gradient.
+ */
+enum {
+    DROPOUT_X,         /* S [M, H] */
+    DROPOUT_SEQUENCES, /* i32 [M / T] */
+    DROPOUT_STEP,      /* f32 [STRAIT_STEP_WORDS] */
+    DROPOUT_Y,         /* S [M, H] out; may be the same buffer as X */
+    DROPOUT_BUFFERS
+};
+enum { DROPOUT_DIM_M, DROPOUT_DIM_H, DROPOUT_DIM_T, DROPOUT_DIM_STREAM };
+enum { DROPOUT_SCALAR_P, DROPOUT_SCALAR_SCALE /* 1 / (1 - p) */ };
 
 /* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
 enum {

@@ -21,6 +21,7 @@ typedef struct strait_device_row {
     int64_t memory_free;        /* of these, now; 0 = unknown */
     int32_t compute_units;      /* CPU: threads that a run would use */
     int32_t supports_bf16;      /* 1: dtype bf16 can be trained on it */
+    int32_t records;            /* 1: a step is recorded once and launched as a whole from then on */
     const char *problem;        /* why it cannot be opened, or NULL */
 } strait_device_row;
 

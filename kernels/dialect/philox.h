@@ -17,6 +17,18 @@ DEVICE vu v_mul_high(vu a, vu b)
 /* Vectors that one call draws: 4 VW words, less up to 3 before the first element that is asked for. */
 enum { PHILOX_VECTORS = VW > 1 ? 3 : 1, PHILOX_SPAN = PHILOX_VECTORS * VW };
 
+/* A number of the step buffer: two words of 16 bits, as floats, low first. */
+DEVICE u32 counted(GLOBAL const float *words)
+{
+    return (u32)words[0] | (u32)words[1] << 16;
+}
+
+/* In [0, 1): the high 24 bits. */
+DEVICE vf uniform_of(vu words)
+{
+    return V_FROM_INT(words >> 8) * V_SET(5.9604644775390625e-8f);
+}
+
 typedef struct philox {
     u32 seed;
     u32 stream;

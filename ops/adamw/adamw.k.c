@@ -34,12 +34,6 @@ DEVICE vu round_by(vf x, vu random)
     return V_SELECT(x == x, (V_BITS(x) + random) >> 16, V_SET_U(0x7FC0u));
 }
 
-/* The step's counted numbers are words of 16 bits. */
-DEVICE u32 counted(GLOBAL const float *words)
-{
-    return (u32)words[0] | (u32)words[1] << 16;
-}
-
 /*
  * The step's words stand in the order of device/op.h from `words` on: A, B, W, beta1, beta2, 1 - beta1, 1 - beta2, eps;
  * `factor`, `apply` and `counts` (seed, step) are places too. Weights are in w and, with `weights` 1, a bf16 copy is in

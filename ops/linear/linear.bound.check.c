@@ -5,7 +5,7 @@ static strait_status linear_bound(const strait_op_desc *desc, void *const *buffe
 {
     const strait_bounded *x = buffers[LINEAR_X];
     int64_t k = desc->dims[LINEAR_DIM_K];
-    strait_dtype dtype = desc->dims[LINEAR_DIM_OUT_F32] ? STRAIT_DTYPE_F32 : desc->dtype;
+    strait_dtype dtype = strait_op_buffer_dtype(desc, LINEAR_Y);
     for (int s = 0; s < desc->dims[LINEAR_DIM_SEGMENTS]; s++) {
         const strait_bounded *w = buffers[LINEAR_W + s];
         strait_bounded *y = buffers[LINEAR_Y + s];
@@ -40,7 +40,7 @@ static strait_status linear_dx_bound(const strait_op_desc *desc, void *const *bu
             const strait_bounded *dy = buffers[LINEAR_DX_DY + s];
             strait_bounded_product(&c, &first, dy + i / k * n, 1, w + i % k, k, n);
         }
-        dx[i] = strait_bounded_store(desc->dtype, c);
+        dx[i] = strait_bounded_store(strait_op_buffer_dtype(desc, LINEAR_DX_DX), c);
     }
     return STRAIT_OK;
 }

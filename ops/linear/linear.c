@@ -62,7 +62,7 @@ static strait_status linear_dx_reference(const strait_op_desc *desc, void *const
 
 const strait_op_def strait_op_def_linear_dx = {
     .op = STRAIT_OP_LINEAR_DX,
-    .types = "SSSSSSS",
+    .types = "XSSSYYY",
     .cost = linear_cost,
     .reference = linear_dx_reference,
 };
@@ -91,7 +91,7 @@ static strait_status linear_dw_reference(const strait_op_desc *desc, void *const
 
 const strait_op_def strait_op_def_linear_dw = {
     .op = STRAIT_OP_LINEAR_DW,
-    .types = "SFFFSSS",
+    .types = "SFFFYYY",
     .cost = linear_cost,
     .reference = linear_dw_reference,
 };

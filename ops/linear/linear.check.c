@@ -6,7 +6,7 @@ static strait_status linear_exact(const strait_op_desc *desc, void *const *buffe
 {
     const float *x = buffers[LINEAR_X]; // [M, K]
     int64_t k = desc->dims[LINEAR_DIM_K];
-    strait_dtype dtype = desc->dims[LINEAR_DIM_OUT_F32] ? STRAIT_DTYPE_F32 : desc->dtype;
+    strait_dtype dtype = strait_op_buffer_dtype(desc, LINEAR_Y);
     for (int s = 0; s < desc->dims[LINEAR_DIM_SEGMENTS]; s++) {
         const float *w = buffers[LINEAR_W + s]; // [N, K]
         float *y = buffers[LINEAR_Y + s];       // [M, N]
@@ -113,7 +113,7 @@ static strait_status linear_dx_exact(const strait_op_desc *desc, void *const *bu
             const float *dy = buffers[LINEAR_DX_DY + s]; // [M, N]
             strait_exact_product(&c, &first, dy + i / k * n, 1, w + i % k, k, n);
         }
-        dx[i] = strait_exact_round(desc->dtype, c);
+        dx[i] = strait_exact_round(strait_op_buffer_dtype(desc, LINEAR_DX_DX), c);
     }
     return STRAIT_OK;
 }
@@ -139,6 +139,9 @@ const strait_op_check strait_op_check_linear_dx = {
             {.dims = {37, 97, 1, 129}},
             {.dims = {15, 33, 3, 63, 17, 31}},
             {.dims = {32, 64, 2, 96, 32}},
+            {.dims = {33, 70, 1, 19, 0, 0, STRAIT_LINEAR_Y_F32}},
+            {.dims = {3, 65, 2, 515, 7, 0, STRAIT_LINEAR_DX_F32}},
+            {.dims = {18, 31, 1, 33, 0, 0, STRAIT_LINEAR_Y_F32 | STRAIT_LINEAR_DX_F32}},
             {.dims = {16, 31, 2, 2049, 2050}},
             {.dims = {5, 1040, 2, 4200, 4111}}, /* more packed memory than one pass may take */
             {.dims = {512, 1024, 3, 1024, 256, 256}, .bench = true},
@@ -192,6 +195,7 @@ const strait_op_check strait_op_check_linear_dw = {
             {.dims = {63, 33, 3, 15, 17, 63, 0, 21, 1}},
             {.dims = {64, 96, 2, 64, 32, 0, 0, 16, 0}},
             {.dims = {64, 32, 1, 28, 0, 0, 0, 64, 1}},
+            {.dims = {66, 33, 1, 19, 0, 0, STRAIT_LINEAR_Y_F32, 33, 1}},
             {.dims = {2081, 17, 1, 33, 0, 0, 0, 2081, 1}},
             {.dims = {8300, 1040, 2, 3, 2, 0, 0, 4150, 0}}, /* more packed memory than one pass may take */
             {.dims = {1024, 1024, 3, 1024, 256, 256, 0, 512, 1}, .bench = true},

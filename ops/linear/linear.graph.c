@@ -44,6 +44,9 @@ strait_status strait_grad_linear(strait_backward *backward, int32_t node)
 
     /* dW first: the recomputed input, if any, is then needed for a shorter time. */
     desc.op = STRAIT_OP_LINEAR_DW;
+    /* What reaches an output in f32 is S where a bias rounds the sum (bias.graph.c). */
+    strait_tensor_id first = strait_backward_grad(backward, forward.buffers[LINEAR_Y]);
+    if (graph->tensors[first].dtype != STRAIT_DTYPE_F32) desc.dims[LINEAR_DIM_OUT_F32] &= ~(int64_t)STRAIT_LINEAR_Y_F32;
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[LINEAR_X], &buffers[LINEAR_DW_X]));
     for (int32_t i = 0; i < forward.desc.dims[LINEAR_DIM_SEGMENTS]; i++) {
         buffers[LINEAR_DW_GRAD + i] = graph->tensors[forward.buffers[LINEAR_W + i]].grad_of;

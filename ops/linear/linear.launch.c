@@ -31,6 +31,11 @@ static int64_t linear_workspace(const strait_portable_shape *shape, const strait
     return places_of(shape, desc).total;
 }
 
+static strait_dtype y_dtype(const strait_op_desc *desc)
+{
+    return desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32 ? STRAIT_DTYPE_F32 : desc->dtype;
+}
+
 static strait_status linear_launch(const strait_portable_call *call)
 {
     const strait_op_desc *desc = call->desc;
@@ -52,7 +57,7 @@ static strait_status linear_launch(const strait_portable_call *call)
         w.items = n;
         STRAIT_TRY(strait_pack_run(call, &w));
         strait_product p = {.a = x.out, .b = w.out, .c = b[LINEAR_Y + i], .rows = m, .cols = n, .c_row = n};
-        p.dtype = desc->dims[LINEAR_DIM_OUT_F32] ? STRAIT_DTYPE_F32 : desc->dtype;
+        p.dtype = y_dtype(desc);
         p.k[0] = k;
         p.repeats = 1;
         STRAIT_TRY(strait_product_run(call, &p));
@@ -70,18 +75,19 @@ static strait_status linear_dx_launch(const strait_portable_call *call)
     const int64_t *n = &desc->dims[LINEAR_DIM_N];
     strait_product p = {.a = strait_portable_part(call, at.a), .b = strait_portable_part(call, at.b), .repeats = 1};
     p.c = b[LINEAR_DX_DX];
-    p.dtype = desc->dtype;
+    p.dtype = desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_DX_F32 ? STRAIT_DTYPE_F32 : desc->dtype;
     p.rows = m;
     p.cols = p.c_row = k;
     int64_t before = 0;
     for (int i = 0; i < desc->dims[LINEAR_DIM_SEGMENTS]; i++) {
         p.k[i] = n[i];
-        strait_pack dy = {.out = p.a, .in = b[LINEAR_DX_DY + i], .dtype = desc->dtype, .items = m, .k = n[i]};
+        strait_pack dy = {.out = p.a, .in = b[LINEAR_DX_DY + i], .dtype = y_dtype(desc), .items = m, .k = n[i]};
         dy.item = n[i];
         dy.step = 1;
         dy.k_at = before;
         dy.all_k = n[0] + n[1] + n[2];
         strait_pack w = dy;
+        w.dtype = desc->dtype;
         w.out = p.b;
         w.in = b[LINEAR_DX_W + i];
         w.columns = true;
@@ -113,6 +119,7 @@ static strait_status linear_dw_launch(const strait_portable_call *call)
         strait_pack dy = x;
         dy.out = strait_portable_part(call, at.a);
         dy.in = b[LINEAR_DW_DY + i];
+        dy.dtype = y_dtype(desc);
         dy.columns = false;
         dy.items = dy.step = n;
         STRAIT_TRY(strait_pack_run(call, &dy));

@@ -30,8 +30,11 @@ static strait_status norm_rope_bound(const strait_op_desc *desc, void *const *bu
         strait_bounded r = strait_bounded_zero;
         if (w) r = inverse_rms(x, d, desc->scalars[NORM_ROPE_SCALAR_EPS]);
         for (int64_t i = 0; i < d; i++) y[i] = w ? strait_bounded_mul(strait_bounded_mul(x[i], r), w[i]) : x[i];
+        bool interleaved = desc->dims[NORM_ROPE_DIM_INTERLEAVED] != 0;
         for (int64_t i = 0; i < d / 2; i++) {
-            rotate(&y[i], &y[d / 2 + i], y[i], y[d / 2 + i], table[i], table[d / 2 + i]);
+            int64_t one = interleaved ? 2 * i : i;
+            int64_t other = interleaved ? 2 * i + 1 : d / 2 + i;
+            rotate(&y[one], &y[other], y[one], y[other], table[i], table[d / 2 + i]);
         }
         for (int64_t i = 0; i < d; i++) y[i] = strait_bounded_store(desc->dtype, y[i]);
         if (r_out) r_out[row] = r;
@@ -79,8 +82,11 @@ static strait_status norm_rope_bwd_bound(const strait_op_desc *desc, void *const
         const strait_bounded *table = (const strait_bounded *)buffers[NORM_ROPE_BWD_TABLE] + positions[row / heads] * d;
         strait_bounded *dx = (strait_bounded *)buffers[NORM_ROPE_BWD_DX] + row * d;
         strait_bounded *u = unrotated + row * d;
+        bool interleaved = desc->dims[NORM_ROPE_BWD_DIM_INTERLEAVED] != 0;
         for (int64_t i = 0; i < d / 2; i++) {
-            rotate(&u[i], &u[d / 2 + i], dy[i], dy[d / 2 + i], table[i], strait_bounded_negative(table[d / 2 + i]));
+            int64_t one = interleaved ? 2 * i : i;
+            int64_t other = interleaved ? 2 * i + 1 : d / 2 + i;
+            rotate(&u[one], &u[other], dy[one], dy[other], table[i], strait_bounded_negative(table[d / 2 + i]));
         }
         for (int64_t i = 0; i < d; i++) dx[i] = g[i] = u[i];
         if (w) norm_backward(dx, normed + row * d, g, x, w, ((const strait_bounded *)buffers[NORM_ROPE_BWD_R])[row], d);

@@ -16,16 +16,18 @@ static void norm_rope_cost(const strait_op_desc *desc, uint32_t absent, strait_o
 }
 
 /* y = rotation of x by the angles of one table row; `back` turns the other way, which is the transpose. */
-static void rotate(double *y, const double *x, const double *table, int64_t d, bool back)
+static void rotate(double *y, const double *x, const double *table, int64_t d, bool interleaved, bool back)
 {
     int64_t half = d / 2;
     for (int64_t i = 0; i < half; i++) {
+        int64_t first = interleaved ? 2 * i : i;
+        int64_t second = interleaved ? 2 * i + 1 : half + i;
         double c = table[i];
         double s = back ? -table[half + i] : table[half + i];
-        double x1 = x[i];
-        double x2 = x[half + i];
-        y[i] = x1 * c - x2 * s;
-        y[half + i] = x2 * c + x1 * s;
+        double x1 = x[first];
+        double x2 = x[second];
+        y[first] = x1 * c - x2 * s;
+        y[second] = x2 * c + x1 * s;
     }
 }
 
@@ -47,7 +49,7 @@ static strait_status norm_rope_reference(const strait_op_desc *desc, void *const
             r = 1.0 / sqrt(sum / (double)d + (double)desc->scalars[NORM_ROPE_SCALAR_EPS]);
         }
         for (int64_t i = 0; i < d; i++) y[i] = w ? x[i] * r * w[i] : x[i];
-        rotate(y, y, table + positions[row / heads] * d, d, false);
+        rotate(y, y, table + positions[row / heads] * d, d, desc->dims[NORM_ROPE_DIM_INTERLEAVED] != 0, false);
         if (r_out) r_out[row] = r;
     }
     return STRAIT_OK;
@@ -89,7 +91,7 @@ static strait_status norm_rope_bwd_reference(const strait_op_desc *desc, void *c
         const double *dy = (const double *)buffers[NORM_ROPE_BWD_DY] + row * d;
         const double *x = (const double *)buffers[NORM_ROPE_BWD_X] + row * d;
         double *dx = (double *)buffers[NORM_ROPE_BWD_DX] + row * d;
-        rotate(dx, dy, table + positions[row / heads] * d, d, true);
+        rotate(dx, dy, table + positions[row / heads] * d, d, desc->dims[NORM_ROPE_BWD_DIM_INTERLEAVED] != 0, true);
         if (!w) continue;
         double r = r_in[row];
         double dot = 0.0;

@@ -14,8 +14,9 @@ strait_status strait_emit_norm_rope(strait_graph *graph, const char *name, strai
         snprintf(output, sizeof output, "%s.r", name);
         STRAIT_TRY(strait_graph_activation(graph, output, STRAIT_DTYPE_F32, x.rows, op->heads, STRAIT_KEEP_HEAVY, &r));
     }
-    strait_op_desc desc = {.op = STRAIT_OP_NORM_ROPE,
-                           .dims = {x.rows, op->heads, op->head_dim, op->table_rows, op->sequence_length}};
+    strait_op_desc desc = {
+        .op = STRAIT_OP_NORM_ROPE,
+        .dims = {x.rows, op->heads, op->head_dim, op->table_rows, op->sequence_length, op->interleaved}};
     desc.scalars[NORM_ROPE_SCALAR_EPS] = op->eps;
     strait_tensor_id buffers[NORM_ROPE_BUFFERS] = {op->x, op->w, op->table, op->positions, op->y, r};
     return strait_graph_emit(graph, &desc, buffers, -1);
@@ -45,6 +46,7 @@ strait_status strait_grad_norm_rope(strait_backward *backward, int32_t node)
 
     strait_op_desc desc = {.op = STRAIT_OP_NORM_ROPE_BWD};
     for (int i = 0; i <= NORM_ROPE_BWD_DIM_T; i++) desc.dims[i] = forward.desc.dims[i];
+    desc.dims[NORM_ROPE_BWD_DIM_INTERLEAVED] = forward.desc.dims[NORM_ROPE_DIM_INTERLEAVED];
     STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, NORM_ROPE_BWD_DIM_ACCUMULATE));
     return strait_backward_set(backward, forward.buffers[NORM_ROPE_X], dx);
 }

@@ -2,13 +2,59 @@
 #include "kernels/dialect/kernel.h"
 #include "kernels/dialect/norm.h"
 
-/* y1 = x1 c - x2 s, y2 = x2 c + x1 s, each with one fma. */
-DEVICE void turn(GLOBAL st *y, vf x1, vf x2, GLOBAL const float *cosine, i64 mid, i64 n)
+/* Pairs i, i + 1, ... below mid: elements (i, mid + i), or where interleaved (2i, 2i + 1). */
+DEVICE void pairs_load(GLOBAL const st *p, i64 i, i64 mid, i32 interleaved, vf *one, vf *other)
 {
-    vf c = f_load_n(cosine, n);
-    vf s = f_load_n(cosine + mid, n);
-    s_store_n(y, V_FMA(x1, c, -(x2 * s)), n);
-    s_store_n(y + mid, V_FMA(x2, c, x1 * s), n);
+    if (interleaved) {
+        float a[VW];
+        float b[VW];
+        for (i32 j = 0; j < VW; ++j) {
+            a[j] = i + j < mid ? s_get(p + 2 * (i + j)) : 0.0f;
+            b[j] = i + j < mid ? s_get(p + 2 * (i + j) + 1) : 0.0f;
+        }
+        *one = V_LOAD(a);
+        *other = V_LOAD(b);
+    } else {
+        *one = s_load_n(p + i, mid - i);
+        *other = s_load_n(p + mid + i, mid - i);
+    }
+}
+
+/* Two vectors of pairs as they follow each other in memory. */
+DEVICE void mix(vf *one, vf *other)
+{
+    float a[VW];
+    float b[VW];
+    float mixed[2 * VW];
+    V_STORE(a, *one);
+    V_STORE(b, *other);
+    for (i32 j = 0; j < VW; ++j) {
+        mixed[2 * j] = a[j];
+        mixed[2 * j + 1] = b[j];
+    }
+    *one = V_LOAD(mixed);
+    *other = V_LOAD(mixed + VW);
+}
+
+DEVICE void pairs_store(GLOBAL st *p, i64 i, i64 mid, i32 interleaved, vf one, vf other)
+{
+    i64 left = mid - i;
+    if (interleaved) {
+        mix(&one, &other);
+        s_store_n(p + 2 * i, one, 2 * left);
+        if (2 * left > VW) s_store_n(p + 2 * i + VW, other, 2 * left - VW);
+    } else {
+        s_store_n(p + i, one, left);
+        s_store_n(p + mid + i, other, left);
+    }
+}
+
+/* y1 = x1 c - x2 s, y2 = x2 c + x1 s, each with one fma. */
+DEVICE void turn(GLOBAL st *y, i64 i, vf x1, vf x2, GLOBAL const float *cosine, i64 mid, i32 interleaved)
+{
+    vf c = f_load_n(cosine + i, mid - i);
+    vf s = f_load_n(cosine + mid + i, mid - i);
+    pairs_store(y, i, mid, interleaved, V_FMA(x1, c, -(x2 * s)), V_FMA(x2, c, x1 * s));
 }
 
 /*
@@ -17,7 +63,7 @@ DEVICE void turn(GLOBAL st *y, vf x1, vf x2, GLOBAL const float *cosine, i64 mid
  */
 KERNEL(WG)
 norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y), OUT(float, r), i64 heads, i64 d,
-          float eps, i32 keep)
+          float eps, i32 keep, i32 interleaved)
 {
     OPEN_IN(st, x);
     OPEN_IN(st, w);
@@ -33,15 +79,20 @@ norm_rope(IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), OUT(st, y)
         float reciprocal = norm_reciprocal(from, d, eps, scratch);
         if (keep && LOCAL_ID == 0) r[row] = reciprocal;
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
-            i64 n = mid - i;
-            vf x1 = (s_load_n(from + i, n) * V_SET(reciprocal)) * s_load_n(w + i, n);
-            vf x2 = (s_load_n(from + mid + i, n) * V_SET(reciprocal)) * s_load_n(w + mid + i, n);
-            turn(y + row * d + i, x1, x2, cosine + i, mid, n);
+            vf x1;
+            vf x2;
+            vf w1;
+            vf w2;
+            pairs_load(from, i, mid, interleaved, &x1, &x2);
+            pairs_load(w, i, mid, interleaved, &w1, &w2);
+            x1 = (x1 * V_SET(reciprocal)) * w1;
+            x2 = (x2 * V_SET(reciprocal)) * w2;
+            turn(y + row * d, i, x1, x2, cosine, mid, interleaved);
         }
     }
 }
 
-KERNEL(WG) rope(IN(st, x), IN(float, table), IN(i32, positions), OUT(st, y), i64 heads, i64 d)
+KERNEL(WG) rope(IN(st, x), IN(float, table), IN(i32, positions), OUT(st, y), i64 heads, i64 d, i32 interleaved)
 {
     OPEN_IN(st, x);
     OPEN_IN(float, table);
@@ -52,8 +103,10 @@ KERNEL(WG) rope(IN(st, x), IN(float, table), IN(i32, positions), OUT(st, y), i64
     for (i64 row = GROUP_ID * heads; row < (GROUP_ID + 1) * heads; ++row) {
         GLOBAL const st *from = x + row * d;
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
-            turn(y + row * d + i, s_load_n(from + i, mid - i), s_load_n(from + mid + i, mid - i), cosine + i, mid,
-                 mid - i);
+            vf x1;
+            vf x2;
+            pairs_load(from, i, mid, interleaved, &x1, &x2);
+            turn(y + row * d, i, x1, x2, cosine, mid, interleaved);
         }
     }
 }
@@ -76,13 +129,15 @@ DEVICE float projection(GLOBAL const float *d, GLOBAL const st *x, GLOBAL const 
     return lanes_fold(lanes, scratch);
 }
 
-/* The rotation's gradient of elements i and mid + i of a row. */
-DEVICE void turn_back(GLOBAL const st *dy, GLOBAL const float *cosine, i64 mid, i64 n, vf *out1, vf *out2)
+/* The rotation's gradient of pairs i, i + 1, ... of a row. */
+DEVICE void turn_back(GLOBAL const st *dy, i64 i, GLOBAL const float *cosine, i64 mid, i32 interleaved, vf *out1,
+                      vf *out2)
 {
-    vf c = f_load_n(cosine, n);
-    vf s = f_load_n(cosine + mid, n);
-    vf d1 = s_load_n(dy, n);
-    vf d2 = s_load_n(dy + mid, n);
+    vf c = f_load_n(cosine + i, mid - i);
+    vf s = f_load_n(cosine + mid + i, mid - i);
+    vf d1;
+    vf d2;
+    pairs_load(dy, i, mid, interleaved, &d1, &d2);
     *out1 = V_FMA(d1, c, d2 * s);
     *out2 = V_FMA(d2, c, -(d1 * s));
 }
@@ -94,7 +149,7 @@ DEVICE void turn_back(GLOBAL const st *dy, GLOBAL const float *cosine, i64 mid, 
 KERNEL(WG)
 norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32, positions), IN(float, r),
               INOUT(st, dx), OUT(float, blocks), INOUT(float, turned), i64 heads, i64 d, i64 sequence_rows,
-              i64 per_sequence)
+              i64 per_sequence, i32 interleaved)
 {
     OPEN_IN(st, dy);
     OPEN_IN(st, x);
@@ -119,9 +174,15 @@ norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32,
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
             vf b1;
             vf b2;
-            turn_back(dy + row * d + i, cosine + i, mid, mid - i, &b1, &b2);
-            f_store_n(back + i, b1, mid - i);
-            f_store_n(back + mid + i, b2, mid - i);
+            turn_back(dy + row * d, i, cosine, mid, interleaved, &b1, &b2);
+            if (interleaved) {
+                mix(&b1, &b2);
+                f_store_n(back + 2 * i, b1, 2 * (mid - i));
+                if (2 * (mid - i) > VW) f_store_n(back + 2 * i + VW, b2, 2 * (mid - i) - VW);
+            } else {
+                f_store_n(back + i, b1, mid - i);
+                f_store_n(back + mid + i, b2, mid - i);
+            }
         }
         GROUP_BARRIER();
         vf reciprocal = V_SET(r[row]);
@@ -138,7 +199,8 @@ norm_rope_bwd(IN_SHARED(st, dy), IN(st, x), IN(st, w), IN(float, table), IN(i32,
 }
 
 /* A work-group is a token. */
-KERNEL(WG) rope_bwd(IN_SHARED(st, dy), IN(float, table), IN(i32, positions), INOUT(st, dx), i64 heads, i64 d)
+KERNEL(WG)
+rope_bwd(IN_SHARED(st, dy), IN(float, table), IN(i32, positions), INOUT(st, dx), i64 heads, i64 d, i32 interleaved)
 {
     OPEN_IN(st, dy);
     OPEN_IN(float, table);
@@ -150,9 +212,8 @@ KERNEL(WG) rope_bwd(IN_SHARED(st, dy), IN(float, table), IN(i32, positions), INO
         for (i64 i = LOCAL_ID * VW; i < mid; i += WG * VW) {
             vf b1;
             vf b2;
-            turn_back(dy + row * d + i, cosine + i, mid, mid - i, &b1, &b2);
-            s_store_n(dx + row * d + i, b1, mid - i);
-            s_store_n(dx + row * d + mid + i, b2, mid - i);
+            turn_back(dy + row * d, i, cosine, mid, interleaved, &b1, &b2);
+            pairs_store(dx + row * d, i, mid, interleaved, b1, b2);
         }
     }
 }

@@ -8,9 +8,13 @@ static strait_status rope_launch(const strait_portable_call *call)
     const strait_portable_kernel kernel = {strait_text_norm_rope, "rope"};
     const strait_driver_slice *b = call->buffers;
     const int64_t *d = call->desc->dims;
-    const strait_kernel_argument arguments[] = {
-        strait_arg_in(b[NORM_ROPE_X]),  strait_arg_in(b[NORM_ROPE_TABLE]),  strait_arg_in(b[NORM_ROPE_POSITIONS]),
-        strait_arg_out(b[NORM_ROPE_Y]), strait_arg_i64(d[NORM_ROPE_DIM_N]), strait_arg_i64(d[NORM_ROPE_DIM_D])};
+    const strait_kernel_argument arguments[] = {strait_arg_in(b[NORM_ROPE_X]),
+                                                strait_arg_in(b[NORM_ROPE_TABLE]),
+                                                strait_arg_in(b[NORM_ROPE_POSITIONS]),
+                                                strait_arg_out(b[NORM_ROPE_Y]),
+                                                strait_arg_i64(d[NORM_ROPE_DIM_N]),
+                                                strait_arg_i64(d[NORM_ROPE_DIM_D]),
+                                                strait_arg_i32(d[NORM_ROPE_DIM_INTERLEAVED] != 0)};
     return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_DIM_M], arguments);
 }
 
@@ -29,7 +33,8 @@ static strait_status norm_rope_launch(const strait_portable_call *call)
                                                 strait_arg_i64(d[NORM_ROPE_DIM_N]),
                                                 strait_arg_i64(d[NORM_ROPE_DIM_D]),
                                                 strait_arg_f32(call->desc->scalars[NORM_ROPE_SCALAR_EPS]),
-                                                strait_arg_i32(b[NORM_ROPE_R].memory != 0)};
+                                                strait_arg_i32(b[NORM_ROPE_R].memory != 0),
+                                                strait_arg_i32(d[NORM_ROPE_DIM_INTERLEAVED] != 0)};
     return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_DIM_M], arguments);
 }
 
@@ -59,10 +64,13 @@ static strait_status rope_bwd_launch(const strait_portable_call *call)
     const strait_portable_kernel kernel = {strait_text_norm_rope, "rope_bwd"};
     const strait_driver_slice *b = call->buffers;
     const int64_t *d = call->desc->dims;
-    const strait_kernel_argument arguments[] = {
-        strait_arg_in(b[NORM_ROPE_BWD_DY]),        strait_arg_in(b[NORM_ROPE_BWD_TABLE]),
-        strait_arg_in(b[NORM_ROPE_BWD_POSITIONS]), strait_arg_inout(b[NORM_ROPE_BWD_DX]),
-        strait_arg_i64(d[NORM_ROPE_BWD_DIM_N]),    strait_arg_i64(d[NORM_ROPE_BWD_DIM_D])};
+    const strait_kernel_argument arguments[] = {strait_arg_in(b[NORM_ROPE_BWD_DY]),
+                                                strait_arg_in(b[NORM_ROPE_BWD_TABLE]),
+                                                strait_arg_in(b[NORM_ROPE_BWD_POSITIONS]),
+                                                strait_arg_inout(b[NORM_ROPE_BWD_DX]),
+                                                strait_arg_i64(d[NORM_ROPE_BWD_DIM_N]),
+                                                strait_arg_i64(d[NORM_ROPE_BWD_DIM_D]),
+                                                strait_arg_i32(d[NORM_ROPE_BWD_DIM_INTERLEAVED] != 0)};
     return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[NORM_ROPE_BWD_DIM_M], arguments);
 }
 
@@ -90,7 +98,8 @@ static strait_status norm_rope_bwd_launch(const strait_portable_call *call)
                                               strait_arg_i64(heads),
                                               strait_arg_i64(width),
                                               strait_arg_i64(t * heads),
-                                              strait_arg_i64(at.per_sequence)};
+                                              strait_arg_i64(at.per_sequence),
+                                              strait_arg_i32(d[NORM_ROPE_BWD_DIM_INTERLEAVED] != 0)};
     STRAIT_TRY(STRAIT_PORTABLE_LAUNCH(call, &rows, call->desc->dtype, at.blocks, to_rows));
     const strait_kernel_argument to_columns[] = {strait_arg_inout(results),
                                                  strait_arg_inout(b[NORM_ROPE_BWD_DW]),

@@ -47,6 +47,9 @@ static const freedom freedoms[STRAIT_OP_COUNT] = {
     [STRAIT_OP_ADD] = {.dims = {-1}},
     [STRAIT_OP_GRAD_NORM] = {.dims = {0, -1}, .fixed = {1}},
     [STRAIT_OP_ADAMW] = {.dims = {0, -1}, .fixed = {1}},
+    [STRAIT_OP_BIAS] = {.dims = {-1, -2}},
+    [STRAIT_OP_BIAS_BWD] = {.dims = {-1, -2, -1}},
+    [STRAIT_OP_DROPOUT] = {.dims = {-1, -2, -1}, .fixed = {0, 0, 0, 65540}, .scalar = 0.25F},
 };
 
 static strait_check_case residue_case(strait_op op, int residue)

@@ -16,11 +16,30 @@ typedef enum strait_family {
 } strait_family;
 
 #define STRAIT_EOS_MAX 8
+#define STRAIT_LAYERS_MAX 4096
 
 typedef struct strait_token_ids {
     int64_t ids[STRAIT_EOS_MAX];
     int count;
 } strait_token_ids;
+
+/*
+ * How the frequencies of rotary embedding are made. YARN: those slower than beta_slow turns in the original length are
+ * divided by `factor`, those faster than beta_fast are kept, between them a ramp; cosines and sines are multiplied by
+ * attention_factor, or where that is 0 by what follows from factor, mscale and mscale_all_dim.
+ */
+typedef enum strait_rope_type { STRAIT_ROPE_DEFAULT, STRAIT_ROPE_YARN } strait_rope_type;
+typedef struct strait_rope_scaling {
+    strait_rope_type type; /* DEFAULT: all else is 0 */
+    bool untruncated;      /* the ramp's ends are not rounded to whole frequencies */
+    int64_t original_max_position_embeddings;
+    double factor;           /* at least 1 */
+    double attention_factor; /* 0 = not given; so are mscale and mscale_all_dim */
+    double beta_fast;
+    double beta_slow;
+    double mscale;
+    double mscale_all_dim;
+} strait_rope_scaling;
 
 /* Plain values, no pointers: copy it freely. Key names are those of config.json. */
 typedef struct strait_model_config {
@@ -35,13 +54,27 @@ typedef struct strait_model_config {
     int64_t max_position_embeddings;
     double rms_norm_eps;
     double rope_theta;
+    strait_rope_scaling rope;
+    int64_t sliding_window;                          /* keys that a query of a sliding layer sees; 0 = no such layer */
+    uint64_t sliding_layers[STRAIT_LAYERS_MAX / 64]; /* a bit per layer: strait_model_config_window */
     double initializer_range;
     bool tie_word_embeddings;
-    strait_dtype dtype;   /* of the saved parameters: F32 or BF16 */
-    int64_t bos_token_id; /* -1 where there is none; so for the others */
-    int64_t pad_token_id; /* gets no gradient as an input */
+    bool attention_bias; /* of q, k and v */
+    bool attention_out_bias;
+    bool mlp_bias;
+    double attention_dropout; /* of probabilities, in training; below 1 */
+    double residual_dropout;  /* of what attention and the MLP add, in training */
+    strait_dtype dtype;       /* of the saved parameters: F32 or BF16 */
+    int64_t bos_token_id;     /* -1 where there is none; so for the others */
+    int64_t pad_token_id;     /* gets no gradient as an input */
     strait_token_ids eos;
 } strait_model_config;
+
+/* Keys that a query of this layer sees, itself included; 0 = all before it. */
+static inline int64_t strait_model_config_window(const strait_model_config *config, int64_t layer)
+{
+    return config->sliding_layers[layer / 64] >> (layer % 64) & 1 ? config->sliding_window : 0;
+}
 
 /* "qwen3" and "Qwen3ForCausalLM". Never NULL. */
 const char *strait_family_model_type(strait_family family);

@@ -2,7 +2,6 @@
 #include "ckpt/hf_reader.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,66 +130,6 @@ void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *conf
         strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED,
                          "quantization_config: quantized weights are not supported; save the model in bfloat16");
     }
-}
-
-/* The theta inside rope_parameters or rope_scaling, `given` where the object has none. */
-static double rope_object(strait__hf_reader *reader, const char *key, double given, bool *found)
-{
-    const json_t *rope = strait__hf_value(reader, key);
-    if (!rope) return given;
-    if (!json_is_object(rope)) {
-        strait__hf_error(reader, STRAIT_ERR_FORMAT, "%s: must be an object", key);
-        return given;
-    }
-    const json_t *type = json_object_get(rope, "rope_type");
-    if (!type) type = json_object_get(rope, "type");
-    if (type && (!json_is_string(type) || strcmp(json_string_value(type), "default") != 0)) {
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED, "%s: rope_type \"%.40s\" is not supported (\"default\" is)",
-                         key, json_is_string(type) ? json_string_value(type) : "not a string");
-    }
-    const json_t *partial = json_object_get(rope, "partial_rotary_factor");
-    if (partial && !json_is_null(partial) && json_number_value(partial) != 1) {
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED, "%s: partial_rotary_factor other than 1 is not supported",
-                         key);
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)rope, name, value)
-    {
-        /* By layer type, as families with several kinds of attention write it. */
-        if (!json_is_object(value)) continue;
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED, "%s: parameters per layer type (\"%.40s\") are not supported",
-                         key, name);
-    }
-    value = json_object_get(rope, "rope_theta");
-    if (!value || json_is_null(value)) return given;
-    if (!json_is_number(value)) {
-        strait__hf_error(reader, STRAIT_ERR_FORMAT, "%s: rope_theta must be a number", key);
-        return given;
-    }
-    double theta = json_number_value(value);
-    if (*found && theta != given) {
-        /* 4.x would take one and 5.x the other. */
-        strait__hf_error(reader, STRAIT_ERR_FORMAT, "%s: its rope_theta %g differs from rope_theta %g; make them equal",
-                         key, theta, given);
-    }
-    *found = true;
-    return theta;
-}
-
-double strait__hf_rope_theta(strait__hf_reader *reader, double fallback)
-{
-    bool found = strait__hf_value(reader, "rope_theta") != NULL;
-    double theta = strait__hf_real(reader, "rope_theta", fallback);
-    theta = rope_object(reader, "rope_parameters", theta, &found);
-    theta = rope_object(reader, "rope_scaling", theta, &found);
-    if (strait__hf_real(reader, "partial_rotary_factor", 1) != 1) {
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED, "partial_rotary_factor: other than 1 is not supported");
-    }
-    if (!isfinite(theta) || theta < 1) {
-        strait__hf_error(reader, STRAIT_ERR_RANGE, "rope_theta: is %g, must be at least 1", theta);
-    }
-    return theta;
 }
 
 static json_t *token_id(int64_t id)

@@ -19,6 +19,7 @@ struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
     strait_device_props props;
+    bool captures;
     int64_t timeout_ms;        /* of waits without one; 0 = none */
     atomic_bool lost;          /* the driver is not called any more, not even to free */
     strait_portable *portable; /* owned; NULL where the device takes no programs */
@@ -39,6 +40,11 @@ struct strait_queue {
 };
 
 struct strait_event {
+    strait_device *device; /* borrowed */
+    strait_handle handle;
+};
+
+struct strait_capture {
     strait_device *device; /* borrowed */
     strait_handle handle;
 };
@@ -82,6 +88,15 @@ static strait_status parse_index(const char *name, const char *colon, int32_t co
     return STRAIT_OK;
 }
 
+/* Recording is a matter of speed alone; without it a fault is found more easily. */
+static strait_status wants_capture(bool *out)
+{
+    const char *value = getenv("STRAIT_CAPTURE");
+    *out = !value || value[0] == '\0' || strcmp(value, "on") == 0;
+    if (*out || strcmp(value, "off") == 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "STRAIT_CAPTURE=%s: it is on or off", value);
+}
+
 static strait_status open_device(const char *name, const strait_device_options *options, strait_device **out)
 {
     const char *colon = strchr(name, ':');
@@ -95,7 +110,9 @@ static strait_status open_device(const char *name, const strait_device_options *
     if (status == STRAIT_OK && count == 0) {
         status = STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": none found on this machine", name);
     }
+    if (status == STRAIT_OK) status = wants_capture(&device->captures);
     if (status != STRAIT_OK) goto free_device;
+    device->captures = device->captures && strait__driver_captures(&device->driver);
 
     strait_device_options defaults = {.struct_size = sizeof defaults};
     status = device->driver.open(index, options ? options : &defaults, &device->handle);
@@ -275,6 +292,8 @@ strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const 
 {
     STRAIT_TRY(check_slice(queue, to, bytes, "copy to device"));
     if (bytes == 0) return STRAIT_OK;
+    /* The copy itself may wait for what was put on the queue before it, and without a limit. */
+    if (queue->device->timeout_ms > 0) STRAIT_TRY(strait_queue_wait(queue, -1));
     /* The driver's one copy entry serves both directions; it only reads `host` for this kind. */
     return answered(queue->device,
                     queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_DEVICE, driver_slice(to),
@@ -357,6 +376,52 @@ strait_status strait_event_elapsed(strait_event *begin, strait_event *end, doubl
 {
     STRAIT_TRY(check_there(begin->device));
     return answered(begin->device, begin->device->driver.event_elapsed(begin->handle, end->handle, out_seconds));
+}
+
+/* ---- capture ---- */
+
+bool strait_device_captures(const strait_device *device)
+{
+    return device->captures;
+}
+
+strait_status strait_capture_begin(strait_queue *queue)
+{
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device, queue->device->driver.capture_begin(queue->handle));
+}
+
+strait_status strait_capture_end(strait_queue *queue, strait_capture **out)
+{
+    strait_device *device = queue->device;
+    STRAIT_TRY(check_there(device));
+    strait_capture *capture = NULL;
+    strait_status room = strait_alloc(STRAIT_TAG_OTHER, 1, sizeof *capture, &capture);
+    strait_handle handle = 0;
+    /* Also without room: a queue that records can do nothing else. */
+    strait_status status = answered(device, device->driver.capture_end(queue->handle, &handle));
+    if (status == STRAIT_OK && room != STRAIT_OK) device->driver.graph_free(handle);
+    if (status == STRAIT_OK) status = room;
+    if (status != STRAIT_OK) {
+        strait_free(capture);
+        return status;
+    }
+    *capture = (strait_capture){.device = device, .handle = handle};
+    *out = capture;
+    return STRAIT_OK;
+}
+
+strait_status strait_capture_launch(strait_queue *queue, strait_capture *capture)
+{
+    STRAIT_TRY(check_there(queue->device));
+    return answered(queue->device, queue->device->driver.graph_launch(queue->handle, capture->handle));
+}
+
+void strait_capture_destroy(strait_capture *capture)
+{
+    if (!capture) return;
+    if (!atomic_load(&capture->device->lost)) capture->device->driver.graph_free(capture->handle);
+    strait_free(capture);
 }
 
 /* ---- ops: the driver's own where it has one, else the portable kernel ---- */

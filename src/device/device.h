@@ -18,6 +18,7 @@ typedef struct strait_device strait_device;
 typedef struct strait_memory strait_memory;
 typedef struct strait_queue strait_queue;
 typedef struct strait_event strait_event;
+typedef struct strait_capture strait_capture; /* work recorded from a queue, to be launched as a whole */
 
 /* A place in device memory; memory NULL = absent. Borrowed. */
 typedef struct strait_slice {
@@ -82,6 +83,19 @@ strait_status strait_event_record(strait_queue *queue, strait_event *event) STRA
 strait_status strait_event_wait(strait_event *event, int64_t timeout_ms) STRAIT_MUST_USE;
 strait_status strait_queue_wait_event(strait_queue *queue, strait_event *event) STRAIT_MUST_USE;
 strait_status strait_event_elapsed(strait_event *begin, strait_event *end, double *out_seconds) STRAIT_MUST_USE;
+
+/*
+ * Whether work can be recorded on a queue: the device offers it and STRAIT_CAPTURE is not "off". Between begin and end
+ * ops, fills and copies on the device are recorded and not run; nothing else may be done on the queue, and what is
+ * recorded must have run before, since programs are not built meanwhile. A launch has the memory and numbers of the
+ * recording, whose memory must still be there.
+ */
+bool strait_device_captures(const strait_device *device);
+strait_status strait_capture_begin(strait_queue *queue) STRAIT_MUST_USE;
+strait_status strait_capture_end(strait_queue *queue, strait_capture **out) STRAIT_MUST_USE;
+strait_status strait_capture_launch(strait_queue *queue, strait_capture *capture) STRAIT_MUST_USE;
+/* None of its launches is in flight. NULL is legal. */
+void strait_capture_destroy(strait_capture *capture);
 
 /* How the device would run an op; unsupported is an answer (out->supported = 0, out->reason), not an error. */
 strait_status strait_op_query(strait_device *device, const strait_op_desc *desc, strait_op_info *out) STRAIT_MUST_USE;

@@ -55,8 +55,9 @@ static void linear_buffers(buffer_list *list, const int64_t *d)
     int64_t k = d[LINEAR_DIM_K];
     const int64_t *n = &d[LINEAR_DIM_N];
     strait_op op = list->desc->op;
-    int x_access = op == STRAIT_OP_LINEAR_DX ? OUT : IN;
-    put_s(list, m, k, x_access);
+    bool y_f32 = d[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32;
+    bool dx_f32 = op == STRAIT_OP_LINEAR_DX && d[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_DX_F32;
+    put(list, dx_f32 ? STRAIT_DTYPE_F32 : list->desc->dtype, m, k, op == STRAIT_OP_LINEAR_DX ? OUT : IN);
     for (int i = 0; i < STRAIT_LINEAR_SEGMENTS; i++) {
         if (op == STRAIT_OP_LINEAR_DW) {
             put_f(list, n[i], k, INOUT);
@@ -65,11 +66,7 @@ static void linear_buffers(buffer_list *list, const int64_t *d)
         }
     }
     for (int i = 0; i < STRAIT_LINEAR_SEGMENTS; i++) {
-        if (op == STRAIT_OP_LINEAR && d[LINEAR_DIM_OUT_F32]) {
-            put_f(list, m, n[i], OUT);
-        } else {
-            put_s(list, m, n[i], op == STRAIT_OP_LINEAR ? OUT : IN);
-        }
+        put(list, y_f32 ? STRAIT_DTYPE_F32 : list->desc->dtype, m, n[i], op == STRAIT_OP_LINEAR ? OUT : IN);
     }
 }
 
@@ -129,6 +126,151 @@ static void attention_buffers(buffer_list *list, const int64_t *d)
     put_s(list, keys, k_width, OUT);
 }
 
+/* ---- mixtures of experts ---- */
+
+static int64_t times(buffer_list *list, int64_t a, int64_t b)
+{
+    int64_t product = 0;
+    if (!strait_mul_i64(a, b, &product)) list->overflow = true;
+    return product;
+}
+
+static void moe_linear_buffers(buffer_list *list, const int64_t *d)
+{
+    strait_op op = list->desc->op;
+    int64_t r = d[MOE_LINEAR_DIM_R];
+    int64_t k = d[MOE_LINEAR_DIM_K];
+    int64_t n = d[MOE_LINEAR_DIM_N];
+    int64_t experts = d[MOE_LINEAR_DIM_E];
+    int64_t before = experts > 0 ? times(list, experts - 1, d[MOE_LINEAR_DIM_STRIDE]) : 0;
+    int64_t last = experts > 0 ? times(list, n, k) : 0;
+    int64_t groups = times(list, experts, d[MOE_LINEAR_DIM_B]);
+    bool dx_f32 = op == STRAIT_OP_MOE_LINEAR_DX && d[MOE_LINEAR_DIM_DX_F32];
+    if (before > INT64_MAX - last || groups == INT64_MAX) {
+        list->overflow = true;
+        before = groups = 0;
+    }
+    put(list, dx_f32 ? STRAIT_DTYPE_F32 : list->desc->dtype, r, k, op == STRAIT_OP_MOE_LINEAR_DX ? OUT : IN);
+    for (int i = 0; i < 2; i++) {
+        int64_t elements = i < d[MOE_LINEAR_DIM_SEGMENTS] ? before + last : 0;
+        if (op == STRAIT_OP_MOE_LINEAR_DW) {
+            put_f(list, elements, 1, INOUT);
+        } else {
+            put_s(list, elements, 1, IN);
+        }
+    }
+    put_i(list, groups + 1, IN);
+    for (int i = 0; i < 2; i++) {
+        put_s(list, r, i < d[MOE_LINEAR_DIM_SEGMENTS] ? n : 0, op == STRAIT_OP_MOE_LINEAR ? OUT : IN);
+    }
+}
+
+static void moe_route_buffers(buffer_list *list, const int64_t *d)
+{
+    put_f(list, d[MOE_CHOOSE_DIM_M], d[MOE_CHOOSE_DIM_E], IN);
+    int64_t pairs = times(list, d[MOE_CHOOSE_DIM_M], d[MOE_CHOOSE_DIM_K]);
+    switch (list->desc->op) {
+    case STRAIT_OP_MOE_CHOOSE:
+        put_f(list, d[MOE_CHOOSE_DIM_E], 1, IN | OPTIONAL);
+        put_i(list, pairs, OUT);
+        break;
+    case STRAIT_OP_MOE_WEIGH:
+        put_i(list, pairs, IN);
+        put_f(list, pairs, 1, OUT);
+        break;
+    default:
+        put_i(list, pairs, IN);
+        put_f(list, pairs, 1, IN);
+        put_f(list, d[MOE_WEIGH_DIM_M] / d[MOE_WEIGH_DIM_T], d[MOE_WEIGH_DIM_E], IN | OPTIONAL);
+        put_f(list, d[MOE_WEIGH_DIM_M], d[MOE_WEIGH_DIM_E], OUT);
+        break;
+    }
+}
+
+static void moe_rows_buffers(buffer_list *list, const int64_t *d)
+{
+    int64_t m = d[MOE_DISPATCH_DIM_M];
+    int64_t h = d[MOE_DISPATCH_DIM_H];
+    int64_t pairs = times(list, m, d[MOE_DISPATCH_DIM_K]);
+    switch (list->desc->op) {
+    case STRAIT_OP_MOE_DISPATCH:
+        put_i(list, pairs, IN);
+        put_s(list, m, h, IN);
+        put_i(list, times(list, d[MOE_DISPATCH_DIM_E], m / d[MOE_DISPATCH_DIM_T]) + 1, OUT);
+        put_i(list, pairs, OUT);
+        put_s(list, pairs, h, OUT);
+        break;
+    case STRAIT_OP_MOE_DISPATCH_BWD:
+        put_f(list, m, h, IN | OPTIONAL);
+        put_f(list, pairs, h, IN);
+        put_f(list, m, h, IN | OPTIONAL);
+        put_i(list, pairs, IN);
+        put_s(list, m, h, OUT);
+        break;
+    case STRAIT_OP_MOE_COMBINE:
+        put_s(list, pairs, h, IN);
+        put_f(list, pairs, 1, IN);
+        put_i(list, pairs, IN);
+        put_s(list, m, h, IN | OPTIONAL);
+        put_s(list, m, h, OUT);
+        break;
+    default:
+        put_s(list, m, h, IN);
+        put_s(list, pairs, h, IN);
+        put_f(list, pairs, 1, IN);
+        put_i(list, pairs, IN);
+        put_s(list, pairs, h, OUT);
+        put_f(list, pairs, 1, OUT);
+        break;
+    }
+}
+
+static strait_status check_moe_dims(const strait_op_desc *desc)
+{
+    const char *name = strait_op_name(desc->op);
+    const int64_t *d = desc->dims;
+    switch (desc->op) {
+    case STRAIT_OP_MOE_CHOOSE:
+        if (d[MOE_CHOOSE_DIM_GROUPS] > 1) {
+            int64_t groups = d[MOE_CHOOSE_DIM_GROUPS];
+            int64_t kept = d[MOE_CHOOSE_DIM_KEPT];
+            if (d[MOE_CHOOSE_DIM_E] % groups != 0 || d[MOE_CHOOSE_DIM_E] / groups < 2 || kept < 1 || kept > groups ||
+                d[MOE_CHOOSE_DIM_K] > d[MOE_CHOOSE_DIM_E] / groups * kept) {
+                return STRAIT_FAIL(
+                    STRAIT_ERR_SHAPE, "%s: %lld of %lld experts cannot be chosen from %lld of %lld groups", name,
+                    (long long)d[MOE_CHOOSE_DIM_K], (long long)d[MOE_CHOOSE_DIM_E], (long long)kept, (long long)groups);
+            }
+        }
+        /* fallthrough */
+    case STRAIT_OP_MOE_WEIGH:
+    case STRAIT_OP_MOE_WEIGH_BWD:
+        if (d[MOE_CHOOSE_DIM_K] < 1 || d[MOE_CHOOSE_DIM_K] > d[MOE_CHOOSE_DIM_E] || d[MOE_CHOOSE_DIM_E] > INT32_MAX) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld of %lld experts", name, (long long)d[MOE_CHOOSE_DIM_K],
+                               (long long)d[MOE_CHOOSE_DIM_E]);
+        }
+        if (d[MOE_CHOOSE_DIM_SCORE] > STRAIT_MOE_SIGMOID) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: score %lld, 0 and 1 are possible", name,
+                               (long long)d[MOE_CHOOSE_DIM_SCORE]);
+        }
+        break;
+    case STRAIT_OP_MOE_LINEAR:
+    case STRAIT_OP_MOE_LINEAR_DX:
+    case STRAIT_OP_MOE_LINEAR_DW: {
+        int64_t elements = 0;
+        bool fits = strait_mul_i64(d[MOE_LINEAR_DIM_N], d[MOE_LINEAR_DIM_K], &elements);
+        if (!fits || d[MOE_LINEAR_DIM_STRIDE] < elements || d[MOE_LINEAR_DIM_SEGMENTS] < 1 ||
+            d[MOE_LINEAR_DIM_SEGMENTS] > 2 || d[MOE_LINEAR_DIM_R] > INT32_MAX) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld segments, %lld rows, %lld elements from expert to expert",
+                               name, (long long)d[MOE_LINEAR_DIM_SEGMENTS], (long long)d[MOE_LINEAR_DIM_R],
+                               (long long)d[MOE_LINEAR_DIM_STRIDE]);
+        }
+        break;
+    }
+    default: break;
+    }
+    return STRAIT_OK;
+}
+
 /* Dimensions that no op can mean: the message says which. */
 static strait_status check_dims(const strait_op_desc *desc)
 {
@@ -169,7 +311,7 @@ static strait_status check_dims(const strait_op_desc *desc)
                                (long long)d[ATTENTION_DIM_TQ], (long long)d[ATTENTION_DIM_TK]);
         }
         break;
-    default: break;
+    default: return check_moe_dims(desc);
     }
     return STRAIT_OK;
 }
@@ -192,6 +334,10 @@ static strait_status check_all_sequences(const strait_op_desc *desc)
     case STRAIT_OP_NORM_ROPE_BWD: return check_sequences(desc, NORM_ROPE_BWD_DIM_M, NORM_ROPE_BWD_DIM_T);
     case STRAIT_OP_LINEAR_XENT: return check_sequences(desc, LINEAR_XENT_DIM_M, LINEAR_XENT_DIM_T);
     case STRAIT_OP_LOSS_SUM: return check_sequences(desc, LOSS_SUM_DIM_M, LOSS_SUM_DIM_T);
+    case STRAIT_OP_MOE_WEIGH_BWD: return check_sequences(desc, MOE_WEIGH_DIM_M, MOE_WEIGH_DIM_T);
+    case STRAIT_OP_MOE_DISPATCH: return check_sequences(desc, MOE_DISPATCH_DIM_M, MOE_DISPATCH_DIM_T);
+    case STRAIT_OP_BIAS_BWD: return check_sequences(desc, BIAS_BWD_DIM_M, BIAS_BWD_DIM_T);
+    case STRAIT_OP_DROPOUT: return check_sequences(desc, DROPOUT_DIM_M, DROPOUT_DIM_T);
     default: return STRAIT_OK;
     }
 }
@@ -239,6 +385,22 @@ static void list_small_ops(buffer_list *list, const int64_t *d)
     case STRAIT_OP_LOSS_SUM:
         put_f(list, d[LOSS_SUM_DIM_M], 1, IN);
         put_f(list, 1, 1, INOUT);
+        break;
+    case STRAIT_OP_BIAS:
+        put_f(list, d[BIAS_DIM_M], d[BIAS_DIM_N], IN);
+        put_s(list, 1, d[BIAS_DIM_N], IN);
+        put_s(list, d[BIAS_DIM_M], d[BIAS_DIM_N], OUT);
+        break;
+    case STRAIT_OP_BIAS_BWD:
+        put_s(list, d[BIAS_BWD_DIM_M], d[BIAS_BWD_DIM_N], IN);
+        put_f(list, 1, d[BIAS_BWD_DIM_N], INOUT);
+        break;
+    case STRAIT_OP_DROPOUT:
+        put_s(list, d[DROPOUT_DIM_M], d[DROPOUT_DIM_H], IN);
+        put_i(list, d[DROPOUT_DIM_M] / d[DROPOUT_DIM_T], IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN);
+        put_s(list, d[DROPOUT_DIM_M], d[DROPOUT_DIM_H], OUT);
+        over(list, 1U << DROPOUT_X);
         break;
     case STRAIT_OP_ADD:
         put_f(list, d[ADD_DIM_N], 1, IN);
@@ -321,6 +483,16 @@ strait_status strait_op_buffers(const strait_op_desc *desc, strait_op_buffer out
     case STRAIT_OP_NORM_ROPE_BWD: norm_rope_buffers(&list, desc->dims); break;
     case STRAIT_OP_ATTENTION:
     case STRAIT_OP_ATTENTION_BWD: attention_buffers(&list, desc->dims); break;
+    case STRAIT_OP_MOE_CHOOSE:
+    case STRAIT_OP_MOE_WEIGH:
+    case STRAIT_OP_MOE_WEIGH_BWD: moe_route_buffers(&list, desc->dims); break;
+    case STRAIT_OP_MOE_DISPATCH:
+    case STRAIT_OP_MOE_DISPATCH_BWD:
+    case STRAIT_OP_MOE_COMBINE:
+    case STRAIT_OP_MOE_COMBINE_BWD: moe_rows_buffers(&list, desc->dims); break;
+    case STRAIT_OP_MOE_LINEAR:
+    case STRAIT_OP_MOE_LINEAR_DX:
+    case STRAIT_OP_MOE_LINEAR_DW: moe_linear_buffers(&list, desc->dims); break;
     default:
         list_small_ops(&list, desc->dims);
         list_norms_and_optimizer(&list, desc->dims);

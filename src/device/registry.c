@@ -199,6 +199,12 @@ static strait_status stub_measure(strait_handle queue, uint32_t rate, uint32_t d
     return unsupported("measuring itself");
 }
 
+bool strait__driver_captures(const strait_driver *driver)
+{
+    return driver->capture_begin != stub_capture_begin && driver->capture_end != stub_capture_end &&
+           driver->graph_launch != stub_graph_launch && driver->graph_free != stub_graph_free;
+}
+
 strait_status strait__driver_complete(const strait_driver *driver, strait_driver *out)
 {
     strait_driver full = *driver;

@@ -9,6 +9,8 @@
  * answers STRAIT_ERR_UNSUPPORTED.
  */
 strait_status strait__driver_complete(const strait_driver *driver, strait_driver *out) STRAIT_MUST_USE;
+/* Whether a completed driver had all four functions of capture. */
+bool strait__driver_captures(const strait_driver *driver);
 
 /*
  * The driver called `name` (`length` characters), built in or a plug-in, completed. A plug-in that is there and cannot

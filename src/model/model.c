@@ -36,17 +36,27 @@ strait_status strait_model_weight(strait_graph *graph, const strait_params *para
                                param->offset * (int64_t)sizeof(float), out);
 }
 
-void strait_rope_table(double theta, int64_t dims, int64_t rows, float *out)
+/* theta^(-2i/dims), scaled. */
+static double frequency_of(const strait_rope_frequencies *f, double log_theta, int64_t pair, int64_t dims)
+{
+    double frequency = strait_math_exp(-log_theta * ((double)(2 * pair) / (double)dims));
+    if (f->factor == 1) return frequency;
+    double share = ((double)pair - f->low) / (f->high - f->low);
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
+    return frequency / f->factor * share + frequency * (1 - share);
+}
+
+void strait_rope_table(const strait_rope_frequencies *frequencies, int64_t dims, int64_t rows, float *out)
 {
     int64_t half = dims / 2;
-    double log_theta = strait_math_log(theta);
+    double log_theta = strait_math_log(frequencies->theta);
     for (int64_t i = 0; i < half; i++) {
-        /* theta^(-2i/dims); the angle of position p is p times it. */
-        double frequency = strait_math_exp(-log_theta * ((double)(2 * i) / (double)dims));
+        /* The angle of position p is p times it. */
+        double frequency = frequency_of(frequencies, log_theta, i, dims);
         for (int64_t p = 0; p < rows; p++) {
             double angle = (double)p * frequency;
-            out[p * dims + i] = (float)strait_math_cos(angle);
-            out[p * dims + half + i] = (float)strait_math_sin(angle);
+            out[p * dims + i] = (float)(strait_math_cos(angle) * frequencies->magnitude);
+            out[p * dims + half + i] = (float)(strait_math_sin(angle) * frequencies->magnitude);
         }
     }
 }

@@ -26,13 +26,14 @@ typedef struct strait_build {
     int64_t table_rows;     /* positions in the rotary table, at least the largest position + 1 */
     int64_t embedding_rows; /* TRAIN with tied tables: rows of the gradient's accumulator */
     bool documents;         /* attention stays inside documents (input "documents") */
+    bool dropout;           /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
 } strait_build;
 
 /*
  * Inputs of the graphs, found by name: "ids" i32 [B*T], "positions" i32 [B*T], "targets" i32 [B*T] (TRAIN; -1 is
- * ignored), "embedding.slots" i32 [B*T] (TRAIN), "documents" i32 [B*T], "lengths" i32 [B] (GENERATE).
- * State: "rope" f32 [table_rows, head_dim], "step" (TRAIN), "loss" f32 [B*T], "loss.sum" f32 [1],
- * "embedding.accumulator".
+ * ignored), "sequences" i32 [B] (with dropout: their numbers in the step), "embedding.slots" i32 [B*T] (TRAIN),
+ * "documents" i32 [B*T], "lengths" i32 [B] (GENERATE). State: "rope" f32 [table_rows, head_dim], "step" (TRAIN), "loss"
+ * f32 [B*T], "loss.sum" f32 [1], "embedding.accumulator".
  */
 
 /* The functions of one family. */
@@ -55,7 +56,20 @@ const strait_architecture *strait_architecture_of(const strait_model_config *con
 strait_status strait_model_weight(strait_graph *graph, const strait_params *params, strait_tensor_id *out,
                                   const char *name_format, ...) STRAIT_MUST_USE STRAIT_PRINTF(4, 5);
 
-/* The table of plain rotary embedding with base `theta` and `dims` rotated dimensions (even). */
-void strait_rope_table(double theta, int64_t dims, int64_t rows, float *out);
+/*
+ * Frequencies of rotary embedding: theta^(-2i/dims) for pair i, divided by `factor` above the pair `high`, as they are
+ * below `low`, and mixed linearly between. Cosines and sines are multiplied by `magnitude`. Plain: factor and magnitude
+ * 1, and nothing is mixed.
+ */
+typedef struct strait_rope_frequencies {
+    double theta;
+    double factor;
+    double low;
+    double high; /* above low, where factor is not 1 */
+    double magnitude;
+} strait_rope_frequencies;
+
+/* The table for `dims` rotated dimensions (even), from binary64. */
+void strait_rope_table(const strait_rope_frequencies *frequencies, int64_t dims, int64_t rows, float *out);
 
 #endif

@@ -11,10 +11,10 @@
 /* 128 elements are 256 bytes in bf16 and 512 in f32: every tensor is aligned in both. */
 #define ALIGN_ELEMENTS 128
 
-strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, bool ones,
+strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, strait_start start,
                                 const char *name_format, ...)
 {
-    strait_param param = {.rank = columns > 0 ? 2 : 1, .shape = {rows, columns}, .ones = ones};
+    strait_param param = {.rank = columns > 0 ? 2 : 1, .shape = {rows, columns}, .start = start};
     param.rows = columns > 0 ? rows : 1;
     param.columns = columns > 0 ? columns : rows;
     va_list args;
@@ -99,8 +99,8 @@ void strait_param_initialise(const strait_param *param, int32_t place, uint32_t 
 {
     initialiser init = {
         .seed = seed, .place = (uint64_t)place, .range = range, .first = first, .end = first + count, .to = out};
-    if (param->ones) {
-        for (int64_t i = 0; i < count; i++) out[i] = 1.0f;
+    if (param->start != STRAIT_START_NORMAL) {
+        for (int64_t i = 0; i < count; i++) out[i] = param->start == STRAIT_START_ONES ? 1.0f : 0.0f;
     } else {
         strait_pool_run(pool, (count + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);
     }

@@ -8,6 +8,9 @@
 
 #include "base/pool.h"
 
+/* Initial values. */
+typedef enum strait_start { STRAIT_START_NORMAL = 0, STRAIT_START_ONES = 1, STRAIT_START_ZEROS = 2 } strait_start;
+
 typedef struct strait_param {
     char name[96];
     int rank; /* 1 or 2 */
@@ -16,7 +19,7 @@ typedef struct strait_param {
     int64_t columns;
     int64_t elements;
     int64_t offset; /* elements into each flat buffer, a multiple of 128 */
-    bool ones;      /* starts as ones (norm weights) instead of normal numbers */
+    strait_start start;
 } strait_param;
 
 typedef struct strait_params {
@@ -27,7 +30,7 @@ typedef struct strait_params {
 } strait_params;
 
 /* Appends one parameter; columns 0 makes a vector of `rows` elements. */
-strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, bool ones,
+strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, strait_start start,
                                 const char *name_format, ...) STRAIT_MUST_USE STRAIT_PRINTF(5, 6);
 /* Sorts by name and gives each its offset. Two of the same name are STRAIT_ERR_INTERNAL. */
 strait_status strait_params_finish(strait_params *params) STRAIT_MUST_USE;
@@ -36,9 +39,9 @@ const strait_param *strait_params_find(const strait_params *params, const char *
 void strait_params_fini(strait_params *params);
 
 /*
- * Initial values of elements [first, first + count) of a parameter, `first` a multiple of 4, into out[count]: ones, or
- * normal numbers x `range` by the counter-based generator (stream INIT, step = `place` of the tensor in name order),
- * computed in binary64 and rounded once. `pool` may be NULL; it does not change a bit.
+ * Initial values of elements [first, first + count) of a parameter, `first` a multiple of 4, into out[count]: ones,
+ * zeros, or normal numbers x `range` by the counter-based generator (stream INIT, step = `place` of the tensor in name
+ * order), computed in binary64 and rounded once. `pool` may be NULL; it does not change a bit.
  */
 void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, int64_t first,
                              int64_t count, strait_pool *pool, float *out);

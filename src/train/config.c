@@ -440,5 +440,6 @@ strait_status strait_config_load(const char *path, const strait_config_options *
 void strait_config_fini(strait_run_config *config)
 {
     for (size_t i = 0; i < strait__key_count; i++) strait__config_clear(config, &strait__keys[i]);
+    strait_free(config->model.init.others);
     memset(config, 0, sizeof *config);
 }

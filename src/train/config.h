@@ -9,9 +9,10 @@
 #define STRAIT_TRAIN_CONFIG_H
 
 #include "base/buffer.h"
+#include "ckpt/hf_config.h"
 
 /* Values of the enum keys, in the order of their names in config.def. */
-enum { STRAIT_CONFIG_MODEL_QWEN3 };
+enum { STRAIT_CONFIG_MODEL_QWEN3, STRAIT_CONFIG_MODEL_SEED_OSS, STRAIT_CONFIG_MODEL_ERNIE4_5 };
 enum { STRAIT_CONFIG_ACT_SILU };
 enum { STRAIT_CONFIG_ADAMW };
 enum {
@@ -74,6 +75,7 @@ typedef struct strait_config_init {
     int64_t bos_token_id; /* -1 = none; so is pad_token_id */
     strait_config_ids eos_token_id;
     int64_t pad_token_id;
+    char *others; /* owned: what else of config.json differs from the family's defaults, a JSON object; or NULL */
 } strait_config_init;
 
 /* Strings are owned; an optional string that was not given is NULL. */
@@ -165,6 +167,10 @@ strait_status strait_config_load(const char *path, const strait_config_options *
 strait_status strait_config_parse(const char *name, const char *bytes, size_t length,
                                   const strait_config_options *options, strait_run_config *out) STRAIT_MUST_USE;
 void strait_config_fini(strait_run_config *config);
+
+/* The model that model.init describes; vocab_size is resolved. `name` stands for the file in messages. */
+strait_status strait_config_model(const strait_config_init *init, const char *name,
+                                  strait_model_config *out) STRAIT_MUST_USE;
 
 /* Appends the config as YAML, all keys written out; it loads back to an equal config, floats to the bit. */
 strait_status strait_config_write(const strait_run_config *config, strait_buffer *out) STRAIT_MUST_USE;

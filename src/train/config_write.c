@@ -149,6 +149,24 @@ static const char *last_of(const char *path)
     return dot != NULL ? dot + 1 : path;
 }
 
+/* What model.init has beyond the schema: JSON is YAML. */
+static strait_status write_others(const char *others, strait_buffer *out)
+{
+    json_t *object;
+    const char *name;
+    json_t *value;
+    strait_status status = STRAIT_OK;
+    STRAIT_TRY(strait_json_parse("model.init", others, strlen(others), &object));
+    json_object_foreach(object, name, value)
+    {
+        if (status == STRAIT_OK) status = strait_buffer_printf(out, "    %s: ", name);
+        if (status == STRAIT_OK) status = strait_json_format(value, 0, out);
+        if (status == STRAIT_OK) status = strait_buffer_append(out, "\n", 1);
+    }
+    json_decref(object);
+    return status;
+}
+
 strait_status strait_config_write(const strait_run_config *config, strait_buffer *out)
 {
     for (size_t i = 0; i < strait__key_count; i++) {
@@ -161,6 +179,7 @@ strait_status strait_config_write(const strait_run_config *config, strait_buffer
             STRAIT_TRY(strait__config_format(config, key, out));
         }
         STRAIT_TRY(strait_buffer_append(out, "\n", 1));
+        if (init && config->model.init.others != NULL) STRAIT_TRY(write_others(config->model.init.others, out));
     }
     return STRAIT_OK;
 }
@@ -190,7 +209,10 @@ static strait_status compare(const strait_run_config *old_config, const strait_r
         STRAIT_TRY(strait_buffer_printf(changes, "\n  %s: %.200s in the run, now %.200s", key->path, values[0].bytes,
                                         values[1].bytes));
     }
-    return STRAIT_OK;
+    const char *before = old_config->model.init.others != NULL ? old_config->model.init.others : "(none)";
+    const char *now = new_config->model.init.others != NULL ? new_config->model.init.others : "(none)";
+    if (strcmp(before, now) == 0) return STRAIT_OK;
+    return strait_buffer_printf(changes, "\n  model.init: %.400s in the run, now %.400s", before, now);
 }
 
 strait_status strait_config_check_resume(const strait_run_config *old_config, const strait_run_config *new_config)

@@ -35,7 +35,8 @@ static void list_one(const char *id, const char *backend, void (*row)(void *user
                              .implementation = props->implementation,
                              .driver_version = props->driver_version,
                              .compute_units = props->compute_units,
-                             .supports_bf16 = props->supports_bf16};
+                             .supports_bf16 = props->supports_bf16,
+                             .records = strait_device_captures(device)};
     if (strait_device_memory(device, &out.memory_free, &out.memory_bytes) != STRAIT_OK)
         out.problem = strait_error_message();
     row(user, &out);
@@ -77,6 +78,21 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         break;
     case STRAIT_OP_ATTENTION:
     case STRAIT_OP_ATTENTION_BWD: desc.dims[ATTENTION_DIM_WINDOW] = 0; break;
+    case STRAIT_OP_MOE_CHOOSE:
+        desc.dims[MOE_CHOOSE_DIM_GROUPS] = 0;
+        desc.dims[MOE_CHOOSE_DIM_SCORE] = STRAIT_MOE_SOFTMAX;
+        break;
+    case STRAIT_OP_MOE_WEIGH:
+    case STRAIT_OP_MOE_WEIGH_BWD: desc.dims[MOE_WEIGH_DIM_SCORE] = STRAIT_MOE_SOFTMAX; break;
+    case STRAIT_OP_MOE_LINEAR:
+    case STRAIT_OP_MOE_LINEAR_DX:
+    case STRAIT_OP_MOE_LINEAR_DW:
+        desc.dims[MOE_LINEAR_DIM_SEGMENTS] = 1;
+        desc.dims[MOE_LINEAR_DIM_STRIDE] = desc.dims[MOE_LINEAR_DIM_N] * desc.dims[MOE_LINEAR_DIM_K];
+        desc.dims[MOE_LINEAR_DIM_DX_F32] = 0;
+        break;
+    case STRAIT_OP_NORM_ROPE: desc.dims[NORM_ROPE_DIM_INTERLEAVED] = 0; break;
+    case STRAIT_OP_NORM_ROPE_BWD: desc.dims[NORM_ROPE_BWD_DIM_INTERLEAVED] = 0; break;
     default: break;
     }
     return desc;

@@ -62,7 +62,8 @@ static strait_status build_program(strait_engine *engine, int64_t batch, bool di
                           .length = o->length,
                           .table_rows = o->length,
                           .embedding_rows = engine->embedding_rows,
-                          .documents = o->documents};
+                          .documents = o->documents,
+                          .dropout = differentiate};
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
     strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);
@@ -242,6 +243,7 @@ strait_status strait_engine_create(strait_device *device, const strait_engine_op
 void strait_engine_destroy(strait_engine *engine)
 {
     if (!engine) return;
+    strait_replay_fini(&engine->replay);
     if (engine->compute != engine->master) strait_memory_destroy(engine->compute);
     strait_memory_destroy(engine->master);
     strait_memory_destroy(engine->m);
@@ -338,6 +340,10 @@ strait_status strait_engine_allocate(strait_engine *engine)
     size_t staging = (size_t)(o->micro_batch * o->length);
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, staging, sizeof *engine->staging, &engine->staging));
     if (!o->forward_only) STRAIT_TRY(allocate_for_training(engine));
+    /* Each program of training with each buffer of gradients, as the first of a shard and as a later one; evaluation.
+     */
+    STRAIT_TRY(strait_replay_init(&engine->replay, strait_device_captures(engine->device),
+                                  engine->train_count * engine->grad_buffers * 2 + 1));
 
     float *table;
     int64_t offset;

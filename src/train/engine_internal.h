@@ -3,6 +3,7 @@
 #define STRAIT_TRAIN_ENGINE_INTERNAL_H
 
 #include "graph/program.h"
+#include "graph/replay.h"
 #include "train/engine.h"
 
 enum {
@@ -62,6 +63,7 @@ struct strait_engine {
     int32_t *slot_ids; /* [embedding_rows]: the id of each slot, or -1 */
     int64_t slots_used;
     float step_words[STRAIT_STEP_WORDS];
+    strait_replay replay;
     int (*stop)(void *user); /* or NULL */
     void *stop_user;
     const strait_program_timer *timer; /* borrowed, or NULL */

@@ -89,12 +89,21 @@ static strait_status put_positions(strait_engine *engine, const strait_program *
     return put_input(engine, program, "positions", engine->staging, sequences * length);
 }
 
+/* Dropout counts by a sequence's number in the step. */
+static strait_status put_sequences(strait_engine *engine, const strait_program *program, int64_t first,
+                                   int64_t sequences)
+{
+    for (int64_t i = 0; i < sequences; i++) engine->staging[i] = (int32_t)(first + i);
+    return put_input(engine, program, "sequences", engine->staging, sequences);
+}
+
 static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
                                int64_t first, int64_t sequences)
 {
     int64_t at = first * engine->options.length;
     int64_t count = sequences * engine->options.length;
     STRAIT_TRY(put_positions(engine, program, sequences));
+    STRAIT_TRY(put_sequences(engine, program, first, sequences));
     STRAIT_TRY(put_input(engine, program, "ids", batch->tokens + at, count));
     STRAIT_TRY(put_input(engine, program, "targets", batch->targets + at, count));
     if (engine->options.documents) {
@@ -187,7 +196,7 @@ static strait_status run_shard(strait_engine *engine, const strait_engine_batch 
         STRAIT_TRY(put_batch(engine, program, batch, at, count));
         STRAIT_TRY(
             put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
-        STRAIT_TRY(strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, at > first));
+        STRAIT_TRY(strait_replay_run(&engine->replay, program, engine->queue, &bindings, at > first));
         at += count;
     }
     STRAIT_TRY(fold_embedding(engine, program, &bindings));
@@ -345,7 +354,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
     }
     STRAIT_TRY(put_batch(engine, program, batch, first, count));
     STRAIT_TRY(put_positions(engine, program, engine->options.micro_batch));
-    return strait_program_run(program, engine->queue, &bindings, 0, program->graph.node_count, false);
+    return strait_replay_run(&engine->replay, program, engine->queue, &bindings, false);
 }
 
 /*

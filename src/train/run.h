@@ -54,6 +54,7 @@ typedef struct strait_run {
     double recent_seconds; /* a running mean of step times */
     /* Where options->profile is given: of odd and of even steps, as one that is cut short must not spoil the last. */
     strait_profile profiles[2];
+    bool planning;                    /* only planned: neither data nor a run directory need be there */
     bool rehearsing;                  /* nothing of the run may change: no files are written, no steps are its own */
     char instead_of[RUN_DEVICE_NAME]; /* the device that was lost and in whose place this one goes on; "" none */
     json_t *lineage;                  /* owned: array of what ran which steps */

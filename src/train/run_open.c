@@ -25,7 +25,7 @@ static strait_status load_config(strait_run *run)
         snprintf(device, sizeof device, "device=%s", o->device);
         sets[count++] = device;
     }
-    strait_config_options options = {.sets = sets, .n_sets = count, .run = o->out};
+    strait_config_options options = {.sets = sets, .n_sets = count, .run = o->out, .skip_files = run->planning};
     strait_status status = strait_config_load(o->config, &options, &run->config);
     strait_free(sets);
     run->config_loaded = status == STRAIT_OK;
@@ -85,6 +85,8 @@ static strait_status compare_with_old_config(strait_run *run)
 static strait_status load_tokenizer(strait_run *run)
 {
     const char *path = run->config.tokenizer;
+    /* A plan may be made before there is a tokenizer, where the model says its size. */
+    if (path && run->planning && !strait_path_exists(path)) return STRAIT_OK;
     if (path) return strait_tokenizer_load(path, &run->tokenizer);
     if (!run->config.model.from) return STRAIT_OK;
     /* A model directory without a tokenizer trains on token shards all the same. */
@@ -107,28 +109,11 @@ static strait_status model_from_init(strait_run *run)
         int64_t size = strait_tokenizer_vocab_size(run->tokenizer);
         init->vocab_size = (size + multiple - 1) / multiple * multiple;
     }
-    run->model = (strait_model_config){.family = STRAIT_FAMILY_QWEN3,
-                                       .vocab_size = init->vocab_size,
-                                       .hidden_size = init->hidden_size,
-                                       .intermediate_size = init->intermediate_size,
-                                       .num_hidden_layers = init->num_hidden_layers,
-                                       .num_attention_heads = init->num_attention_heads,
-                                       .num_key_value_heads = init->num_key_value_heads,
-                                       .head_dim = init->head_dim,
-                                       .max_position_embeddings = init->max_position_embeddings,
-                                       .rms_norm_eps = init->rms_norm_eps,
-                                       .rope_theta = init->rope_theta,
-                                       .initializer_range = init->initializer_range,
-                                       .tie_word_embeddings = init->tie_word_embeddings,
-                                       .bos_token_id = init->bos_token_id,
-                                       .pad_token_id = init->pad_token_id};
     if (init->pad_token_id >= init->vocab_size) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: model.init.pad_token_id (%lld) must be less than vocab_size (%lld)",
                            run->options->config, (long long)init->pad_token_id, (long long)init->vocab_size);
     }
-    for (int64_t i = 0; i < init->eos_token_id.count; i++) {
-        run->model.eos.ids[run->model.eos.count++] = init->eos_token_id.items[i];
-    }
+    STRAIT_TRY(strait_config_model(init, run->options->config, &run->model));
     if (run->tokenizer && run->model.eos.count == 0) {
         int32_t end = strait_tokenizer_end_of_text(run->tokenizer);
         if (end >= 0) run->model.eos.ids[run->model.eos.count++] = end;
@@ -374,7 +359,7 @@ strait_status run__open(strait_run *run)
     const strait_train_options *o = run->options;
     STRAIT_TRY(load_config(run));
     /* Before the model is read, and for a plan as well: a plan is of what the same command would do. */
-    STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
+    if (!run->planning) STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));

@@ -51,8 +51,8 @@ cp -r model broken && truncate -s -3 broken/model.safetensors
 info truncated-model 1 'broken/model.safetensors.*truncated' broken
 cp -r model foreign && sed -i 's/Qwen3For/LlamaFor/' foreign/config.json
 info unknown-architecture 1 'LlamaForCausalLM.*supported: Qwen3ForCausalLM' foreign
-sed -i 's/"vocab_size": 5/"rope_scaling": {"rope_type": "yarn"}/; s/LlamaFor/Qwen3For/' foreign/config.json
-info rope-scaling 1 'rope_scaling.*yarn' foreign
+sed -i 's/"vocab_size": 5/"rope_scaling": {"rope_type": "linear"}/; s/LlamaFor/Qwen3For/' foreign/config.json
+info rope-scaling 1 'rope_scaling.*linear' foreign
 
 # A checkpoint by the words of docs/formats.md, made with nothing but sha256sum.
 step=run/checkpoints/step-00000007

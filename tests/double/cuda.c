@@ -236,7 +236,7 @@ CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode mode)
 
 CUresult cuStreamEndCapture(CUstream stream, CUgraph *out)
 {
-    ANSWER(DOUBLE_CONTEXT, double_capture_end(stream_of(stream), (double_graph **)(void *)out));
+    ANSWER_LATE(DOUBLE_CONTEXT, double_capture_end(stream_of(stream), late, (double_graph **)(void *)out));
 }
 
 CUresult cuEventCreate(CUevent *out, unsigned int flags)

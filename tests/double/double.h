@@ -163,7 +163,8 @@ int double_event_elapsed(float *out_milliseconds, const double_event *begin, con
 /* ---- double_graph.c: capture ---- */
 
 int double_capture_begin(double_stream *stream, unsigned int mode);
-int double_capture_end(double_stream *stream, double_graph **out);
+/* failure: an answer that was asked for; the capture ends all the same, without a graph. */
+int double_capture_end(double_stream *stream, int failure, double_graph **out);
 int double_graph_instantiate(double_graph **out, double_graph *graph);
 int double_graph_launch(double_graph *exec, double_stream *stream);
 /* Either kind; a complaint where it is the other one. */

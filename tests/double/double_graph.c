@@ -24,7 +24,7 @@ int double_capture_begin(double_stream *stream, unsigned int mode)
     return 0;
 }
 
-int double_capture_end(double_stream *stream, double_graph **out)
+int double_capture_end(double_stream *stream, int failure, double_graph **out)
 {
     if (!double_object_is(stream, DOUBLE_IS_STREAM)) return DOUBLE_INVALID_HANDLE;
     if (stream->capture == DOUBLE_CAPTURES_NOT) {
@@ -42,9 +42,9 @@ int double_capture_end(double_stream *stream, double_graph **out)
     stream->capture = DOUBLE_CAPTURES_NOT;
     stream->graph = NULL;
     pthread_mutex_unlock(&double_turn);
-    if (spoilt) {
+    if (spoilt || failure != 0) {
         double_object_end(graph);
-        return DOUBLE_CAPTURE_INVALIDATED;
+        return failure != 0 ? failure : DOUBLE_CAPTURE_INVALIDATED;
     }
     *out = graph;
     return 0;

@@ -256,7 +256,7 @@ hipError_t hipStreamBeginCapture(hipStream_t stream, hipStreamCaptureMode mode)
 
 hipError_t hipStreamEndCapture(hipStream_t stream, hipGraph_t *out)
 {
-    ANSWER(0, double_capture_end(stream_of(stream), (double_graph **)(void *)out));
+    ANSWER_LATE(0, double_capture_end(stream_of(stream), late, (double_graph **)(void *)out));
 }
 
 hipError_t hipEventCreateWithFlags(hipEvent_t *out, unsigned int flags)

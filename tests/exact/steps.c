@@ -3,9 +3,10 @@
  * library. It can be cross-compiled with a compiler and a libc (tests/neon.sh), and brings an untied head and attention
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
- * first moment in bf16.
- * usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]
- * STRAIT_CPU as ever.
+ * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
+ * biases), ernie (ERNIE 4.5), seed (Seed-OSS with dropout).
+ * usage: strait_steps [yarn-|ernie-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
+ * [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
 
@@ -68,29 +69,61 @@ static strait_recompute recompute_named(const char *name)
     return strcmp(name, "full") == 0 ? STRAIT_RECOMPUTE_FULL : STRAIT_RECOMPUTE_NONE;
 }
 
+/* The model that a kind begins with; *inout_kind is what follows it. */
+static strait_model_config model_of(const char **inout_kind)
+{
+    strait_model_config model = {.family = STRAIT_FAMILY_QWEN3,
+                                 .vocab_size = VOCABULARY,
+                                 .pad_token_id = -1,
+                                 .hidden_size = 20,
+                                 .intermediate_size = 37,
+                                 .num_hidden_layers = 2,
+                                 .num_attention_heads = 6,
+                                 .num_key_value_heads = 2,
+                                 .head_dim = 6,
+                                 .max_position_embeddings = LENGTH,
+                                 .rms_norm_eps = 1e-6,
+                                 .rope_theta = 10000};
+    const char *dash = strchr(*inout_kind, '-');
+    if (strncmp(*inout_kind, "yarn-", 5) == 0) {
+        model.rope = (strait_rope_scaling){.type = STRAIT_ROPE_YARN,
+                                           .original_max_position_embeddings = 16,
+                                           .factor = 4,
+                                           .beta_fast = 32,
+                                           .beta_slow = 1};
+        model.sliding_window = 9;
+        model.sliding_layers[0] = 2;
+        model.attention_bias = model.attention_out_bias = true;
+    } else if (strncmp(*inout_kind, "ernie-", 6) == 0) {
+        model.family = STRAIT_FAMILY_ERNIE4_5;
+        model.tie_word_embeddings = true;
+    } else if (strncmp(*inout_kind, "seed-", 5) == 0) {
+        model.family = STRAIT_FAMILY_SEED_OSS;
+        model.attention_bias = model.mlp_bias = true;
+        model.residual_dropout = 0.1;
+        model.attention_dropout = 0.2;
+    } else {
+        return model;
+    }
+    *inout_kind = dash + 1;
+    return model;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]\n",
+        fputs("usage: strait_steps [yarn-|ernie-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH "
+              "[none|light|full [DEVICE]]]]\n",
               stderr);
         return 2;
     }
-    bool bf16_weights = strcmp(argv[1], "bf16-weights") == 0;
-    bool bf16 = bf16_weights || strcmp(argv[1], "bf16") == 0;
+    const char *kind = argv[1];
+    strait_model_config model = model_of(&kind);
+    bool bf16_weights = strcmp(kind, "bf16-weights") == 0;
+    bool bf16 = bf16_weights || strcmp(kind, "bf16") == 0;
+    model.dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
     strait_engine_options options = {
-        .model = {.family = STRAIT_FAMILY_QWEN3,
-                  .vocab_size = VOCABULARY,
-                  .pad_token_id = -1,
-                  .hidden_size = 20,
-                  .intermediate_size = 37,
-                  .num_hidden_layers = 2,
-                  .num_attention_heads = 6,
-                  .num_key_value_heads = 2,
-                  .head_dim = 6,
-                  .max_position_embeddings = LENGTH,
-                  .rms_norm_eps = 1e-6,
-                  .rope_theta = 10000,
-                  .dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32},
+        .model = model,
         .dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32,
         .numerics = STRAIT_NUMERICS_EXACT,
         .recompute = argc > 5 ? recompute_named(argv[5]) : STRAIT_RECOMPUTE_NONE,

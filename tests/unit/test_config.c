@@ -310,9 +310,55 @@ static void a_config_json_may_be_pasted(void **state)
     strait_config_fini(&c);
 }
 
+/* What the schema has no key for makes the model all the same, is stored, and may not change on resume. */
+static void what_config_json_adds_is_kept(void **state)
+{
+    (void)state;
+    static const char init[] =
+        "model: {init: {hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2, num_attention_heads: 4,\n"
+        "  vocab_size: 9, max_position_embeddings: 64, max_window_layers: 1, use_sliding_window: true,\n"
+        "  sliding_window: 5, rope_scaling: {type: yarn, factor: 2, original_max_position_embeddings: 32}}}\n" REST;
+    strait_run_config c;
+    strait_run_config plain;
+    strait_model_config model;
+    must_parse(init, &c);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(strait_config_model(&c.model.init, "run.yaml", &model), STRAIT_OK);
+        assert_true(model.rope.factor == 2 && model.rope.original_max_position_embeddings == 32);
+        assert_int_equal(strait_model_config_window(&model, 0), 0);
+        assert_int_equal(strait_model_config_window(&model, 1), 5);
+        assert_int_equal(model.vocab_size, 9);
+        strait_buffer text = {0};
+        assert_int_equal(strait_config_write(&c, &text), STRAIT_OK);
+        assert_non_null(strstr(text.bytes, "\n    rope_scaling: {"));
+        strait_config_fini(&c);
+        must_parse(text.bytes, &c);
+        strait_buffer_fini(&text);
+    }
+    must_parse("model: {init: {hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2, num_attention_heads: 4,\n"
+               "  vocab_size: 9, max_position_embeddings: 64}}\n" REST,
+               &plain);
+    assert_null(plain.model.init.others);
+    assert_int_equal(strait_config_check_resume(&c, &plain), STRAIT_ERR_USAGE);
+    assert_non_null(strstr(strait_error_message(), "sliding_window"));
+    assert_int_equal(strait_config_check_resume(&c, &c), STRAIT_OK);
+    strait_config_fini(&c);
+    strait_config_fini(&plain);
+
+    /* Another family, with its own defaults. */
+    must_parse("model: {init: {model_type: ernie4_5, hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2,\n"
+               "  num_attention_heads: 4, vocab_size: 9, use_bias: true}}\n" REST,
+               &c);
+    assert_int_equal(strait_config_model(&c.model.init, "run.yaml", &model), STRAIT_OK);
+    assert_int_equal(model.family, STRAIT_FAMILY_ERNIE4_5);
+    assert_true(model.mlp_bias && model.tie_word_embeddings && model.rope_theta == 500000 && model.pad_token_id == -1);
+    strait_config_fini(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_config_json_adds_is_kept),
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(everything_can_be_said),
         cmocka_unit_test(sets_replace_and_remove),

@@ -88,6 +88,12 @@ static void senseless_dimensions_are_refused(void **state)
     assert_int_equal(strait_op_buffers(&linear, buffers, &count), STRAIT_ERR_UNSUPPORTED);
 }
 
+static int32_t begins_nothing(strait_handle queue)
+{
+    (void)queue;
+    return 0;
+}
+
 static void drivers_without_required_functions_are_refused(void **state)
 {
     (void)state;
@@ -100,6 +106,10 @@ static void drivers_without_required_functions_are_refused(void **state)
     partial.capture_begin = NULL;
     assert_int_equal(strait__driver_complete(&partial, &full), STRAIT_OK);
     assert_int_equal(full.capture_begin(0), STRAIT_ERR_UNSUPPORTED);
+    assert_false(strait__driver_captures(&full));
+    /* Three of the four functions of capture are none. */
+    full.capture_begin = begins_nothing;
+    assert_false(strait__driver_captures(&full));
 }
 
 int main(void)

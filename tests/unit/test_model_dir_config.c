@@ -77,20 +77,33 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
 {
     (void)state;
     static const refusal refusals[] = {
-        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}", STRAIT_ERR_UNSUPPORTED, "yarn"},
-        {"\"rope_scaling\":{\"type\":\"linear\",\"factor\":4}", STRAIT_ERR_UNSUPPORTED, "linear"},
-        {"\"rope_parameters\":{\"rope_type\":\"yarn\"}", STRAIT_ERR_UNSUPPORTED, "rope_parameters"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\"}", STRAIT_ERR_RANGE, "rope_scaling: yarn needs a factor"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":0.5}", STRAIT_ERR_RANGE, "yarn needs a factor"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":\"4\"}", STRAIT_ERR_FORMAT, "factor must be a number"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":0.5}",
+         STRAIT_ERR_RANGE, "original_max_position_embeddings"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"beta_fast\":1,\"beta_slow\":2}", STRAIT_ERR_RANGE,
+         "beta_fast is 1"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"mscale\":-1}", STRAIT_ERR_RANGE, "mscale"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"truncate\":0}", STRAIT_ERR_FORMAT, "truncate"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4},\"rope_parameters\":{\"rope_type\":\"default\"}",
+         STRAIT_ERR_FORMAT, "rope_scaling: differs from rope_parameters"},
+        {"\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4},\"rope_theta\":1", STRAIT_ERR_RANGE,
+         "yarn needs more"},
+        {"\"rope_scaling\":{\"type\":\"linear\",\"factor\":4}", STRAIT_ERR_UNSUPPORTED,
+         "\"linear\" is not supported (\"default\" and \"yarn\" are)"},
+        {"\"rope_parameters\":{\"rope_type\":\"llama3\"}", STRAIT_ERR_UNSUPPORTED, "rope_parameters"},
         {"\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1}}", STRAIT_ERR_UNSUPPORTED, "per layer type"},
         {"\"rope_theta\":1e6,\"rope_parameters\":{\"rope_theta\":1e5}", STRAIT_ERR_FORMAT, "differs"},
         {"\"rope_theta\":-1", STRAIT_ERR_RANGE, "rope_theta"},
         {"\"rope_theta\":\"1e6\"", STRAIT_ERR_FORMAT, "must be a number"},
         {"\"partial_rotary_factor\":0.5", STRAIT_ERR_UNSUPPORTED, "partial_rotary_factor"},
-        {"\"attention_bias\":true", STRAIT_ERR_UNSUPPORTED, "attention_bias"},
         {"\"attention_bias\":1", STRAIT_ERR_FORMAT, "true or false"},
         {"\"attention_dropout\":0.1", STRAIT_ERR_UNSUPPORTED, "attention_dropout"},
         {"\"hidden_act\":\"gelu\"", STRAIT_ERR_UNSUPPORTED, "gelu"},
-        {"\"use_sliding_window\":true,\"num_hidden_layers\":30", STRAIT_ERR_UNSUPPORTED, "use_sliding_window"},
-        {"\"num_hidden_layers\":1,\"layer_types\":[\"sliding_attention\"]", STRAIT_ERR_UNSUPPORTED, "layer 0"},
+        {"\"use_sliding_window\":true,\"sliding_window\":0", STRAIT_ERR_RANGE, "sliding_window"},
+        {"\"num_hidden_layers\":1,\"layer_types\":[\"sliding_attention\"]", STRAIT_ERR_FORMAT, "layer 0"},
+        {"\"num_hidden_layers\":1,\"layer_types\":[\"chunked_attention\"]", STRAIT_ERR_UNSUPPORTED, "layer 0"},
         {"\"num_hidden_layers\":2,\"layer_types\":[\"full_attention\"]", STRAIT_ERR_FORMAT, "layer_types"},
         {"\"head_dim\":null", STRAIT_ERR_FORMAT, "head_dim: must not be null"},
         {"\"head_dim\":63", STRAIT_ERR_SHAPE, "odd"},
@@ -107,7 +120,8 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"pad_token_id\":-2", STRAIT_ERR_RANGE, "pad_token_id"},
         {"\"pad_token_id\":\"a\"", STRAIT_ERR_FORMAT, "pad_token_id"},
         {"\"quantization_config\":{}", STRAIT_ERR_UNSUPPORTED, "quantization_config"},
-        {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED, "supported: Qwen3ForCausalLM"},
+        {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED,
+         "supported: Qwen3ForCausalLM, SeedOssForCausalLM"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         char text[512];
@@ -143,6 +157,105 @@ static void a_padding_token_is_an_id_or_none(void **state)
         assert_int_equal(parse(cases[i].text, &config), STRAIT_OK);
         assert_int_equal(config.pad_token_id, cases[i].id);
     }
+}
+
+/* Reads, writes, reads again; *out is what came back, and both texts are the same. */
+static void round_trip(const char *text, strait_model_config *out)
+{
+    strait_model_config config;
+    strait_buffer once = {0};
+    strait_buffer twice = {0};
+    if (parse(text, &config) != STRAIT_OK) fail_msg("%s: %s", text, strait_error_message());
+    assert_int_equal(strait_model_config_format(&config, &once), STRAIT_OK);
+    assert_int_equal(parse(once.bytes, out), STRAIT_OK);
+    assert_int_equal(strait_model_config_format(out, &twice), STRAIT_OK);
+    assert_string_equal(once.bytes, twice.bytes);
+    strait_buffer_fini(&once);
+    strait_buffer_fini(&twice);
+}
+
+static void yarn_is_read_in_both_spellings(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"model_type\":\"qwen3\",\"rope_theta\":1e6,\"max_position_embeddings\":32768,"
+        "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":32768}}",
+        "{\"model_type\":\"qwen3\",\"rope_theta\":1e6,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}",
+        "{\"model_type\":\"qwen3\",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"rope_theta\":1000000,"
+        "\"beta_fast\":null,\"beta_slow\":0}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        strait_model_config config;
+        round_trip(texts[i], &config);
+        assert_int_equal(config.rope.type, STRAIT_ROPE_YARN);
+        assert_true(config.rope_theta == 1e6 && config.rope.factor == 4 && config.rope.attention_factor == 0);
+        assert_true(config.rope.beta_fast == 32 && config.rope.beta_slow == 1 && !config.rope.untruncated);
+        assert_int_equal(config.rope.original_max_position_embeddings, 32768);
+    }
+    strait_model_config config;
+    round_trip("{\"model_type\":\"qwen3\",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2.5,\"truncate\":false,"
+               "\"attention_factor\":1.5,\"beta_fast\":16,\"beta_slow\":2,\"mscale\":0.7,\"mscale_all_dim\":0.5}}",
+               &config);
+    assert_true(config.rope.untruncated && config.rope.attention_factor == 1.5 && config.rope.mscale == 0.7);
+    assert_true(config.rope.beta_fast == 16 && config.rope.beta_slow == 2 && config.rope.mscale_all_dim == 0.5);
+}
+
+/* The layers that slide, as digits. */
+static const char *windows(const char *keys, char text[8])
+{
+    char json[400];
+    strait_model_config config;
+    snprintf(json, sizeof json, "{\"model_type\":\"qwen3\",\"num_hidden_layers\":3%s}", keys);
+    round_trip(json, &config);
+    snprintf(text, 8, "%d%d%d", (int)strait_model_config_window(&config, 0),
+             (int)strait_model_config_window(&config, 1), (int)strait_model_config_window(&config, 2));
+    return text;
+}
+
+static void windows_are_by_layer(void **state)
+{
+    (void)state;
+    char text[8];
+    assert_string_equal(windows("", text), "000");
+    assert_string_equal(windows(",\"sliding_window\":5,\"max_window_layers\":1", text), "000");
+    assert_string_equal(windows(",\"use_sliding_window\":true,\"sliding_window\":5", text), "000");
+    assert_string_equal(windows(",\"use_sliding_window\":true,\"sliding_window\":5,\"max_window_layers\":1", text),
+                        "055");
+    assert_string_equal(windows(",\"use_sliding_window\":true,\"sliding_window\":null,\"max_window_layers\":0", text),
+                        "000");
+    assert_string_equal(windows(",\"use_sliding_window\":true,\"sliding_window\":7,\"layer_types\":"
+                                "[\"sliding_attention\",\"full_attention\",\"sliding_attention\"]",
+                                text),
+                        "707");
+}
+
+static void families_have_their_own_defaults(void **state)
+{
+    (void)state;
+    strait_model_config config;
+    round_trip("{\"model_type\":\"ernie4_5\"}", &config);
+    assert_int_equal(config.vocab_size, 103424);
+    assert_int_equal(config.num_key_value_heads, 2);
+    assert_true(config.rope_theta == 500000 && config.rms_norm_eps == 1e-5 && config.tie_word_embeddings);
+    assert_true(config.bos_token_id == 1 && config.pad_token_id == 0 && config.eos.ids[0] == 2);
+    assert_false(config.attention_bias || config.attention_out_bias || config.mlp_bias);
+    round_trip("{\"model_type\":\"ernie4_5\",\"use_bias\":true,\"pad_token_id\":null,\"head_dim\":null}", &config);
+    assert_true(config.attention_bias && config.attention_out_bias && config.mlp_bias);
+    assert_int_equal(config.pad_token_id, -1);
+    assert_int_equal(config.head_dim, 64);
+
+    round_trip("{\"model_type\":\"seed_oss\",\"architectures\":[\"SeedOssForCausalLM\"]}", &config);
+    assert_int_equal(config.hidden_size, 4096);
+    assert_true(config.attention_bias && !config.attention_out_bias && !config.mlp_bias);
+    assert_true(config.attention_dropout == 0.1 && config.residual_dropout == 0.1 && config.rope_theta == 10000);
+    assert_true(config.bos_token_id == 0 && config.pad_token_id == 1 && config.eos.ids[0] == 2);
+    assert_int_equal(parse("{\"model_type\":\"seed_oss\",\"residual_dropout\":1}", &config), STRAIT_ERR_RANGE);
+    assert_non_null(strstr(strait_error_message(), "residual_dropout: is 1"));
+    assert_int_equal(parse("{\"model_type\":\"seed_oss\",\"architectures\":[\"Qwen3ForCausalLM\"]}", &config),
+                     STRAIT_ERR_FORMAT);
+
+    round_trip("{\"model_type\":\"qwen3\",\"attention_bias\":true}", &config);
+    assert_true(config.attention_bias && config.attention_out_bias && !config.mlp_bias);
 }
 
 static void all_errors_come_at_once(void **state)
@@ -209,6 +322,9 @@ int main(void)
         cmocka_unit_test(both_spellings_are_read),
         cmocka_unit_test(what_cannot_be_honoured_is_refused_by_name),
         cmocka_unit_test(a_padding_token_is_an_id_or_none),
+        cmocka_unit_test(yarn_is_read_in_both_spellings),
+        cmocka_unit_test(windows_are_by_layer),
+        cmocka_unit_test(families_have_their_own_defaults),
         cmocka_unit_test(all_errors_come_at_once),
         cmocka_unit_test(what_is_written_reads_back),
     };

@@ -7,7 +7,12 @@ cd "$(dirname "$0")/../.."
 . tools/interop_env.sh
 make_interop_env
 out=${1:-tests/golden}
-with_transformers "$TRANSFORMERS_4" tools/golden/make_golden.py "$out" qwen3-01 qwen3-03 qwen3-05 qwen3-07 qwen3-09 qwen3-11
-with_transformers "$TRANSFORMERS_5" tools/golden/make_golden.py "$out" qwen3-02 qwen3-04 qwen3-06 qwen3-08 qwen3-10 qwen3-12
+odd=()
+even=()
+for name in $(sed -n 's/^    "\([a-z0-9_]*-[0-9]*\)": .*/\1/p' tools/golden/make_golden.py); do
+    if [ $((10#${name##*-} % 2)) = 1 ]; then odd+=("$name"); else even+=("$name"); fi
+done
+with_transformers "$TRANSFORMERS_4" tools/golden/make_golden.py "$out" "${odd[@]}"
+with_transformers "$TRANSFORMERS_5" tools/golden/make_golden.py "$out" "${even[@]}"
 chmod 644 "$out"/*/*.safetensors
 du -sh "$out"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the golden files: tiny Qwen3 models whose results were computed by `transformers` in float64.
+"""Makes the golden files: tiny models whose results were computed by `transformers` in float64.
 
 usage: make_golden.py OUT [NAME...]        run by tools/golden/make.sh, which makes the Python environments
 
@@ -8,20 +8,27 @@ golden.safetensors: `logits`, `loss`, `grad.<parameter>`, and after ten AdamW st
 `param.<parameter>`, all computed in float64 from the float32 parameters and stored as float32. `distance.<tensor>` holds
 the relative L2 distance from float64 of the same library's own float32 and bfloat16 results, and for `losses` and
 `param.*` a third: of its bfloat16 with float32 master weights, which is how Strait trains.
+
+Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
+(docs/numerics.md, section 6) instead of torch's, computed here anew.
 """
 import json
+import math
 import os
 import shutil
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 STEPS = 10
+FIVE = int(transformers.__version__.split(".")[0]) >= 5
+# name without its number is the model_type, `config` further keys of its configuration.
 # name: (vocab, hidden, ffn, layers, heads, kv heads, head_dim, theta, tied, batch, length, extra)
 CONFIGS = {
     "qwen3-01": (67, 32, 48, 2, 4, 4, 8, 10000.0, True, 2, 17, {}),
@@ -44,7 +51,81 @@ CONFIGS = {
     # A padding token that occurs: the gradient of its row of the input embedding is dropped.
     "qwen3-11": (53, 16, 24, 1, 2, 1, 8, 10000.0, False, 3, 11, {"pad": 5}),
     "qwen3-12": (47, 16, 20, 1, 2, 2, 8, 10000.0, True, 3, 13, {"pad": 46}),
+    # YaRN; lengths beyond the original one. The second has each of its optional keys.
+    "qwen3-13": (59, 16, 24, 2, 2, 1, 16, 10000.0, True, 3, 37,
+                 {"rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    "qwen3-14": (61, 16, 20, 2, 4, 2, 12, 1000000.0, False, 2, 29,
+                 {"rope": {"rope_type": "yarn", "factor": 2.5, "original_max_position_embeddings": 24, "truncate": False,
+                           "beta_fast": 8.0, "beta_slow": 0.5, "mscale": 0.8, "mscale_all_dim": 0.5}}),
+    # Windows, in some layers.
+    "qwen3-15": (53, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 31,
+                 {"config": {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}}),
+    "qwen3-16": (57, 16, 20, 2, 2, 2, 8, 10000.0, False, 2, 75,
+                 {"config": {"use_sliding_window": True, "sliding_window": 66, "attention_bias": True,
+                             "layer_types": ["sliding_attention", "full_attention"]},
+                  "rope": {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 32,
+                           "attention_factor": 1.25}}),
+    # ERNIE 4.5: interleaved rotation, biases, tied and untied, one key head, groups of four, a padding token.
+    "ernie4_5-01": (61, 24, 32, 2, 4, 2, 8, 500000.0, True, 2, 19, {"rms_norm_eps": 1e-5}),
+    "ernie4_5-02": (53, 16, 24, 2, 4, 1, 12, 10000.0, False, 3, 13, {"config": {"use_bias": True}}),
+    "ernie4_5-03": (47, 24, 36, 2, 2, 2, 10, 10000.0, True, 4, 17, {"config": {"use_bias": True}, "pad": 0}),
+    "ernie4_5-04": (67, 16, 20, 1, 3, 1, 34, 500000.0, True, 1, 71, {}),
+    "ernie4_5-05": (43, 17, 29, 3, 8, 2, 6, 100.0, False, 4, 9, {}),
+    "ernie4_5-06": (59, 16, 24, 2, 2, 1, 16, 10000.0, True, 2, 35,
+                    {"rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    # Seed-OSS: heads wider than the model, each bias, each dropout. Where keys have a bias, theta is small: what hardly
+    # turns leaves it no gradient but rounding, which AdamW makes whole steps of.
+    "seed_oss-01": (61, 16, 24, 2, 4, 1, 12, 100.0, False, 2, 19,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.0}}),
+    "seed_oss-02": (53, 24, 32, 2, 4, 2, 8, 10000000.0, True, 3, 13,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.0, "attention_bias": False}}),
+    "seed_oss-03": (47, 20, 28, 2, 5, 1, 10, 100.0, False, 3, 15, {"pad": 1, "config": {
+        "attention_dropout": 0.0, "residual_dropout": 0.0, "attention_out_bias": True, "mlp_bias": True}}),
+    "seed_oss-04": (67, 24, 32, 1, 2, 2, 34, 100.0, False, 2, 71,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.2}}),
 }
+
+
+def philox(seed, stream, block, step):
+    """The four words of each block of Philox 4x32-10, as rows; `block` is an array."""
+    low, mask = np.uint64(0xFFFFFFFF), 0xFFFFFFFF
+    block = block.astype(np.uint64)
+    c = [block & low, block >> np.uint64(32), np.full_like(block, step & mask), np.full_like(block, step >> 32)]
+    key = [seed, stream]
+    for _ in range(10):
+        p, q = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(q >> np.uint64(32)) ^ c[1] ^ np.uint64(key[0]), q & low, (p >> np.uint64(32)) ^ c[3] ^ np.uint64(key[1]),
+             p & low]
+        key = [(key[0] + 0x9E3779B9) & mask, (key[1] + 0xBB67AE85) & mask]
+    return np.stack(c, axis=-1)
+
+
+class Dropout(TorchFunctionMode):
+    """Strait's dropout in place of torch's. `step` counts from 1; in each forward pass the calls are: the probabilities of
+    attention, after its output, after the MLP, layer by layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = self.calls = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is not F.dropout or not kwargs.get("training", True):
+            return func(*args, **kwargs)
+        x, p = args[0], kwargs["p"]
+        stream = (self.calls + 1) * 65536 + 4
+        self.calls += 1
+        if p == 0:
+            return x
+        columns = x.shape[-1]
+        # A row of probabilities begins a new group of 64.
+        padded = (columns + 63) // 64 * 64 if x.dim() == 4 else columns
+        count = x.numel() // columns * padded
+        words = philox(1, stream, np.arange((count + 3) // 4), self.step).reshape(-1)[:count]
+        uniform = (words >> np.uint64(8)).astype(np.float64) * 2.0 ** -24
+        keep = torch.from_numpy(uniform >= np.float32(p)).reshape(*x.shape[:-1], padded)[..., :columns]
+        scale = float(np.float32(1.0 / (1.0 - p)))
+        return torch.where(keep, x * scale, torch.zeros((), dtype=x.dtype))
 
 
 class InFloat64(TorchFunctionMode):
@@ -69,16 +150,23 @@ def make_model(name, folder):
     """Writes config.json and model.safetensors with random weights, and ids.json; returns the ids."""
     vocab, hidden, ffn, layers, heads, kv, head_dim, theta, tied, batch, length, extra = CONFIGS[name]
     torch.manual_seed(1000 + int(name[-2:]))
-    config = Qwen3Config(
+    rope = extra.get("rope")
+    if FIVE:
+        spelling = {"rope_parameters": {"rope_type": "default", "rope_theta": theta, **(rope or {})}}
+    else:
+        spelling = {"rope_theta": theta, "rope_scaling": rope}
+    config = AutoConfig.for_model(
+        name.rsplit("-", 1)[0],
         vocab_size=vocab, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, tie_word_embeddings=tied,
         max_position_embeddings=256, rms_norm_eps=extra.get("rms_norm_eps", 1e-6), bos_token_id=None, eos_token_id=0,
-        pad_token_id=extra.get("pad"), **({"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
-           if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": theta}))
-    model = Qwen3ForCausalLM(config)
+        pad_token_id=extra.get("pad"), **spelling, **extra.get("config", {}))
+    model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
-            if parameter.dim() == 1:
+            if key.endswith(".bias"):
+                parameter.normal_(0.0, 0.3)
+            elif parameter.dim() == 1:
                 parameter.normal_(1.0, 0.25)
                 if extra.get("peaked") and ("q_norm" in key or "k_norm" in key):
                     parameter.mul_(2.0)
@@ -104,17 +192,46 @@ def loss_of(logits, ids):
     return F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1))
 
 
+def frequencies(config):
+    """Of the rotation, in float64."""
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    theta = rope.get("rope_theta") or config.rope_theta
+    dims = config.head_dim
+    plain = 1.0 / theta ** (torch.arange(0, dims, 2, dtype=torch.float64) / dims)
+    if rope.get("rope_type", "default") != "yarn":
+        return plain
+
+    def dimension(turns):
+        original = rope["original_max_position_embeddings"]
+        return dims * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(theta))
+
+    low, high = dimension(rope.get("beta_fast") or 32), dimension(rope.get("beta_slow") or 1)
+    if rope.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, dims - 1)
+    if low == high:
+        high += 0.001
+    ramp = torch.clamp((torch.arange(dims // 2, dtype=torch.float64) - low) / (high - low), 0, 1)
+    return plain / rope["factor"] * ramp + plain * (1 - ramp)
+
+
 def load(folder, dtype):
     """The model in one dtype; in float64 its rotation frequencies are computed anew."""
-    model = Qwen3ForCausalLM.from_pretrained(folder, dtype=dtype if dtype != torch.float64 else torch.float32,
-                                             attn_implementation="eager")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype if dtype != torch.float64 else torch.float32,
+                                                 attn_implementation="eager")
     if dtype == torch.float64:
-        config = model.config
-        theta = getattr(config, "rope_theta", None) or config.rope_parameters["rope_theta"]
         model.double()
-        steps = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
-        model.model.rotary_emb.inv_freq = 1.0 / theta ** steps
+        theirs, ours = model.model.rotary_emb.inv_freq, frequencies(model.config)
+        assert torch.allclose(theirs, ours, rtol=1e-5), (theirs, ours)
+        model.model.rotary_emb.inv_freq = ours
     return model
+
+
+def forward(model, ids, step):
+    """Logits in training, with the dropout of a step from 0."""
+    with Dropout() as dropout:
+        dropout.step = step + 1
+        return model(input_ids=ids, use_cache=False).logits
 
 
 def run(model, ids):
@@ -122,14 +239,15 @@ def run(model, ids):
     out = {}
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
     losses = []
+    with torch.no_grad():
+        out["logits"] = model.eval()(input_ids=ids, use_cache=False).logits.double()
+    model.train()
     for step in range(STEPS):
         optimizer.zero_grad()
-        logits = model(input_ids=ids, use_cache=False).logits
-        loss = loss_of(logits, ids)
+        loss = loss_of(forward(model, ids, step), ids)
         loss.backward()
         losses.append(loss.detach().double())
         if step == 0:
-            out["logits"] = logits.detach().double()
             out["loss"] = loss.detach().double().reshape(1)
             for key, parameter in model.named_parameters():
                 out["grad." + key] = parameter.grad.double().clone()
@@ -147,12 +265,13 @@ def run_with_masters(folder, ids):
     masters, model = load(folder, torch.float32), load(folder, torch.bfloat16)
     optimizer = torch.optim.AdamW(masters.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
     losses = []
-    for _ in range(STEPS):
+    model.train()
+    for step in range(STEPS):
         with torch.no_grad():
             for narrow, master in zip(model.parameters(), masters.parameters()):
                 narrow.copy_(master)
                 narrow.grad = None
-        loss = loss_of(model(input_ids=ids, use_cache=False).logits, ids)
+        loss = loss_of(forward(model, ids, step), ids)
         loss.backward()
         losses.append(loss.detach().double())
         for narrow, master in zip(model.parameters(), masters.parameters()):

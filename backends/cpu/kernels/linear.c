@@ -25,7 +25,7 @@ static int forward_products(const strait_op_desc *desc, void *const *buffers, cp
     for (int i = 0; i < count; ++i) {
         int64_t n = desc->dims[LINEAR_DIM_N + i];
         out[i] = (cpu_product){.rows = m, .cols = n, .segments = 1, .c = buffers[LINEAR_Y + i], .ldc = n};
-        out[i].c_bf16 = bf16 && !desc->dims[LINEAR_DIM_OUT_F32];
+        out[i].c_bf16 = bf16 && !(desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32);
         out[i].segment[0].a = along(buffers[LINEAR_X], k, bf16);
         out[i].segment[0].b = along(buffers[LINEAR_W + i], k, bf16);
         out[i].segment[0].k = k;
@@ -41,11 +41,12 @@ static void dx_product(const strait_op_desc *desc, void *const *buffers, cpu_pro
     int64_t k = desc->dims[LINEAR_DIM_K];
     int bf16 = desc->dtype == STRAIT_DTYPE_BF16;
     *out = (cpu_product){.rows = desc->dims[LINEAR_DIM_M], .cols = k, .c = buffers[LINEAR_DX_DX], .ldc = k};
-    out->c_bf16 = bf16;
+    int dy_bf16 = bf16 && !(desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32);
+    out->c_bf16 = bf16 && !(desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_DX_F32);
     out->segments = (int)desc->dims[LINEAR_DIM_SEGMENTS];
     for (int i = 0; i < out->segments; ++i) {
         int64_t n = desc->dims[LINEAR_DIM_N + i];
-        out->segment[i].a = along(buffers[LINEAR_DX_DY + i], n, bf16);
+        out->segment[i].a = along(buffers[LINEAR_DX_DY + i], n, dy_bf16);
         out->segment[i].b = across(buffers[LINEAR_DX_W + i], k, bf16);
         out->segment[i].k = n;
     }
@@ -60,13 +61,14 @@ static int dw_products(const strait_op_desc *desc, void *const *buffers, cpu_pro
     int64_t k = desc->dims[LINEAR_DIM_K];
     int64_t t = desc->dims[LINEAR_DIM_T];
     int bf16 = desc->dtype == STRAIT_DTYPE_BF16;
+    int dy_bf16 = bf16 && !(desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32);
     int count = (int)desc->dims[LINEAR_DIM_SEGMENTS];
     for (int i = 0; i < count; ++i) {
         int64_t n = desc->dims[LINEAR_DIM_N + i];
         out[i] = (cpu_product){.rows = n, .cols = k, .segments = 1, .c = buffers[LINEAR_DW_GRAD + i], .ldc = k};
         out[i].repeats = t > 0 ? m / t : 0;
         out[i].accumulate = desc->dims[LINEAR_DIM_ACCUMULATE] != 0;
-        out[i].segment[0].a = across(buffers[LINEAR_DW_DY + i], n, bf16);
+        out[i].segment[0].a = across(buffers[LINEAR_DW_DY + i], n, dy_bf16);
         out[i].segment[0].b = across(buffers[LINEAR_DW_X], k, bf16);
         out[i].segment[0].k = m > 0 ? t : 0;
     }

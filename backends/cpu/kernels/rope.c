@@ -2,6 +2,44 @@
 #include "backends/cpu/kernels/columns.h"
 #include "backends/cpu/kernels/norm.h"
 
+/*
+ * Elements of the pairs i, i + 1, ...: (i, half + i), or where interleaved (2i, 2i + 1). Those past `half` load as +0
+ * and are not stored.
+ */
+static inline void pairs_load(const void *base, int64_t i, int64_t half, int interleaved, strait_dtype dtype, vf *one,
+                              vf *other)
+{
+    if (!interleaved) {
+        *one = s_load_to(base, i, half, dtype);
+        *other = s_load_to(base, half + i, 2 * half, dtype);
+        return;
+    }
+    float mixed[2 * VW];
+    float apart[2][VW];
+    vf_store(mixed, s_load_to(base, 2 * i, 2 * half, dtype));
+    vf_store(mixed + VW, 2 * i + VW < 2 * half ? s_load_to(base, 2 * i + VW, 2 * half, dtype) : vf_zero());
+    for (int j = 0; j < 2 * VW; ++j) apart[j % 2][j / 2] = mixed[j];
+    *one = vf_load(apart[0]);
+    *other = vf_load(apart[1]);
+}
+
+static inline void pairs_store(void *base, int64_t i, int64_t half, int interleaved, strait_dtype dtype, vf one,
+                               vf other)
+{
+    if (!interleaved) {
+        s_store_to(base, i, half, one, dtype);
+        s_store_to(base, half + i, 2 * half, other, dtype);
+        return;
+    }
+    float mixed[2 * VW];
+    float apart[2][VW];
+    vf_store(apart[0], one);
+    vf_store(apart[1], other);
+    for (int j = 0; j < 2 * VW; ++j) mixed[j] = apart[j % 2][j / 2];
+    s_store_to(base, 2 * i, 2 * half, vf_load(mixed), dtype);
+    if (2 * i + VW < 2 * half) s_store_to(base, 2 * i + VW, 2 * half, vf_load(mixed + VW), dtype);
+}
+
 typedef struct norm_rope {
     const void *x, *w;
     const float *table;
@@ -9,17 +47,10 @@ typedef struct norm_rope {
     void *y;
     float *r;
     int64_t m, heads, d, rows;
+    int interleaved;
     float eps;
     strait_dtype dtype;
 } norm_rope;
-
-/* (x r) w, or x where there is no weight */
-static inline vf rope_normed(const norm_rope *n, const void *x, int64_t i, int64_t end, vf vr)
-{
-    vf a = s_load_to(x, i, end, n->dtype);
-    if (!n->w) return a;
-    return vf_mul(vf_mul(a, vr), s_load_to(n->w, i, end, n->dtype));
-}
 
 static inline void norm_rope_head(const norm_rope *n, int64_t at, const float *cosine, float r)
 {
@@ -31,10 +62,18 @@ static inline void norm_rope_head(const norm_rope *n, int64_t at, const float *c
     for (int64_t i = 0; i < half; i += VW) {
         vf c = s_load_to(cosine, i, half, STRAIT_DTYPE_F32);
         vf s = s_load_to(sine, i, half, STRAIT_DTYPE_F32);
-        vf x1 = rope_normed(n, x, i, half, vr);
-        vf x2 = rope_normed(n, x, half + i, n->d, vr);
-        s_store_to(y, i, half, vf_fma(x1, c, vf_neg(vf_mul(x2, s))), n->dtype);
-        s_store_to(y, half + i, n->d, vf_fma(x2, c, vf_mul(x1, s)), n->dtype);
+        vf x1;
+        vf x2;
+        pairs_load(x, i, half, n->interleaved, n->dtype, &x1, &x2);
+        if (n->w) {
+            vf w1;
+            vf w2;
+            pairs_load(n->w, i, half, n->interleaved, n->dtype, &w1, &w2);
+            x1 = vf_mul(vf_mul(x1, vr), w1);
+            x2 = vf_mul(vf_mul(x2, vr), w2);
+        }
+        vf y1 = vf_fma(x1, c, vf_neg(vf_mul(x2, s)));
+        pairs_store(y, i, half, n->interleaved, n->dtype, y1, vf_fma(x2, c, vf_mul(x1, s)));
     }
 }
 
@@ -70,6 +109,7 @@ strait_status STRAIT_CPU_RUN(norm_rope)(const strait_cpu_call *call)
                    .heads = d[NORM_ROPE_DIM_N],
                    .d = d[NORM_ROPE_DIM_D],
                    .rows = rows_per_task(d[NORM_ROPE_DIM_N] * d[NORM_ROPE_DIM_D]),
+                   .interleaved = d[NORM_ROPE_DIM_INTERLEAVED] != 0,
                    .eps = call->desc->scalars[NORM_ROPE_SCALAR_EPS],
                    .dtype = call->desc->dtype};
     strait_pool_run(call->pool, div_up(n.m, n.rows), norm_rope_tokens, &n);
@@ -85,10 +125,11 @@ typedef struct norm_rope_bwd {
     float *blocks; /* [sequences, per_sequence, d] */
     float *turned; /* [threads, d]: a row's gradient before the rotation */
     int64_t heads, d, sequence_rows, per_sequence;
+    int interleaved;
     strait_dtype dtype;
 } norm_rope_bwd;
 
-/* The rotation's gradient of one row. Both halves are read before the row may be overwritten (DX may be DY). */
+/* The rotation's gradient of one row, which is read whole before it may be overwritten (DX may be DY). */
 static inline void turn_back(const norm_rope_bwd *n, const void *dy, const float *cosine, float *out)
 {
     int64_t half = n->d / 2;
@@ -96,10 +137,11 @@ static inline void turn_back(const norm_rope_bwd *n, const void *dy, const float
     for (int64_t i = 0; i < half; i += VW) {
         vf c = s_load_to(cosine, i, half, STRAIT_DTYPE_F32);
         vf s = s_load_to(sine, i, half, STRAIT_DTYPE_F32);
-        vf d1 = s_load_to(dy, i, half, n->dtype);
-        vf d2 = s_load_to(dy, half + i, n->d, n->dtype);
-        s_store_to(out, i, half, vf_fma(d1, c, vf_mul(d2, s)), STRAIT_DTYPE_F32);
-        s_store_to(out, half + i, n->d, vf_fma(d2, c, vf_neg(vf_mul(d1, s))), STRAIT_DTYPE_F32);
+        vf d1;
+        vf d2;
+        pairs_load(dy, i, half, n->interleaved, n->dtype, &d1, &d2);
+        vf x1 = vf_fma(d1, c, vf_mul(d2, s));
+        pairs_store(out, i, half, n->interleaved, STRAIT_DTYPE_F32, x1, vf_fma(d2, c, vf_neg(vf_mul(d1, s))));
     }
 }
 
@@ -171,6 +213,7 @@ strait_status STRAIT_CPU_RUN(norm_rope_bwd)(const strait_cpu_call *call)
                        .d = d[NORM_ROPE_BWD_DIM_D],
                        .sequence_rows = d[NORM_ROPE_BWD_DIM_T] * d[NORM_ROPE_BWD_DIM_N],
                        .per_sequence = blocks_per_sequence(d),
+                       .interleaved = d[NORM_ROPE_BWD_DIM_INTERLEAVED] != 0,
                        .dtype = call->desc->dtype};
     int64_t sequences = d[NORM_ROPE_BWD_DIM_M] / d[NORM_ROPE_BWD_DIM_T];
     n.turned = n.blocks + sequences * n.per_sequence * n.d;

@@ -1,0 +1,37 @@
+/* Dispatch in a graph. */
+#include "ops/emit.h"
+#include "ops/rules.h"
+
+#include <stdio.h>
+
+strait_status strait_emit_moe_dispatch(strait_graph *graph, const char *name, strait_moe_dispatch *op)
+{
+    char output[128];
+    strait_tensor x = graph->tensors[op->x];
+    int64_t top_k = graph->tensors[op->ids].columns;
+    int64_t groups = op->experts * (x.rows / op->sequence_length);
+    snprintf(output, sizeof output, "%s.offsets", name);
+    STRAIT_TRY(
+        strait_graph_activation(graph, output, STRAIT_DTYPE_I32, groups + 1, 1, STRAIT_KEEP_BOUNDARY, &op->offsets));
+    snprintf(output, sizeof output, "%s.places", name);
+    STRAIT_TRY(
+        strait_graph_activation(graph, output, STRAIT_DTYPE_I32, x.rows, top_k, STRAIT_KEEP_BOUNDARY, &op->places));
+    STRAIT_TRY(
+        strait_graph_activation(graph, name, graph->dtype, x.rows * top_k, x.columns, STRAIT_KEEP_CHEAP, &op->xe));
+    strait_op_desc desc = {.op = STRAIT_OP_MOE_DISPATCH};
+    desc.dims[MOE_DISPATCH_DIM_M] = x.rows;
+    desc.dims[MOE_DISPATCH_DIM_K] = top_k;
+    desc.dims[MOE_DISPATCH_DIM_H] = x.columns;
+    desc.dims[MOE_DISPATCH_DIM_E] = op->experts;
+    desc.dims[MOE_DISPATCH_DIM_T] = op->sequence_length;
+    const strait_tensor_id buffers[] = {op->ids, op->x, op->offsets, op->places, op->xe};
+    return strait_graph_emit(graph, &desc, buffers, -1);
+}
+
+/* The rule of the router's weights (moe_route.graph.c) merges this gradient with the router's. */
+strait_status strait_grad_moe_dispatch(strait_backward *backward, int32_t node)
+{
+    (void)backward;
+    (void)node;
+    return STRAIT_OK;
+}

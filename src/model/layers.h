@@ -1,0 +1,88 @@
+/*
+ * What families of pre-norm decoders share: inputs, embedding, attention with rotary embedding, SwiGLU, final norm,
+ * loss and logits, as graphs and as lists of parameters. A family says what its layers are made of, and may put blocks
+ * of its own between these.
+ *
+ * The residual stream flows as `x` and what is still to be added to it, `pending`: the norm that opens each block adds
+ * both. A block reads the stream by strait_layers_norm and leaves its result in `pending`.
+ */
+#ifndef STRAIT_MODEL_LAYERS_H
+#define STRAIT_MODEL_LAYERS_H
+
+#include "model/model.h"
+#include "ops/emit.h"
+
+/* One graph under construction. The first group is given by the family, the rest by strait_layers_build. */
+typedef struct strait_layers {
+    strait_graph *graph;
+    const strait_model_config *config;
+    const strait_params *params;
+    const strait_build *build;
+    bool qk_norm;          /* RMSNorm per head on q and k before the rotation */
+    bool rope_interleaved; /* which turns pairs (2i, 2i + 1) */
+
+    strait_tensor_id positions;
+    strait_tensor_id table;
+    strait_tensor_id documents;
+    strait_tensor_id lengths;
+    strait_tensor_id sequences;
+    strait_tensor_id step;
+    strait_tensor_id x;
+    strait_tensor_id pending; /* STRAIT_NO_TENSOR before the first layer */
+} strait_layers;
+
+typedef strait_status (*strait_layer_fn)(strait_layers *layers, int layer);
+
+/* The whole graph for the mode of layers->build, with `layer` for each layer in turn. */
+strait_status strait_layers_build(strait_layers *layers, strait_layer_fn layer) STRAIT_MUST_USE;
+
+/* Blocks: attention, and a SwiGLU of the given weights' width. */
+strait_status strait_layers_attention(strait_layers *layers, int layer) STRAIT_MUST_USE;
+strait_status strait_layers_mlp(strait_layers *layers, int layer) STRAIT_MUST_USE;
+
+/* Where dropout is drawn in a layer, each by a stream of its own. */
+typedef enum strait_dropout_site {
+    STRAIT_DROPOUT_ATTENTION, /* probabilities */
+    STRAIT_DROPOUT_OUT,       /* what attention adds to the residual stream */
+    STRAIT_DROPOUT_MLP,       /* what the MLP adds */
+    STRAIT_DROPOUT_SITES
+} strait_dropout_site;
+
+/* `x` with the residual dropout of this graph, if it has any; named layers.<i>.<name>. */
+strait_status strait_layers_dropout(strait_layers *layers, int layer, const char *name, strait_dropout_site site,
+                                    strait_tensor_id *inout_x) STRAIT_MUST_USE;
+
+/* For a family's own blocks: the norm of x + pending, named layers.<i>.<name>, with the weight
+ * model.layers.<i>.<weight>. */
+strait_status strait_layers_norm(strait_layers *layers, int layer, const char *name, const char *weight,
+                                 strait_keep keep, strait_tensor_id *out) STRAIT_MUST_USE;
+/* The parameter model.layers.<i>.<name>. */
+strait_status strait_layers_weight(strait_layers *layers, int layer, const char *name,
+                                   strait_tensor_id *out) STRAIT_MUST_USE;
+/* layers.<i>.<what> into name[64]. */
+void strait_layers_name(char *name, int layer, const char *what);
+
+/* Parameters: embedding, head and final norm; attention with its norm; a SwiGLU with its norm. */
+strait_status strait_layers_outer_params(const strait_model_config *config, strait_params *out) STRAIT_MUST_USE;
+strait_status strait_layers_attention_params(const strait_model_config *config, bool qk_norm, int layer,
+                                             strait_params *out) STRAIT_MUST_USE;
+strait_status strait_layers_mlp_params(const strait_model_config *config, int layer,
+                                       strait_params *out) STRAIT_MUST_USE;
+
+/* A dense model: every layer is attention and a SwiGLU. */
+strait_status strait_layers_dense(strait_layers *layers, int layer) STRAIT_MUST_USE;
+strait_status strait_layers_dense_params(const strait_model_config *config, bool qk_norm,
+                                         strait_params *out) STRAIT_MUST_USE;
+double strait_layers_dense_weight_flops(const strait_model_config *config);
+
+/* Multiply-adds x 2 per token: the weights of attention in one layer, of the SwiGLU, and of the head; attention itself
+ * in all layers at length T. */
+double strait_layers_attention_weight_flops(const strait_model_config *config);
+double strait_layers_mlp_flops(const strait_model_config *config);
+double strait_layers_head_flops(const strait_model_config *config);
+double strait_layers_attention_flops(const strait_model_config *config, int64_t length);
+
+/* The table of all head_dim dimensions, with the scaling that the configuration asks for. */
+void strait_layers_rope_table(const strait_model_config *config, int64_t rows, float *out);
+
+#endif

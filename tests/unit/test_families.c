@@ -1,0 +1,117 @@
+/*
+ * Every published size of the dense families by its config.json alone: the number of parameters, and the graphs of a
+ * training step and of generation, without memory for any of it.
+ */
+#include "graph/backward.h"
+#include "model/model.h"
+#include "ops/rules.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct published {
+    const char *name;
+    const char *config;
+    int64_t parameters; /* tensors that occur twice count once */
+} published;
+
+#define QWEN3(hidden, ffn, layers, heads, tied)                                                                   \
+    "{\"architectures\":[\"Qwen3ForCausalLM\"],\"model_type\":\"qwen3\",\"vocab_size\":151936,\"head_dim\":128,"  \
+    "\"num_key_value_heads\":8,\"rope_theta\":1000000,\"max_position_embeddings\":40960,\"hidden_size\":" #hidden \
+    ",\"intermediate_size\":" #ffn ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads           \
+    ",\"tie_word_embeddings\":" #tied "}"
+
+static const published models[] = {
+    {"Qwen3-0.6B", QWEN3(1024, 3072, 28, 16, true), 596049920},
+    {"Qwen3-1.7B", QWEN3(2048, 6144, 28, 16, true), 1720574976},
+    {"Qwen3-4B", QWEN3(2560, 9728, 36, 32, true), 4022468096},
+    {"Qwen3-8B", QWEN3(4096, 12288, 36, 32, false), 8190735360},
+    {"Qwen3-14B", QWEN3(5120, 17408, 40, 40, false), 14768307200},
+    {"Qwen3-32B", QWEN3(5120, 25600, 64, 64, false), 32762123264},
+    {"Seed-OSS-36B",
+     "{\"architectures\":[\"SeedOssForCausalLM\"],\"model_type\":\"seed_oss\",\"vocab_size\":155136,\"hidden_size\":"
+     "5120,"
+     "\"intermediate_size\":27648,\"num_hidden_layers\":64,\"num_attention_heads\":80,\"num_key_value_heads\":8,"
+     "\"head_dim\":128,\"rope_theta\":10000000,\"attention_bias\":true,\"attention_out_bias\":false,"
+     "\"mlp_bias\":false,\"attention_dropout\":0.0,\"residual_dropout\":0.1,\"tie_word_embeddings\":false,"
+     "\"rope_scaling\":{\"rope_type\":\"default\"},\"max_position_embeddings\":524288}",
+     36151104512},
+    {"ERNIE-4.5-0.3B",
+     "{\"architectures\":[\"Ernie4_5ForCausalLM\"],\"model_type\":\"ernie4_5\",\"vocab_size\":103424,\"hidden_size\":"
+     "1024,"
+     "\"intermediate_size\":3072,\"num_hidden_layers\":18,\"num_attention_heads\":16,\"num_key_value_heads\":2,"
+     "\"head_dim\":128,\"rope_theta\":500000.0,\"rms_norm_eps\":1e-05,\"use_bias\":false,"
+     "\"tie_word_embeddings\":true,\"rope_scaling\":null,\"max_position_embeddings\":131072}",
+     360748032},
+};
+
+static void config_of(const char *text, strait_model_config *out)
+{
+    json_t *json;
+    assert_int_equal(strait_json_parse("config.json", text, strlen(text), &json), STRAIT_OK);
+    if (strait_model_config_parse("config.json", json, out) != STRAIT_OK) fail_msg("%s", strait_error_message());
+    json_decref(json);
+}
+
+/* One graph in each mode; the training step with its gradient. */
+static void build_all(const strait_model_config *config, const strait_params *params)
+{
+    static const strait_build_mode modes[] = {STRAIT_BUILD_TRAIN, STRAIT_BUILD_LOGITS, STRAIT_BUILD_GENERATE,
+                                              STRAIT_BUILD_HEAD};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        strait_layout state = {0};
+        strait_graph graph;
+        strait_build build = {.mode = modes[i],
+                              .batch = 1,
+                              .length = 4096,
+                              .capacity = 8192,
+                              .table_rows = 8192,
+                              .embedding_rows = config->tie_word_embeddings ? 4096 : 0,
+                              .dropout = modes[i] == STRAIT_BUILD_TRAIN};
+        strait_graph_init(&graph, STRAIT_DTYPE_BF16, STRAIT_NUMERICS_EXACT, &state);
+        strait_status status = strait_architecture_of(config)->build(&graph, config, params, &build);
+        if (status == STRAIT_OK && modes[i] == STRAIT_BUILD_TRAIN) {
+            status = strait_graph_differentiate(&graph, STRAIT_RECOMPUTE_FULL, strait_op_gradient);
+        }
+        if (status != STRAIT_OK) fail_msg("mode %d: %s", (int)modes[i], strait_error_message());
+        assert_true(graph.node_count > 0);
+        strait_graph_fini(&graph);
+        strait_layout_fini(&state);
+    }
+}
+
+static void published_sizes_build_from_config_json(void **state)
+{
+    (void)state;
+    const char *slow = getenv("STRAIT_SLOWDOWN");
+    double limit = 5 * (slow ? strtod(slow, NULL) : 1);
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        double begin = strait_clock();
+        strait_model_config config;
+        strait_params params = {0};
+        config_of(models[i].config, &config);
+        assert_int_equal(strait_architecture_of(&config)->params(&config, &params), STRAIT_OK);
+        assert_int_equal(strait_params_finish(&params), STRAIT_OK);
+        if (params.elements != models[i].parameters) {
+            fail_msg("%s has %lld parameters, not %lld", models[i].name, (long long)params.elements,
+                     (long long)models[i].parameters);
+        }
+        build_all(&config, &params);
+        strait_params_fini(&params);
+        double seconds = strait_clock() - begin;
+        if (seconds > limit) fail_msg("%s took %.1f s", models[i].name, seconds);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_sizes_build_from_config_json)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -110,9 +110,12 @@ strait_status strait_model_shape_check(const char *name, const strait_model_shap
                            "%s: num_attention_heads: %" PRId64 " is not a multiple of num_key_value_heads = %" PRId64,
                            name, s->heads, s->kv_heads);
     }
-    double each = (double)s->hidden * (double)(s->heads * (s->head_dim + s->v_dim) + 3 * s->ffn + 3 * s->shared_ffn) +
-                  3.0 * (double)s->experts * (double)s->hidden * (double)s->expert_ffn;
-    double bound = (double)s->layers * 4 * each + 2.0 * (double)(s->vocab + s->positions) * (double)s->hidden;
+    double h = (double)s->hidden;
+    double width = (double)(s->heads * (s->head_dim + s->v_dim));
+    double each = h * (2 * width + 3 * (double)s->ffn + 3 * (double)s->shared_ffn) +
+                  (double)(s->q_rank + s->kv_rank) * (h + width) +
+                  3 * (double)s->experts * h * ((double)s->expert_ffn + 1);
+    double bound = (double)s->layers * 2 * each + 2.0 * (double)(s->vocab + s->positions) * h;
     if (bound > PARAMS_MAX) {
         return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: about %.1e parameters: more than 1e17 are not counted", name,
                            bound);

@@ -194,7 +194,15 @@ static strait_status cost(const strait_reckoning *r, strait_buffer *out)
     if (!r->options->explain) return STRAIT_OK;
     STRAIT_TRY(price_lines(&r->price, "price", out));
     STRAIT_TRY(price_lines(&r->energy, "energy", out));
-    return price_lines(&r->transfer, "transfer", out);
+    STRAIT_TRY(price_lines(&r->transfer, "transfer", out));
+    size_t count;
+    const strait_exchange_rate *rates = strait_facts_rates(r->facts, &count);
+    for (size_t i = 0; i < count; i++) {
+        STRAIT_TRY(strait_buffer_printf(out, "  exchange: %s, %s to a dollar (%s)\n", rates[i].fact.key,
+                                        strait_fact_cell(&rates[i].fact, "per_usd"),
+                                        strait_fact_cell(&rates[i].fact, "day")));
+    }
+    return STRAIT_OK;
 }
 
 /* ---- --explain ---- */

@@ -153,6 +153,11 @@ static void test_wrong_input(void **state)
     refused("{\"model_type\":\"qwen3_moe\",\"vocab_size\":9,\"hidden_size\":64,\"num_hidden_layers\":2,"
             "\"num_attention_heads\":1,\"num_experts\":4,\"num_experts_per_tok\":5,\"moe_intermediate_size\":8}",
             "experts per token");
+    /* Products that would not fit an integer are refused before they are made. */
+    refused("{\"model_type\":\"deepseek_v3\",\"vocab_size\":9,\"hidden_size\":64,\"intermediate_size\":8,"
+            "\"num_hidden_layers\":4096,\"num_attention_heads\":65536,\"q_lora_rank\":8,\"kv_lora_rank\":1048576,"
+            "\"qk_nope_head_dim\":65000,\"qk_rope_head_dim\":8,\"v_head_dim\":65000}",
+            "parameters");
     strait_model_shape shape;
     assert_int_equal(strait_model_shape_read("/nonexistent/config.json", &shape), STRAIT_ERR_NOT_FOUND);
 }

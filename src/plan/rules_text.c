@@ -19,6 +19,20 @@ static const char *kind_text(const strait_rule *rule)
     return texts[rule->kind];
 }
 
+/* A prohibition that only the user's own rules know is not called law. */
+static const char *verdict_text(strait_verdict verdict, bool law)
+{
+    return verdict == STRAIT_VERDICT_PROHIBITED && !law ? "prohibited by a rule of the user's" : verdict_texts[verdict];
+}
+
+static bool prohibited_by_law(const strait_judgement *j)
+{
+    for (size_t i = 0; i < j->n_findings; i++) {
+        if (j->findings[i].verdict == STRAIT_VERDICT_PROHIBITED && !j->findings[i].rule->fact.user) return true;
+    }
+    return false;
+}
+
 static strait_status write_missing(const strait_finding *finding, strait_buffer *out)
 {
     const char *name = NULL;
@@ -54,7 +68,7 @@ static strait_status write_finding(const strait_finding *finding, strait_buffer 
     const strait_rule *rule = finding->rule;
     bool counts = finding->silence == STRAIT_COUNTS;
     const char *is = rule->kind == STRAIT_RULE_GAP ? "not evaluated"
-                     : counts                      ? verdict_texts[finding->verdict]
+                     : counts                      ? verdict_text(finding->verdict, !rule->fact.user)
                                                    : silence_text(finding);
     STRAIT_TRY(strait_buffer_printf(out, "  %s: %s%s%s", rule->fact.key, is, finding->to != NULL ? " " : "",
                                     finding->to != NULL ? finding->to->fact.key : ""));
@@ -156,7 +170,7 @@ strait_status strait_judgement_text(const strait_scene *scene, const strait_judg
     strait_day_format(scene->last, last);
     STRAIT_TRY(write_scene(scene, out));
     STRAIT_TRY(write_beside(scene, out));
-    STRAIT_TRY(strait_buffer_printf(out, "\nverdict: %s", verdict_texts[j->verdict]));
+    STRAIT_TRY(strait_buffer_printf(out, "\nverdict: %s", verdict_text(j->verdict, prohibited_by_law(j))));
     if (j->review >= 0) STRAIT_TRY(strait_buffer_printf(out, " (licence: %s)", review_texts[j->review]));
     STRAIT_TRY(strait_buffer_printf(out, ": %zu rules checked, as of %s\n", j->n_checked, last));
     if (j->licensed) STRAIT_TRY(strait_buffer_printf(out, "a licence is held for all that need one\n"));
@@ -254,7 +268,7 @@ strait_status strait_judgement_json(const strait_scene *scene, const strait_judg
     strait_day_format(scene->first, first);
     strait_day_format(scene->last, last);
     STRAIT_TRY(json_text("", "verdict", strait_verdict_word(j->verdict), out));
-    STRAIT_TRY(json_text(", ", "text", verdict_texts[j->verdict], out));
+    STRAIT_TRY(json_text(", ", "text", verdict_text(j->verdict, prohibited_by_law(j)), out));
     STRAIT_TRY(json_text(", ", "review", j->review >= 0 ? review_texts[j->review] : NULL, out));
     STRAIT_TRY(json_party("owner", &scene->owner, out));
     STRAIT_TRY(json_party("tenant", &scene->tenant, out));

@@ -118,8 +118,9 @@ typedef struct strait_moe_route {
     float scale;
     float least;
     float eps;
+    bool replayed; /* `ids` is given */
     int64_t sequence_length;
-    strait_tensor_id ids;     /* out, i32 [M, top_k] */
+    strait_tensor_id ids;     /* out or in, i32 [M, top_k], ascending in a row */
     strait_tensor_id weights; /* out, f32 [M, top_k] */
 } strait_moe_route;
 strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op) STRAIT_MUST_USE;

@@ -40,6 +40,7 @@ typedef struct strait_trace_options {
     const char *weights;      /* what AdamW updates: "f32" (default), or "bf16", which needs that dtype */
     const char *first_moment; /* "f32" (default) or "bf16" */
     int64_t seed;             /* of stochastic rounding, 0 to 2^32 - 1 (1) */
+    const char *routing;      /* NULL, or a safetensors file with the experts that each token goes to */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */
@@ -47,7 +48,10 @@ void strait_trace_defaults(strait_trace_options *options);
 
 /*
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
- * for. Rows have two ids at least. The file is whole or absent; one that is there already is replaced.
+ * for; of a model with experts, for each layer that has some, "router.ids.<layer>" I32 [B, T, K], ascending in a row,
+ * and "router.weights.<layer>" [B, T, K]. Rows have two ids at least. `routing` has "routing.<layer>" I32
+ * [steps, B, T, K] (the first of which counts for logits and gradients too, the last for all further steps), or
+ * "router.ids.<layer>" as a trace writes it. The file is whole or absent; one that is there already is replaced.
  *
  * STRAIT_ERR_USAGE: an option is missing, or a number outside its range or not finite. STRAIT_ERR_RANGE: an id outside
  * the vocabulary. STRAIT_ERR_NOT_FOUND, FORMAT, CORRUPT, UNSUPPORTED: of the model, the tokens or the device, with file

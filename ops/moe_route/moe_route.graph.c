@@ -8,39 +8,45 @@
 
 #include <stdio.h>
 
-strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op)
+static strait_status choose(strait_graph *graph, const char *name, strait_moe_route *op)
 {
     char output[128];
     strait_tensor logits = graph->tensors[op->logits];
     snprintf(output, sizeof output, "%s.ids", name);
     STRAIT_TRY(strait_graph_activation(graph, output, STRAIT_DTYPE_I32, logits.rows, op->top_k, STRAIT_KEEP_BOUNDARY,
                                        &op->ids));
+    strait_op_desc desc = {.op = STRAIT_OP_MOE_CHOOSE};
+    desc.dims[MOE_CHOOSE_DIM_M] = logits.rows;
+    desc.dims[MOE_CHOOSE_DIM_E] = logits.columns;
+    desc.dims[MOE_CHOOSE_DIM_K] = op->top_k;
+    desc.dims[MOE_CHOOSE_DIM_SCORE] = op->score;
+    desc.dims[MOE_CHOOSE_DIM_GROUPS] = op->groups;
+    desc.dims[MOE_CHOOSE_DIM_KEPT] = op->groups_kept;
+    desc.dims[MOE_CHOOSE_DIM_MASK_ZERO] = op->mask_zero;
+    const strait_tensor_id buffers[] = {op->logits, op->bias, op->ids};
+    return strait_graph_emit(graph, &desc, buffers, -1);
+}
+
+strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op)
+{
+    char output[128];
+    strait_tensor logits = graph->tensors[op->logits];
+    if (!op->replayed) STRAIT_TRY(choose(graph, name, op));
     snprintf(output, sizeof output, "%s.weights", name);
     STRAIT_TRY(strait_graph_activation(graph, output, STRAIT_DTYPE_F32, logits.rows, op->top_k, STRAIT_KEEP_BOUNDARY,
                                        &op->weights));
-    strait_op_desc choose = {.op = STRAIT_OP_MOE_CHOOSE};
-    choose.dims[MOE_CHOOSE_DIM_M] = logits.rows;
-    choose.dims[MOE_CHOOSE_DIM_E] = logits.columns;
-    choose.dims[MOE_CHOOSE_DIM_K] = op->top_k;
-    choose.dims[MOE_CHOOSE_DIM_SCORE] = op->score;
-    choose.dims[MOE_CHOOSE_DIM_GROUPS] = op->groups;
-    choose.dims[MOE_CHOOSE_DIM_KEPT] = op->groups_kept;
-    choose.dims[MOE_CHOOSE_DIM_MASK_ZERO] = op->mask_zero;
-    const strait_tensor_id chosen[] = {op->logits, op->bias, op->ids};
-    STRAIT_TRY(strait_graph_emit(graph, &choose, chosen, -1));
-
-    strait_op_desc weigh = {.op = STRAIT_OP_MOE_WEIGH};
-    weigh.dims[MOE_WEIGH_DIM_M] = logits.rows;
-    weigh.dims[MOE_WEIGH_DIM_E] = logits.columns;
-    weigh.dims[MOE_WEIGH_DIM_K] = op->top_k;
-    weigh.dims[MOE_WEIGH_DIM_SCORE] = op->score;
-    weigh.dims[MOE_WEIGH_DIM_NORMALISE] = op->normalise;
-    weigh.dims[MOE_WEIGH_DIM_T] = op->sequence_length;
-    weigh.scalars[MOE_WEIGH_SCALAR_SCALE] = op->scale;
-    weigh.scalars[MOE_WEIGH_SCALAR_LEAST] = op->least;
-    weigh.scalars[MOE_WEIGH_SCALAR_EPS] = op->eps;
-    const strait_tensor_id weighed[] = {op->logits, op->ids, op->weights};
-    return strait_graph_emit(graph, &weigh, weighed, -1);
+    strait_op_desc desc = {.op = STRAIT_OP_MOE_WEIGH};
+    desc.dims[MOE_WEIGH_DIM_M] = logits.rows;
+    desc.dims[MOE_WEIGH_DIM_E] = logits.columns;
+    desc.dims[MOE_WEIGH_DIM_K] = op->top_k;
+    desc.dims[MOE_WEIGH_DIM_SCORE] = op->score;
+    desc.dims[MOE_WEIGH_DIM_NORMALISE] = op->normalise;
+    desc.dims[MOE_WEIGH_DIM_T] = op->sequence_length;
+    desc.scalars[MOE_WEIGH_SCALAR_SCALE] = op->scale;
+    desc.scalars[MOE_WEIGH_SCALAR_LEAST] = op->least;
+    desc.scalars[MOE_WEIGH_SCALAR_EPS] = op->eps;
+    const strait_tensor_id buffers[] = {op->logits, op->ids, op->weights};
+    return strait_graph_emit(graph, &desc, buffers, -1);
 }
 
 /* The node that sent x to the experts of `ids`, or NULL. */

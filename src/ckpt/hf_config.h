@@ -47,6 +47,13 @@ typedef struct strait_model_config {
     int64_t vocab_size;
     int64_t hidden_size;
     int64_t intermediate_size;
+    int64_t num_experts; /* 0: no layer has experts, and what follows of them is 0 */
+    int64_t num_experts_per_tok;
+    int64_t moe_intermediate_size;
+    bool norm_topk_prob;
+    bool output_router_logits;
+    double router_aux_loss_coef;
+    uint64_t sparse_layers[STRAIT_LAYERS_MAX / 64]; /* a bit per layer: strait_model_config_sparse */
     int64_t num_hidden_layers;
     int64_t num_attention_heads; /* a multiple of num_key_value_heads */
     int64_t num_key_value_heads;
@@ -74,6 +81,12 @@ typedef struct strait_model_config {
 static inline int64_t strait_model_config_window(const strait_model_config *config, int64_t layer)
 {
     return config->sliding_layers[layer / 64] >> (layer % 64) & 1 ? config->sliding_window : 0;
+}
+
+/* Whether this layer has experts in place of a dense MLP. */
+static inline bool strait_model_config_sparse(const strait_model_config *config, int64_t layer)
+{
+    return config->sparse_layers[layer / 64] >> (layer % 64) & 1;
 }
 
 /* "qwen3" and "Qwen3ForCausalLM". Never NULL. */

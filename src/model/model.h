@@ -27,6 +27,7 @@ typedef struct strait_build {
     int64_t embedding_rows; /* TRAIN with tied tables: rows of the gradient's accumulator */
     bool documents;         /* attention stays inside documents (input "documents") */
     bool dropout;           /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
+    bool routing;           /* experts are not chosen but given (inputs "layers.<i>.route.ids") */
 } strait_build;
 
 /*

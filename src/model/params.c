@@ -26,8 +26,10 @@ strait_status strait_params_add(strait_params *params, int64_t rows, int64_t col
         return STRAIT_FAIL(STRAIT_ERR_OVERFLOW, "%s: shape [%lld, %lld]", param.name, (long long)rows,
                            (long long)columns);
     }
-    if (params->count % 64 == 0) {
-        STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, (size_t)params->count + 64, sizeof *params->items, &params->items));
+    /* Doubled: a model of many experts has tens of thousands. */
+    size_t count = (size_t)params->count;
+    if (count == 0 || (count >= 64 && (count & (count - 1)) == 0)) {
+        STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, count ? 2 * count : 64, sizeof *params->items, &params->items));
     }
     params->items[params->count++] = param;
     params->elements += param.elements;
@@ -39,20 +41,64 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const strait_param *)a)->name, ((const strait_param *)b)->name);
 }
 
+/* The number after ".experts." in a name, and what stands before (its length) and after it; false where there is none.
+ */
+static bool split_expert(const char *name, size_t *out_before, int64_t *out_number, const char **out_after)
+{
+    const char *word = strstr(name, ".experts.");
+    if (!word) return false;
+    const char *digit = word + strlen(".experts.");
+    *out_before = (size_t)(digit - name);
+    int64_t number = 0;
+    const char *at = digit;
+    for (; *at >= '0' && *at <= '9'; at++) number = number * 10 + (*at - '0');
+    *out_number = number;
+    *out_after = at;
+    return at > digit && at - digit < 10;
+}
+
+/* By name, but the same matrix of all experts of a layer together, in order of expert: one op multiplies them all. */
+static int by_place(const void *a, const void *b)
+{
+    const strait_param *left = *(strait_param *const *)a;
+    const strait_param *right = *(strait_param *const *)b;
+    size_t before[2];
+    int64_t number[2];
+    const char *after[2];
+    bool experts = split_expert(left->name, &before[0], &number[0], &after[0]) &&
+                   split_expert(right->name, &before[1], &number[1], &after[1]);
+    if (!experts || before[0] != before[1] || strncmp(left->name, right->name, before[0]) != 0) {
+        return strcmp(left->name, right->name);
+    }
+    int order = strcmp(after[0], after[1]);
+    return order ? order : (number[0] > number[1]) - (number[0] < number[1]);
+}
+
+static strait_status place(strait_params *params)
+{
+    strait_param **order;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->count, sizeof(strait_param *), &order));
+    for (int32_t i = 0; i < params->count; i++) order[i] = &params->items[i];
+    if (params->count > 1) qsort(order, (size_t)params->count, sizeof(strait_param *), by_place);
+    int64_t offset = 0;
+    for (int32_t i = 0; i < params->count; i++) {
+        order[i]->offset = offset;
+        offset += (order[i]->elements + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    }
+    params->padded = offset;
+    strait_free(order);
+    return STRAIT_OK;
+}
+
 strait_status strait_params_finish(strait_params *params)
 {
     if (params->count > 1) qsort(params->items, (size_t)params->count, sizeof *params->items, by_name);
-    int64_t offset = 0;
-    for (int32_t i = 0; i < params->count; i++) {
-        strait_param *param = &params->items[i];
-        if (i > 0 && strcmp(param->name, params->items[i - 1].name) == 0) {
-            return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "two parameters are called %s", param->name);
+    for (int32_t i = 1; i < params->count; i++) {
+        if (strcmp(params->items[i].name, params->items[i - 1].name) == 0) {
+            return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "two parameters are called %s", params->items[i].name);
         }
-        param->offset = offset;
-        offset += (param->elements + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
     }
-    params->padded = offset;
-    return STRAIT_OK;
+    return place(params);
 }
 
 const strait_param *strait_params_find(const strait_params *params, const char *name)

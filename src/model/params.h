@@ -1,7 +1,8 @@
 /*
  * The parameters of a model as one list: saved name, shape, and the place in the flat buffers that hold weights,
  * gradients and optimizer states alike. Sorted bytewise by name: the order of hashes, of the gradient norm and of
- * files.
+ * files. The places follow that order too, but for experts: in memory the same matrix of all experts of a layer stands
+ * together, experts in the order of their numbers.
  */
 #ifndef STRAIT_MODEL_PARAMS_H
 #define STRAIT_MODEL_PARAMS_H
@@ -32,7 +33,7 @@ typedef struct strait_params {
 /* Appends one parameter; columns 0 makes a vector of `rows` elements. */
 strait_status strait_params_add(strait_params *params, int64_t rows, int64_t columns, strait_start start,
                                 const char *name_format, ...) STRAIT_MUST_USE STRAIT_PRINTF(5, 6);
-/* Sorts by name and gives each its offset. Two of the same name are STRAIT_ERR_INTERNAL. */
+/* Sorts by name and gives each its place. Two of the same name are STRAIT_ERR_INTERNAL. */
 strait_status strait_params_finish(strait_params *params) STRAIT_MUST_USE;
 /* The parameter of that name, or NULL. */
 const strait_param *strait_params_find(const strait_params *params, const char *name);

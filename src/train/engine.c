@@ -63,7 +63,8 @@ static strait_status build_program(strait_engine *engine, int64_t batch, bool di
                           .table_rows = o->length,
                           .embedding_rows = engine->embedding_rows,
                           .documents = o->documents,
-                          .dropout = differentiate};
+                          .dropout = differentiate,
+                          .routing = o->routing};
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
     strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);

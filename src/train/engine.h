@@ -13,6 +13,7 @@
 #include "graph/program.h"
 #include "model/model.h"
 #include "optim/adamw.h"
+#include "train/routing.h"
 
 typedef struct strait_engine strait_engine;
 
@@ -27,6 +28,7 @@ typedef struct strait_engine_options {
     int64_t micro_batch;        /* sequences; 0 = about 1,024 tokens' worth, fewer where the run would not fit */
     int64_t shards;             /* 1 .. sequences */
     bool documents;             /* batches carry document numbers and attention stays inside them */
+    bool routing;               /* batches carry the choices of experts */
     bool forward_only;          /* no gradients, no optimizer: evaluation */
     bool bf16_weights;          /* with dtype bf16: no f32 masters, weights are rounded stochastically when updated */
     bool bf16_moment;           /* the first moment likewise */
@@ -36,9 +38,11 @@ typedef struct strait_engine_options {
 /* Tokens of one step, sequence-major; borrowed. */
 typedef struct strait_engine_batch {
     int64_t sequences;
-    const int32_t *tokens;    /* [sequences, T] */
-    const int32_t *targets;   /* [sequences, T]; negative = ignored */
-    const int32_t *documents; /* [sequences, T] or NULL */
+    const int32_t *tokens;         /* [sequences, T] */
+    const int32_t *targets;        /* [sequences, T]; negative = ignored */
+    const int32_t *documents;      /* [sequences, T] or NULL */
+    const strait_routing *routing; /* or NULL; of all sequences */
+    int64_t routing_step;          /* which of its steps this is */
 } strait_engine_batch;
 
 typedef struct strait_step_result {

@@ -4,6 +4,7 @@
 #include "train/engine_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void strait_engine_set_timer(strait_engine *engine, const strait_program_timer *timer)
@@ -97,6 +98,23 @@ static strait_status put_sequences(strait_engine *engine, const strait_program *
     return put_input(engine, program, "sequences", engine->staging, sequences);
 }
 
+/* The choices of experts for sequences from `first` on, layer by layer. */
+static strait_status put_routing(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
+                                 int64_t first, int64_t sequences)
+{
+    const strait_model_config *model = &engine->options.model;
+    if (!batch->routing) return STRAIT_FAIL(STRAIT_ERR_USAGE, "the batch has no choices of experts");
+    int64_t per_sequence = engine->options.length * batch->routing->top_k;
+    for (int64_t layer = 0, sparse = 0; layer < model->num_hidden_layers; layer++) {
+        if (!strait_model_config_sparse(model, layer)) continue;
+        char name[64];
+        const int32_t *ids = strait_routing_at(batch->routing, sparse++, batch->routing_step);
+        snprintf(name, sizeof name, "layers.%d.route.ids", (int)layer);
+        STRAIT_TRY(put_input(engine, program, name, ids + first * per_sequence, sequences * per_sequence));
+    }
+    return STRAIT_OK;
+}
+
 static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
                                int64_t first, int64_t sequences)
 {
@@ -110,6 +128,7 @@ static strait_status put_batch(strait_engine *engine, const strait_program *prog
         if (!batch->documents) return STRAIT_FAIL(STRAIT_ERR_USAGE, "the batch has no document numbers");
         STRAIT_TRY(put_input(engine, program, "documents", batch->documents + at, count));
     }
+    if (engine->options.routing) STRAIT_TRY(put_routing(engine, program, batch, first, sequences));
     return STRAIT_OK;
 }
 

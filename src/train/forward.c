@@ -213,7 +213,7 @@ strait_status strait_forward_read(strait_forward *forward, int program, const ch
     strait_slice from = strait_program_slice(&forward->programs[program], &bindings, id);
     int64_t element = (int64_t)strait_dtype_size(info->dtype);
     from.offset += offset * element;
-    if (info->dtype == STRAIT_DTYPE_F32) return strait_copy_to_host(forward->queue, out, from, count * element);
+    if (info->dtype != STRAIT_DTYPE_BF16) return strait_copy_to_host(forward->queue, out, from, count * element);
 
     /* Read into the upper half of the output, then widen upwards: no second buffer. */
     uint16_t *narrow = (uint16_t *)(void *)out + count;

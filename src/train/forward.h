@@ -52,7 +52,7 @@ strait_status strait_forward_initialise(strait_forward *forward, uint32_t seed) 
 strait_status strait_forward_put(strait_forward *forward, int program, const char *input, const int32_t *values,
                                  int64_t count) STRAIT_MUST_USE;
 strait_status strait_forward_run(strait_forward *forward, int program) STRAIT_MUST_USE;
-/* A tensor of the program in STATE, widened to f32: elements [offset, offset + count). */
+/* A tensor of the program in STATE, widened to f32: elements [offset, offset + count). Of integers the bits. */
 strait_status strait_forward_read(strait_forward *forward, int program, const char *tensor, int64_t offset,
                                   int64_t count, float *out) STRAIT_MUST_USE;
 /* Copies row `row` of a tensor of one program over a tensor of another. */

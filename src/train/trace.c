@@ -10,6 +10,7 @@
 #include "train/events.h"
 #include "train/forward.h"
 #include "train/names.h"
+#include "train/routing.h"
 #include "train/weights.h"
 
 #include <math.h>
@@ -68,7 +69,10 @@ typedef struct trace {
     strait_numerics numerics;
     strait_recompute recompute;
     float *logits;
-    float *activations; /* [layers, B*T, H] */
+    float *activations;     /* [layers, B*T, H] */
+    strait_routing routing; /* given, or empty */
+    int sparse;             /* layers with experts */
+    float *routed;          /* [sparse][2][B*T, K]: ids, by their bits, then weights */
     float loss[1];
     float *losses;  /* [steps] */
     float *grads;   /* flat */
@@ -107,12 +111,46 @@ static void layer_output_name(const strait_model_config *config, int layer, char
     }
 }
 
+/* What each router of the forward pass chose. */
+static strait_status read_routers(trace *t, strait_forward *forward, int program)
+{
+    const strait_model_config *config = &forward->config;
+    int64_t count = t->ids.rows * t->ids.length * config->num_experts_per_tok;
+    float *to;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)(2 * t->sparse * count), sizeof *t->routed, &t->routed));
+    to = t->routed;
+    for (int layer = 0; layer < (int)config->num_hidden_layers; layer++) {
+        if (!strait_model_config_sparse(config, layer)) continue;
+        char name[64];
+        snprintf(name, sizeof name, "layers.%d.route.ids", layer);
+        STRAIT_TRY(strait_forward_read(forward, program, name, 0, count, to));
+        snprintf(name, sizeof name, "layers.%d.route.weights", layer);
+        STRAIT_TRY(strait_forward_read(forward, program, name, 0, count, to + count));
+        to += 2 * count;
+    }
+    return STRAIT_OK;
+}
+
+static strait_status put_routing(trace *t, strait_forward *forward, int program)
+{
+    const strait_model_config *config = &forward->config;
+    for (int64_t layer = 0, sparse = 0; t->routing.ids && layer < config->num_hidden_layers; layer++) {
+        if (!strait_model_config_sparse(config, layer)) continue;
+        char name[64];
+        snprintf(name, sizeof name, "layers.%d.route.ids", (int)layer);
+        STRAIT_TRY(strait_forward_put(forward, program, name, strait_routing_at(&t->routing, sparse++, 0),
+                                      t->routing.tokens * t->routing.top_k));
+    }
+    return STRAIT_OK;
+}
+
 static strait_status run_forward(trace *t, strait_forward *forward, const char *const *outputs, int count)
 {
     const strait_model_config *config = &forward->config;
     int64_t tokens = t->ids.rows * t->ids.length;
     strait_build build = {
         .mode = STRAIT_BUILD_LOGITS, .batch = t->ids.rows, .length = t->ids.length, .table_rows = t->ids.length};
+    build.routing = t->routing.ids != NULL;
     int program;
     int32_t *positions;
     STRAIT_TRY(strait_forward_add(forward, &build, outputs, count, &program));
@@ -124,12 +162,15 @@ static strait_status run_forward(trace *t, strait_forward *forward, const char *
     strait_free(positions);
     STRAIT_TRY(status);
     STRAIT_TRY(strait_forward_put(forward, program, "ids", t->ids.ids, tokens));
+    STRAIT_TRY(put_routing(t, forward, program));
     STRAIT_TRY(strait_forward_run(forward, program));
 
     int64_t logits = tokens * config->vocab_size;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)logits, sizeof *t->logits, &t->logits));
     STRAIT_TRY(strait_forward_read(forward, program, "logits", 0, logits, t->logits));
-    if (count == 0) return STRAIT_OK;
+    if (t->sparse > 0) STRAIT_TRY(read_routers(t, forward, program));
+    if (!t->options->activations) return STRAIT_OK;
+    count = (int)config->num_hidden_layers;
     int64_t width = tokens * config->hidden_size;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)(width * count), sizeof *t->activations, &t->activations));
     for (int i = 0; i < count; i++) {
@@ -138,26 +179,40 @@ static strait_status run_forward(trace *t, strait_forward *forward, const char *
     return STRAIT_OK;
 }
 
+/* The names of what is read after the forward pass: activations of all layers, then what routers said. */
+static int name_outputs(const trace *t, const strait_model_config *config, char (*names)[64])
+{
+    int count = 0;
+    for (int i = 0; t->options->activations && i < (int)config->num_hidden_layers; i++) {
+        layer_output_name(config, i, names[count], sizeof names[count]);
+        count++;
+    }
+    for (int i = 0; i < (int)config->num_hidden_layers; i++) {
+        if (!strait_model_config_sparse(config, i)) continue;
+        snprintf(names[count++], sizeof names[0], "layers.%d.route.ids", i);
+        snprintf(names[count++], sizeof names[0], "layers.%d.route.weights", i);
+    }
+    return count;
+}
+
 static strait_status trace_forward(trace *t)
 {
     const strait_model_config *config = strait_model_dir_config(t->model);
-    int layers = t->options->activations ? (int)config->num_hidden_layers : 0;
+    size_t most = 3 * (size_t)config->num_hidden_layers;
     char(*names)[64];
     const char **outputs;
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *names, &names));
-    strait_status status = strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *outputs, &outputs);
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, most, sizeof *names, &names));
+    strait_status status = strait_alloc(STRAIT_TAG_OTHER, most, sizeof *outputs, &outputs);
     if (status != STRAIT_OK) {
         strait_free(names);
         return status;
     }
-    for (int i = 0; i < layers; i++) {
-        layer_output_name(config, i, names[i], sizeof names[i]);
-        outputs[i] = names[i];
-    }
+    int count = name_outputs(t, config, names);
+    for (int i = 0; i < count; i++) outputs[i] = names[i];
     strait_forward forward;
     status = strait_forward_init(&forward, t->device, config, t->dtype, t->numerics);
     forward.events = t->options->events;
-    if (status == STRAIT_OK) status = run_forward(t, &forward, outputs, layers);
+    if (status == STRAIT_OK) status = run_forward(t, &forward, outputs, count);
     strait_forward_fini(&forward);
     strait_free(names);
     strait_free(outputs);
@@ -170,6 +225,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     const strait_trace_options *o = t->options;
     const strait_params *params = strait_engine_params(engine);
     strait_engine_batch batch = {.sequences = t->ids.rows, .tokens = t->ids.ids, .targets = t->ids.targets};
+    batch.routing = t->routing.ids ? &t->routing : NULL;
     STRAIT_TRY(strait_engine_allocate(engine));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->weights, &t->weights));
     STRAIT_TRY(strait_weights_load(t->model, params, strait_engine_write_weights, engine));
@@ -191,6 +247,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     }
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)o->steps, sizeof *t->losses, &t->losses));
     for (int64_t step = 1; step <= o->steps; step++) {
+        batch.routing_step = step - 1;
         STRAIT_TRY(strait_engine_step(engine, &batch, step, o->lr, &result));
         t->losses[step - 1] = (float)result.loss;
         STRAIT_TRY(report_pass(t, 2 + step));
@@ -202,6 +259,25 @@ static strait_status run_engine(trace *t, strait_engine *engine)
                            (long long)step, result.loss, (double)result.grad_norm, name ? name : "none");
     }
     return strait_engine_read(engine, STRAIT_ENGINE_WEIGHTS, t->weights);
+}
+
+/* Adds what the routers said to the list of tensors; `names` has room for two for each layer with experts. */
+static size_t add_routers(const trace *t, strait_tensor_spec *items, size_t n, char (*names)[32])
+{
+    const strait_model_config *config = strait_model_dir_config(t->model);
+    strait_shape shape = {.rank = 3, .dims = {t->ids.rows, t->ids.length, config->num_experts_per_tok}};
+    int64_t count = t->ids.rows * t->ids.length * config->num_experts_per_tok;
+    const float *from = t->routed;
+    for (int layer = 0; t->sparse > 0 && layer < (int)config->num_hidden_layers; layer++) {
+        if (!strait_model_config_sparse(config, layer)) continue;
+        for (int i = 0; i < 2; i++) {
+            snprintf(*names, sizeof *names, i == 0 ? "router.ids.%d" : "router.weights.%d", layer);
+            items[n++] = (strait_tensor_spec){
+                .name = *names++, .dtype = i == 0 ? STRAIT_DTYPE_I32 : STRAIT_DTYPE_F32, .shape = shape, .bytes = from};
+            from += count;
+        }
+    }
+    return n;
 }
 
 static strait_status write_trace(trace *t, const strait_params *params)
@@ -216,11 +292,11 @@ static strait_status write_trace(trace *t, const strait_params *params)
         status = strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
-    size_t extra = 3 + (size_t)layers;
+    size_t extra = 3 + (size_t)layers + 2 * (size_t)t->sparse;
     strait_tensor_spec *items = NULL;
     char(*names)[32] = NULL;
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, specs.count + extra, sizeof *items, &items);
-    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, (size_t)layers, sizeof *names, &names);
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, extra, sizeof *names, &names);
     if (status == STRAIT_OK) {
         size_t n = specs.count;
         if (n > 0) memcpy(items, specs.items, n * sizeof *items);
@@ -242,6 +318,7 @@ static strait_status write_trace(trace *t, const strait_params *params)
                                      .shape = shape,
                                      .bytes = t->activations + i * t->ids.rows * t->ids.length * shape.dims[2]};
         }
+        n = add_routers(t, items, n, names + layers);
         status = strait_safetensors_write(o->out, items, n, NULL, NULL);
     }
     strait_free(items);
@@ -261,6 +338,7 @@ static strait_status trace_engine(trace *t)
                                      .sequences = t->ids.rows,
                                      .micro_batch = o->micro_batch,
                                      .shards = o->shards > 0 ? o->shards : 1,
+                                     .routing = t->routing.ids != NULL,
                                      .forward_only = !o->grads && o->steps == 0,
                                      .bf16_weights = t->weights_dtype == STRAIT_DTYPE_BF16,
                                      .bf16_moment = t->moment_dtype == STRAIT_DTYPE_BF16,
@@ -317,6 +395,9 @@ static strait_status open_all(trace *t)
                            o->tokens, (long long)(i / t->ids.length), (long long)(i % t->ids.length), t->ids.ids[i],
                            (long long)vocabulary);
     }
+    const strait_model_config *config = strait_model_dir_config(t->model);
+    for (int64_t i = 0; i < config->num_hidden_layers; i++) t->sparse += strait_model_config_sparse(config, i);
+    if (o->routing) STRAIT_TRY(strait_routing_read(o->routing, config, t->ids.rows, t->ids.length, &t->routing));
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &t->device);
@@ -395,6 +476,8 @@ strait_status strait_trace(const strait_trace_options *options)
     strait_free(t.ids.targets);
     strait_free(t.logits);
     strait_free(t.activations);
+    strait_free(t.routed);
+    strait_routing_fini(&t.routing);
     strait_free(t.losses);
     strait_free(t.grads);
     strait_free(t.weights);

@@ -46,6 +46,18 @@ expect bf16-weights-need-bf16 2 'bf16 weights need dtype bf16' "${trace[@]}" x -
 expect moment-needs-steps 2 'first-moment.*give --steps' "${trace[@]}" x --first-moment bf16
 expect options 0 '' "${trace[@]}" o.safetensors --steps 2 --lr 1e-2 --betas 0.8,0.9 --eps 1e-6 --weight-decay 0.1 --clip 0.5
 
+# Experts: what routers chose is written, and read back it gives the same file.
+moe=$STRAIT_SOURCE/tests/golden/qwen3_moe-03
+routed=("$STRAIT" trace "$moe" --tokens "$moe/ids.json" --grads --steps 1 --out)
+expect routers 0 '' "${routed[@]}" r1.safetensors
+expect writes-router-ids 0 'router.ids.2 +i32 +\[1, 9, 3\]' "$STRAIT" info r1.safetensors --tensors
+expect writes-router-weights 0 'router.weights.1 +f32 +\[1, 9, 3\]' "$STRAIT" info r1.safetensors --tensors
+expect replay 0 '' "${routed[@]}" r2.safetensors --routing r1.safetensors --recompute full
+same replay-same "$(hash_of r1.safetensors)" "$(hash_of r2.safetensors)"
+expect replay-of-another 1 'routing.1 must be I32 .*1, 9, 3' "${routed[@]}" x --routing "$STRAIT_SOURCE/tests/golden/qwen3_moe-02/golden.safetensors"
+expect replay-without 1 'has no routing.1' "${routed[@]}" x --routing all.safetensors
+expect replay-dense 2 'has no experts' "${trace[@]}" x --routing r1.safetensors
+
 expect no-model 2 'MODEL|model' "$STRAIT" trace
 expect no-tokens 2 'tokens' "$STRAIT" trace model --out x
 expect no-out 2 'out' "$STRAIT" trace model --tokens ids.json

@@ -5,7 +5,7 @@
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
  * biases), ernie (ERNIE 4.5), seed (Seed-OSS with dropout).
- * usage: strait_steps [yarn-|ernie-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
+ * usage: strait_steps [yarn-|ernie-|moe-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
  * [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
@@ -97,6 +97,13 @@ static strait_model_config model_of(const char **inout_kind)
     } else if (strncmp(*inout_kind, "ernie-", 6) == 0) {
         model.family = STRAIT_FAMILY_ERNIE4_5;
         model.tie_word_embeddings = true;
+    } else if (strncmp(*inout_kind, "moe-", 4) == 0) {
+        model.family = STRAIT_FAMILY_QWEN3_MOE;
+        model.num_experts = 7;
+        model.num_experts_per_tok = 3;
+        model.moe_intermediate_size = 11;
+        model.norm_topk_prob = true;
+        model.sparse_layers[0] = 3;
     } else if (strncmp(*inout_kind, "seed-", 5) == 0) {
         model.family = STRAIT_FAMILY_SEED_OSS;
         model.attention_bias = model.mlp_bias = true;

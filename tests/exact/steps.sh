@@ -10,7 +10,7 @@ label=$1
 failed=0
 run=0
 shift
-for dtype in f32 bf16 bf16-weights yarn-bf16 ernie-f32 ernie-bf16; do
+for dtype in f32 bf16 bf16-weights yarn-bf16 ernie-f32 ernie-bf16 moe-f32 moe-bf16; do
   for shards in 1 3; do
     run=$((run + 1))
     turn=0

@@ -1,5 +1,5 @@
 /*
- * Every published size of the dense families by its config.json alone: the number of parameters, and the graphs of a
+ * Every published size of the families by its config.json alone: the number of parameters, and the graphs of a
  * training step and of generation, without memory for any of it.
  */
 #include "graph/backward.h"
@@ -28,6 +28,15 @@ typedef struct published {
     ",\"intermediate_size\":" #ffn ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads           \
     ",\"tie_word_embeddings\":" #tied "}"
 
+/* `experts` spells their number as transformers 4 or 5 does. */
+#define QWEN3_MOE(hidden, ffn, width, layers, heads, experts)                                                    \
+    "{\"architectures\":[\"Qwen3MoeForCausalLM\"],\"model_type\":\"qwen3_moe\",\"vocab_size\":151936,"           \
+    "\"head_dim\":128,\"num_key_value_heads\":4,\"rope_theta\":1000000,\"max_position_embeddings\":40960,"       \
+    "\"hidden_size\":" #hidden ",\"intermediate_size\":" #ffn ",\"moe_intermediate_size\":" #width               \
+    ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads ",\"" experts                           \
+    "\":128,\"num_experts_per_tok\":8,\"norm_topk_prob\":true,\"decoder_sparse_step\":1,\"mlp_only_layers\":[]," \
+    "\"router_aux_loss_coef\":0.001,\"tie_word_embeddings\":false}"
+
 static const published models[] = {
     {"Qwen3-0.6B", QWEN3(1024, 3072, 28, 16, true), 596049920},
     {"Qwen3-1.7B", QWEN3(2048, 6144, 28, 16, true), 1720574976},
@@ -35,6 +44,8 @@ static const published models[] = {
     {"Qwen3-8B", QWEN3(4096, 12288, 36, 32, false), 8190735360},
     {"Qwen3-14B", QWEN3(5120, 17408, 40, 40, false), 14768307200},
     {"Qwen3-32B", QWEN3(5120, 25600, 64, 64, false), 32762123264},
+    {"Qwen3-30B-A3B", QWEN3_MOE(2048, 6144, 768, 48, 32, "num_experts"), 30532122624},
+    {"Qwen3-235B-A22B", QWEN3_MOE(4096, 12288, 1536, 94, 64, "num_local_experts"), 235093634560},
     {"Seed-OSS-36B",
      "{\"architectures\":[\"SeedOssForCausalLM\"],\"model_type\":\"seed_oss\",\"vocab_size\":155136,\"hidden_size\":"
      "5120,"

@@ -76,13 +76,13 @@ static void logits_after(strait_generator *generator, const int32_t *ids, int64_
     memcpy(out, logits, VOCABULARY * sizeof *out);
 }
 
-static void prompts_are_read_in_pieces_that_show_nowhere(void **state)
+/* Of a dense model, or of one with experts, which one token alone meets as well. */
+static void read_in_pieces(const strait_model_config *model)
 {
-    (void)state;
     static const int64_t counts[] = {1,  2,  3,  4,  5,   6,   8,   9,   16,  17,     31,
                                      32, 33, 64, 65, 127, 128, 129, 256, 257, CONTEXT};
     const strait_device_options options = {.struct_size = sizeof options, .threads = 1};
-    const strait_generator_options made = {.config = &config, .dtype = STRAIT_DTYPE_F32, .capacity = CONTEXT};
+    const strait_generator_options made = {.config = model, .dtype = STRAIT_DTYPE_F32, .capacity = CONTEXT};
     int32_t ids[CONTEXT];
     float alone[VOCABULARY];
     float whole[VOCABULARY];
@@ -103,6 +103,20 @@ static void prompts_are_read_in_pieces_that_show_nowhere(void **state)
     assert_memory_not_equal(alone, whole, sizeof alone);
     strait_generator_destroy(generator);
     strait_device_close(device);
+}
+
+static void prompts_are_read_in_pieces_that_show_nowhere(void **state)
+{
+    (void)state;
+    read_in_pieces(&config);
+    strait_model_config experts = config;
+    experts.family = STRAIT_FAMILY_QWEN3_MOE;
+    experts.num_experts = 6;
+    experts.num_experts_per_tok = 2;
+    experts.moe_intermediate_size = 9;
+    experts.norm_topk_prob = true;
+    experts.sparse_layers[0] = 1;
+    read_in_pieces(&experts);
 }
 
 int main(void)

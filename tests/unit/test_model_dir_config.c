@@ -315,6 +315,45 @@ static void what_is_written_reads_back(void **state)
     strait_buffer_fini(&text);
 }
 
+static void experts_are_read_in_both_spellings(void **state)
+{
+    (void)state;
+    strait_model_config config;
+    assert_int_equal(parse("{\"model_type\":\"qwen3_moe\",\"num_hidden_layers\":5,\"decoder_sparse_step\":2,"
+                           "\"mlp_only_layers\":[3,77],\"num_local_experts\":16}",
+                           &config),
+                     STRAIT_OK);
+    assert_int_equal(config.family, STRAIT_FAMILY_QWEN3_MOE);
+    assert_int_equal(config.num_experts, 16);
+    assert_int_equal(config.num_experts_per_tok, 8);
+    assert_int_equal(config.moe_intermediate_size, 768);
+    assert_int_equal(config.head_dim, 64); /* 2048 / 32 */
+    assert_false(config.norm_topk_prob);
+    for (int i = 0; i < 5; i++) assert_int_equal(strait_model_config_sparse(&config, i), i == 1);
+    strait_buffer text = {0};
+    strait_model_config again;
+    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
+    assert_non_null(strstr(text.bytes, "\"num_experts\": 16"));
+    assert_non_null(strstr(text.bytes, "\"num_local_experts\": 16"));
+    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
+    assert_memory_equal(&config, &again, sizeof config);
+    strait_buffer_fini(&text);
+    static const char *const refusals[][2] = {
+        {"\"num_experts\":8,\"num_local_experts\":9", "num_local_experts is 9"},
+        {"\"num_experts\":4", "num_experts_per_tok: is 8, more than num_experts = 4"},
+        {"\"mlp_only_layers\":[-1]", "mlp_only_layers: item 0"},
+        {"\"mlp_only_layers\":3", "mlp_only_layers: must be an array"},
+        {"\"decoder_sparse_step\":0", "decoder_sparse_step"},
+        {"\"attention_dropout\":0.1", "attention_dropout"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        char json[200];
+        snprintf(json, sizeof json, "{\"model_type\":\"qwen3_moe\",%s}", refusals[i][0]);
+        assert_int_not_equal(parse(json, &config), STRAIT_OK);
+        assert_non_null(strstr(strait_error_message(), refusals[i][1]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +366,7 @@ int main(void)
         cmocka_unit_test(families_have_their_own_defaults),
         cmocka_unit_test(all_errors_come_at_once),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(experts_are_read_in_both_spellings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,10 @@ golden.safetensors: `logits`, `loss`, `grad.<parameter>`, and after ten AdamW st
 the relative L2 distance from float64 of the same library's own float32 and bfloat16 results, and for `losses` and
 `param.*` a third: of its bfloat16 with float32 master weights, which is how Strait trains.
 
+Models with experts also have `router.ids.<layer>` and `router.weights.<layer>` of the first pass, and `routing.<layer>`: the
+experts that were chosen in each of the ten steps, in float64. The float32 and bfloat16 runs take these choices instead of
+their own. Seeds are tried until every choice is decided by more than 1e-4.
+
 Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
 (docs/numerics.md, section 6) instead of torch's, computed here anew.
 """
@@ -83,6 +87,19 @@ CONFIGS = {
         "attention_dropout": 0.0, "residual_dropout": 0.0, "attention_out_bias": True, "mlp_bias": True}}),
     "seed_oss-04": (67, 24, 32, 1, 2, 2, 34, 100.0, False, 2, 71,
                     {"config": {"attention_dropout": 0.0, "residual_dropout": 0.2}}),
+    # Qwen3-MoE: weights normalised and not, every expert chosen, experts without a token, one expert a token, dense layers
+    # among the others (by list and by step), more experts than a sum has lanes, a window in all layers, a padding token.
+    "qwen3_moe-01": (61, 24, 32, 2, 4, 2, 8, 10000.0, True, 2, 19, {"experts": (8, 2, 16, True)}),
+    "qwen3_moe-02": (53, 16, 24, 2, 4, 1, 12, 1000000.0, False, 3, 11, {"experts": (4, 4, 12, True)}),
+    "qwen3_moe-03": (47, 20, 28, 3, 2, 2, 10, 10000.0, False, 1, 9,
+                     {"experts": (24, 3, 10, True), "config": {"mlp_only_layers": [0]}, "idle": True}),
+    "qwen3_moe-04": (59, 16, 20, 4, 3, 1, 16, 100.0, True, 2, 13,
+                     {"experts": (5, 1, 20, False), "config": {"decoder_sparse_step": 2}}),
+    "qwen3_moe-05": (43, 17, 29, 2, 2, 1, 8, 10000.0, False, 4, 7, {"experts": (6, 2, 13, False), "rms_norm_eps": 1e-5}),
+    "qwen3_moe-06": (67, 24, 20, 1, 4, 4, 6, 1000000.0, True, 2, 23,
+                     {"experts": (11, 5, 8, True), "config": {"use_sliding_window": True, "sliding_window": 6}}),
+    "qwen3_moe-07": (51, 16, 24, 2, 2, 1, 16, 10000.0, False, 3, 9, {"experts": (16, 2, 9, True), "pad": 7}),
+    "qwen3_moe-08": (57, 12, 16, 1, 2, 2, 8, 10000.0, True, 1, 9, {"experts": (66, 2, 6, True)}),
 }
 
 
@@ -146,11 +163,62 @@ class InFloat64(TorchFunctionMode):
         return result
 
 
-def make_model(name, folder):
+class Routing(TorchFunctionMode):
+    """Records what routers choose, in each forward pass layer by layer, or makes them choose what was recorded."""
+
+    def __init__(self, replay=None, skip=0):
+        super().__init__()
+        self.calls, self.gap, self.replay, self.next = [], math.inf, replay, skip
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is not torch.topk:
+            return func(*args, **kwargs)
+        scores, k = args[0], args[1]
+        if self.replay is None:
+            ids = func(*args, **kwargs)[1].sort(dim=-1)[0]
+            best = scores.detach().sort(dim=-1, descending=True)[0]
+            if k < scores.shape[-1]:
+                self.gap = min(self.gap, (best[:, k - 1] - best[:, k]).min().item())
+        else:
+            ids = self.replay[self.next]
+            self.next += 1
+        values = scores.gather(-1, ids)
+        self.calls.append((ids, values.detach().clone()))
+        return values, ids
+
+
+def sparse_layers(config):
+    """The layers that have experts."""
+    if not getattr(config, "moe_intermediate_size", 0):
+        return []
+    return [i for i in range(config.num_hidden_layers)
+            if i not in config.mlp_only_layers and (i + 1) % config.decoder_sparse_step == 0]
+
+
+def on_disk(name, value):
+    """The tensors that one in memory is saved as: transformers 5 holds all experts of a layer as one."""
+    if name.endswith(".experts.gate_up_proj"):
+        width = value.shape[1] // 2
+        for n, both in enumerate(value):
+            yield f"{name[:-13]}.{n}.gate_proj.weight", both[:width]
+            yield f"{name[:-13]}.{n}.up_proj.weight", both[width:]
+    elif name.endswith(".experts.down_proj"):
+        for n, one in enumerate(value):
+            yield f"{name[:-10]}.{n}.down_proj.weight", one
+    else:
+        yield name, value
+
+
+def make_model(name, folder, attempt):
     """Writes config.json and model.safetensors with random weights, and ids.json; returns the ids."""
     vocab, hidden, ffn, layers, heads, kv, head_dim, theta, tied, batch, length, extra = CONFIGS[name]
-    torch.manual_seed(1000 + int(name[-2:]))
+    torch.manual_seed(1000 + int(name[-2:]) + 100 * attempt)
     rope = extra.get("rope")
+    more = dict(extra.get("config", {}))
+    if "experts" in extra:
+        keys = ("num_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob")
+        more.update(zip(keys, extra["experts"]))
     if FIVE:
         spelling = {"rope_parameters": {"rope_type": "default", "rope_theta": theta, **(rope or {})}}
     else:
@@ -160,7 +228,7 @@ def make_model(name, folder):
         vocab_size=vocab, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers,
         num_attention_heads=heads, num_key_value_heads=kv, head_dim=head_dim, tie_word_embeddings=tied,
         max_position_embeddings=256, rms_norm_eps=extra.get("rms_norm_eps", 1e-6), bos_token_id=None, eos_token_id=0,
-        pad_token_id=extra.get("pad"), **spelling, **extra.get("config", {}))
+        pad_token_id=extra.get("pad"), **spelling, **more)
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
@@ -172,8 +240,10 @@ def make_model(name, folder):
                     parameter.mul_(2.0)
             elif "embed_tokens" in key:
                 parameter.normal_(0.0, 0.4)
+            elif key.endswith("mlp.gate.weight"):
+                parameter.normal_(0.0, 1.5 / parameter.shape[1] ** 0.5)
             else:
-                parameter.normal_(0.0, 0.9 / parameter.shape[1] ** 0.5)
+                parameter.normal_(0.0, 0.9 / parameter.shape[-1] ** 0.5)
     model.save_pretrained(folder)
     generation = os.path.join(folder, "generation_config.json")
     if os.path.exists(generation):
@@ -217,8 +287,9 @@ def frequencies(config):
 
 def load(folder, dtype):
     """The model in one dtype; in float64 its rotation frequencies are computed anew."""
+    eager = {"experts_implementation": "eager"} if FIVE else {}
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype if dtype != torch.float64 else torch.float32,
-                                                 attn_implementation="eager")
+                                                 attn_implementation="eager", **eager)
     if dtype == torch.float64:
         model.double()
         theirs, ours = model.model.rotary_emb.inv_freq, frequencies(model.config)
@@ -246,20 +317,54 @@ def run(model, ids):
         optimizer.zero_grad()
         loss = loss_of(forward(model, ids, step), ids)
         loss.backward()
+        idle_experts(model)
         losses.append(loss.detach().double())
         if step == 0:
             out["loss"] = loss.detach().double().reshape(1)
             for key, parameter in model.named_parameters():
-                out["grad." + key] = parameter.grad.double().clone()
+                for name, grad in on_disk(key, parameter.grad):
+                    out["grad." + name] = grad.double().clone()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     out["losses"] = torch.stack(losses)
     for key, parameter in model.named_parameters():
-        out["param." + key] = parameter.detach().double().clone()
+        for name, value in on_disk(key, parameter.detach()):
+            out["param." + name] = value.double().clone()
     return out
 
 
-def run_with_masters(folder, ids):
+def idle_experts(model):
+    """Experts without a token have a gradient of zero, and not none: AdamW goes on with their moments."""
+    for parameter in model.parameters():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+
+
+def run_routed(model, ids, replay=None):
+    """`run`, what the routers of the first pass said, and the recorder."""
+    with Routing(replay) as routing:
+        out = run(model, ids)
+    for place, layer in enumerate(sparse_layers(model.config)):
+        weights = routing.calls[place][1].double()
+        if model.config.norm_topk_prob:
+            weights = weights / weights.sum(dim=-1, keepdim=True)
+        # As the model multiplies with them.
+        weights = weights.to(model.dtype).double()
+        out[f"router.weights.{layer}"] = weights.reshape(*ids.shape, -1)
+    return out, routing
+
+
+def choices(routing, layers, ids):
+    """The tensors that say what was chosen: of the first pass, and of each step."""
+    out = {}
+    for place, layer in enumerate(layers):
+        passes = [call[0].int().reshape(*ids.shape, -1) for call in routing.calls[place::len(layers)]]
+        out[f"router.ids.{layer}"] = passes[0].clone()
+        out[f"routing.{layer}"] = torch.stack(passes[1:])
+    return out
+
+
+def run_with_masters(folder, ids, replay):
     """`losses` and `param.*` of the bfloat16 model whose weights are narrowed at each step from float32 ones: those AdamW
     updates. Where the weights themselves are bfloat16, what is measured is how many updates are lost in them."""
     masters, model = load(folder, torch.float32), load(folder, torch.bfloat16)
@@ -271,14 +376,17 @@ def run_with_masters(folder, ids):
             for narrow, master in zip(model.parameters(), masters.parameters()):
                 narrow.copy_(master)
                 narrow.grad = None
-        loss = loss_of(forward(model, ids, step), ids)
+        with Routing(replay, step * len(sparse_layers(model.config))):
+            loss = loss_of(forward(model, ids, step), ids)
         loss.backward()
+        idle_experts(model)
         losses.append(loss.detach().double())
         for narrow, master in zip(model.parameters(), masters.parameters()):
             master.grad = narrow.grad.float()
         torch.nn.utils.clip_grad_norm_(masters.parameters(), 1.0)
         optimizer.step()
-    out = {"param." + key: parameter.detach().double() for key, parameter in masters.named_parameters()}
+    out = {"param." + name: value.double() for key, parameter in masters.named_parameters()
+           for name, value in on_disk(key, parameter.detach())}
     out["losses"] = torch.stack(losses)
     return out
 
@@ -294,16 +402,26 @@ def main():
     torch.set_num_threads(1)
     for name in sys.argv[2:] or sorted(CONFIGS):
         folder = os.path.join(out, name)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        ids = make_model(name, folder)
-        model = load(folder, torch.float64)
-        with InFloat64():
-            golden = run(model, ids)
-        f32 = run(load(folder, torch.float32), ids)
-        bf16 = run(load(folder, torch.bfloat16), ids)
-        masters = run_with_masters(folder, ids)
+        for attempt in range(1000):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            ids = make_model(name, folder, attempt)
+            model = load(folder, torch.float64)
+            layers = sparse_layers(model.config)
+            with InFloat64():
+                golden, routing = run_routed(model, ids)
+            if routing.gap > 1e-4:
+                break
+        chosen = choices(routing, layers, ids)
+        if CONFIGS[name][-1].get("idle"):
+            used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
+            assert len(used) < CONFIGS[name][-1]["experts"][0], "every expert has a token"
+        replay = [call[0] for call in routing.calls]
+        f32 = run_routed(load(folder, torch.float32), ids, replay)[0]
+        bf16 = run_routed(load(folder, torch.bfloat16), ids, replay)[0]
+        masters = run_with_masters(folder, ids, replay[len(layers):])
         stored = {key: value.float().contiguous() for key, value in golden.items()}
+        stored.update(chosen)
         for key, value in golden.items():
             far = [distance(one[key], value) for one in (f32, bf16, masters) if key in one]
             stored["distance." + key] = torch.tensor(far)

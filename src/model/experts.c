@@ -1,0 +1,112 @@
+/* Routed experts as graphs and parameters. Names are those of the families' Hugging Face checkpoints. */
+#include "model/experts.h"
+
+#include <stdio.h>
+
+#define LAYER "model.layers.%d."
+
+strait_status strait_experts_params(const strait_model_config *c, int i, strait_params *out)
+{
+    int64_t hidden = c->hidden_size;
+    int64_t width = c->moe_intermediate_size;
+    STRAIT_TRY(strait_params_add(out, hidden, 0, true, LAYER "post_attention_layernorm.weight", i));
+    STRAIT_TRY(strait_params_add(out, c->num_experts, hidden, false, LAYER "mlp.gate.weight", i));
+    for (int e = 0; e < (int)c->num_experts; e++) {
+        STRAIT_TRY(strait_params_add(out, width, hidden, false, LAYER "mlp.experts.%d.gate_proj.weight", i, e));
+        STRAIT_TRY(strait_params_add(out, width, hidden, false, LAYER "mlp.experts.%d.up_proj.weight", i, e));
+        STRAIT_TRY(strait_params_add(out, hidden, width, false, LAYER "mlp.experts.%d.down_proj.weight", i, e));
+    }
+    return STRAIT_OK;
+}
+
+double strait_experts_flops(const strait_model_config *c)
+{
+    double expert = 3 * (double)c->moe_intermediate_size * (double)c->num_experts_per_tok;
+    return 2 * (double)c->hidden_size * ((double)c->num_experts + expert);
+}
+
+/* The matrices of all experts as one tensor, and the elements from one to the next. */
+static strait_status stacked(strait_layers *l, int layer, const char *module, strait_tensor_id *out,
+                             int64_t *out_stride)
+{
+    char name[96];
+    int64_t experts = l->config->num_experts;
+    snprintf(name, sizeof name, LAYER "mlp.experts.0.%s.weight", layer, module);
+    const strait_param *first = strait_params_find(l->params, name);
+    snprintf(name, sizeof name, LAYER "mlp.experts.%d.%s.weight", layer, (int)experts - 1, module);
+    const strait_param *last = strait_params_find(l->params, name);
+    if (!first || !last) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no parameter %s", name);
+    int64_t span = last->offset - first->offset;
+    *out_stride = experts > 1 ? span / (experts - 1) : first->elements;
+    snprintf(name, sizeof name, LAYER "mlp.experts.%s", layer, module);
+    int64_t element = (int64_t)strait_dtype_size(l->graph->dtype);
+    return strait_graph_weight(l->graph, name, 1, span + last->elements, first->offset * element,
+                               first->offset * (int64_t)sizeof(float), out);
+}
+
+static strait_status route(strait_layers *l, int layer, const strait_experts_rule *rule, strait_tensor_id x,
+                           strait_moe_route *out)
+{
+    char name[64];
+    strait_graph *graph = l->graph;
+    int64_t tokens = graph->tensors[x].rows;
+    strait_linear router = {.x = x, .segments = 1, .into_y = true, .sequence_length = l->build->length};
+    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.gate.weight", &router.w[0]));
+    strait_layers_name(name, layer, "router");
+    STRAIT_TRY(strait_graph_activation(graph, name, STRAIT_DTYPE_F32, tokens, l->config->num_experts,
+                                       STRAIT_KEEP_BOUNDARY, &router.y[0]));
+    STRAIT_TRY(strait_emit_linear(graph, name, &router));
+    *out = (strait_moe_route){.logits = router.y[0],
+                              .bias = STRAIT_NO_TENSOR,
+                              .top_k = l->config->num_experts_per_tok,
+                              .score = rule->score,
+                              .normalise = rule->normalise,
+                              .scale = rule->scale,
+                              .least = rule->least,
+                              .eps = rule->eps,
+                              .replayed = l->build->routing,
+                              .sequence_length = l->build->length};
+    strait_layers_name(name, layer, "route");
+    if (out->replayed) {
+        char input[96];
+        snprintf(input, sizeof input, "%s.ids", name);
+        STRAIT_TRY(strait_graph_input(graph, input, STRAIT_DTYPE_I32, tokens, out->top_k, &out->ids));
+    }
+    return strait_emit_moe_route(graph, name, out);
+}
+
+strait_status strait_experts_block(strait_layers *l, int layer, const strait_experts_rule *rule)
+{
+    char name[64];
+    const strait_model_config *c = l->config;
+    strait_moe_route routed;
+    strait_moe_dispatch sent = {.experts = c->num_experts, .sequence_length = l->build->length};
+    STRAIT_TRY(strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &sent.x));
+    STRAIT_TRY(route(l, layer, rule, sent.x, &routed));
+    sent.ids = routed.ids;
+    strait_layers_name(name, layer, "dispatch");
+    STRAIT_TRY(strait_emit_moe_dispatch(l->graph, name, &sent));
+
+    strait_moe_linear gate_up = {.x = sent.xe, .offsets = sent.offsets, .segments = 2, .experts = c->num_experts};
+    gate_up.width = c->moe_intermediate_size;
+    gate_up.sequences = l->build->batch;
+    strait_moe_linear down = gate_up;
+    down.segments = 1;
+    down.width = c->hidden_size;
+    STRAIT_TRY(stacked(l, layer, "gate_proj", &gate_up.w[0], &gate_up.stride));
+    STRAIT_TRY(stacked(l, layer, "up_proj", &gate_up.w[1], &gate_up.stride));
+    STRAIT_TRY(stacked(l, layer, "down_proj", &down.w[0], &down.stride));
+    strait_layers_name(name, layer, "gate_up");
+    STRAIT_TRY(strait_emit_moe_linear(l->graph, name, &gate_up));
+    strait_layers_name(name, layer, "swiglu");
+    STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
+    strait_layers_name(name, layer, "down");
+    STRAIT_TRY(strait_emit_moe_linear(l->graph, name, &down));
+
+    strait_moe_combine sum = {
+        .ye = down.y[0], .weights = routed.weights, .places = sent.places, .shared = STRAIT_NO_TENSOR};
+    strait_layers_name(name, layer, "experts");
+    STRAIT_TRY(strait_emit_moe_combine(l->graph, name, &sum));
+    l->pending = sum.y;
+    return STRAIT_OK;
+}

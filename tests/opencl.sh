@@ -75,6 +75,9 @@ goes_on option '1.$' moves.yaml --out option
 goes_on option none moves.yaml --out option --resume --device opencl
 same move-by-option "$(states stayed)" "$(states option)"
 
+# What bounds the ops is measured by kernels of ours.
+expect bounds 0 'registers [1-9].* read [1-9].* copy [1-9]' "$STRAIT" bench ops --model tiny --sequences 1 --length 64 --steps 1 --device opencl
+
 # suite NAME ARGUMENTS...
 suite() {
   local name=$1

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEASURE_BYTES_MIN = 4096 };
+enum { MEASURE_BYTES_MIN = 4096, MEASURE_RESULT_BYTES = 4 << 20 };
 
 struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
@@ -482,6 +482,23 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
     return answered(device, device->driver.op_run(queue->handle, desc, slices, count, room));
 }
 
+/* By kernels, where the driver has no way of its own. */
+static strait_status measure_by_kernels(strait_queue *queue, strait_rate rate, strait_slice memory, int64_t bytes,
+                                        double *out_per_second)
+{
+    strait_device *device = queue->device;
+    strait_memory *results = NULL;
+    if (rate == STRAIT_RATE_ARITHMETIC) {
+        bytes = MEASURE_RESULT_BYTES;
+        STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WORKSPACE, bytes, &results));
+        memory.memory = results;
+    }
+    strait_status status = strait__portable_measure(device->portable, queue, queue->handle, rate, driver_slice(memory),
+                                                    bytes, out_per_second);
+    strait_memory_destroy(results);
+    return answered(device, status);
+}
+
 strait_status strait_device_measure(strait_queue *queue, strait_rate rate, strait_dtype dtype, strait_numerics numerics,
                                     strait_slice memory, int64_t bytes, double *out_per_second)
 {
@@ -493,6 +510,9 @@ strait_status strait_device_measure(strait_queue *queue, strait_rate rate, strai
         STRAIT_TRY(check_slice(queue, memory, bytes, "measure"));
     }
     STRAIT_TRY(check_there(queue->device));
-    return answered(queue->device, queue->device->driver.measure(queue->handle, rate, dtype, numerics,
-                                                                 driver_slice(memory), bytes, out_per_second));
+    strait_status status =
+        answered(queue->device, queue->device->driver.measure(queue->handle, rate, dtype, numerics,
+                                                              driver_slice(memory), bytes, out_per_second));
+    if (status != STRAIT_ERR_UNSUPPORTED || !queue->device->portable) return status;
+    return measure_by_kernels(queue, rate, memory, bytes, out_per_second);
 }

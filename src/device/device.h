@@ -107,7 +107,8 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
                             strait_slice workspace) STRAIT_MUST_USE;
 
 /*
- * See strait_rate; waits until it is measured. STRAIT_ERR_UNSUPPORTED: this device cannot measure itself. For
+ * See strait_rate; waits until it is measured, by portable kernels where the driver cannot: these know f32 only, no
+ * matrix unit. STRAIT_ERR_UNSUPPORTED: this device can neither. For
  * ARITHMETIC `memory` is absent and bytes 0; else bytes are at least 4096, and what lies there is lost.
  */
 strait_status strait_device_measure(strait_queue *queue, strait_rate rate, strait_dtype dtype, strait_numerics numerics,

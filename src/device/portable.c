@@ -145,6 +145,14 @@ strait_status strait__portable_run(strait_portable *portable, strait_handle queu
     return op->launch(&call);
 }
 
+strait_status strait__portable_measure(strait_portable *portable, strait_queue *queue, strait_handle handle,
+                                       strait_rate rate, strait_driver_slice memory, int64_t bytes,
+                                       double *out_per_second)
+{
+    const strait_portable_call call = {.portable = portable, .shape = &portable->shape, .queue = handle};
+    return strait_portable_rate(&call, queue, portable->props->compute_units, rate, memory, bytes, out_per_second);
+}
+
 /* ---- programs and kernels ---- */
 
 static strait_status find_program(strait_portable *portable, const strait_portable_kernel *kernel, strait_dtype dtype,

@@ -129,6 +129,14 @@ static inline int64_t strait_div_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/*
+ * ops/rates: what the device gives, as strait_rate says, by kernels on `queue` (the one of the call), waited for.
+ * ARITHMETIC too wants memory, for its results.
+ */
+strait_status strait_portable_rate(const strait_portable_call *call, strait_queue *queue, int32_t compute_units,
+                                   strait_rate rate, strait_driver_slice memory, int64_t bytes,
+                                   double *out_per_second) STRAIT_MUST_USE;
+
 /* ---- for device.c ---- */
 
 /*
@@ -143,5 +151,9 @@ void strait__portable_destroy(strait_portable *portable, bool lost);
 void strait__portable_query(const strait_portable *portable, const strait_op_desc *desc, strait_op_info *out);
 strait_status strait__portable_run(strait_portable *portable, strait_handle queue, const strait_op_desc *desc,
                                    const strait_driver_slice *buffers, strait_driver_slice workspace) STRAIT_MUST_USE;
+/* strait_portable_rate; `handle` is the queue's. */
+strait_status strait__portable_measure(strait_portable *portable, strait_queue *queue, strait_handle handle,
+                                       strait_rate rate, strait_driver_slice memory, int64_t bytes,
+                                       double *out_per_second) STRAIT_MUST_USE;
 
 #endif

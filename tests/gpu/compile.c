@@ -16,7 +16,8 @@
     X(attention)           \
     X(attention_tiles)     \
     X(attention_tiles_bwd) \
-    X(embedding) X(grad_norm) X(kv_store) X(linear) X(linear_xent) X(loss_sum) X(norm_rope) X(rmsnorm) X(swiglu)
+    X(embedding)           \
+    X(grad_norm) X(kv_store) X(linear) X(linear_xent) X(loss_sum) X(norm_rope) X(rates) X(rmsnorm) X(swiglu)
 
 #define DECLARE(name) extern const char strait_text_##name[];
 TEXTS(DECLARE)

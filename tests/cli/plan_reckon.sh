@@ -48,7 +48,6 @@ check() {
   if output=$("$@" 2>&1); then ok "$name"; else fail "$name" "$* $output"; fi
 }
 
-bytes f32 full 256 1
 bytes bf16 light 128 2
 bytes f32 none 64 2
 

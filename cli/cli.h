@@ -47,6 +47,10 @@ int cli_parse(int argc, char **argv, const char *usage, const cli_option *option
 /* A tokenizer.json, a directory with one, or a run: its newest checkpoint's. */
 strait_status cli_load_tokenizer(const char *path, strait_tokenizer **out_tokenizer) STRAIT_MUST_USE;
 
+typedef struct strait_conversation_options strait_conversation_options;
+/* `strait generate --chat`: turns from standard input, answers to standard output. Returns the exit code. */
+int cli_chat(strait_conversation_options *options, bool quiet);
+
 /* Prints "strait VERB: message" on stderr and returns the exit code: 2 for STRAIT_ERR_USAGE, else 1. */
 int cli_fail(const char *verb, strait_status status);
 /* The exit code of a process that has come to `code`: a result that could not be written is a failure as well. */
@@ -61,6 +65,9 @@ int cli_usage(const char *verb, const char *format, ...) STRAIT_PRINTF(2, 3);
 const strait_events *cli_events(void);
 /* For verbs that have nothing to save: the second Ctrl-C ends the process, whatever it is doing. */
 void cli_end_at_second_interrupt(void);
+/* For conversations: whether Ctrl-C was pressed since it was last forgotten; nothing is said about it. */
+int cli_interrupted(void *user);
+void cli_forget_interrupt(void);
 /* Ends a progress line, so that what follows begins on a line of its own. */
 void cli_progress_end(void);
 

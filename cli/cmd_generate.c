@@ -1,7 +1,7 @@
 /* strait generate: text from a model, streamed to stdout. */
 #include "cli.h"
 
-#include <strait/generate.h>
+#include <strait/chat.h>
 
 #include <errno.h>
 #include <math.h>
@@ -144,10 +144,21 @@ int cmd_generate(int argc, char **argv)
     bool no_echo = false;
     bool quiet = false;
     bool ignore_eos = false;
+    bool chat = false;
+    const char *thinking = NULL;
+    strait_conversation_options conversation = {.struct_size = sizeof conversation, .generate = &o, .thinking = -1};
+    const int64_t max_tokens = o.max_tokens;
+    o.max_tokens = INT64_MIN; /* not given */
     const cli_option options[] = {
         {"--prompt", CLI_LIST, &prompts, "TEXT", "a text to go on with; may be given several times"},
         {"--prompts", CLI_STRING, &prompts_file, "FILE", "a file with a prompt on each line; - is standard input"},
-        {"--max-tokens", CLI_INT, &o.max_tokens, "N", "tokens of each answer (200)"},
+        {"--chat", CLI_FLAG, &chat, NULL,
+         "a conversation: a turn on each line of standard input; Ctrl-C ends an answer"},
+        {"--system", CLI_STRING, &conversation.system, "TEXT", "chat: the system turn"},
+        {"--thinking", CLI_STRING, &thinking, "on|off",
+         "chat: whether the model is to think (as its template decides)"},
+        {"--context", CLI_INT, &conversation.context, "N", "chat: tokens of the whole conversation (4096)"},
+        {"--max-tokens", CLI_INT, &o.max_tokens, "N", "tokens of each answer (200; chat: 2048)"},
         {"--greedy", CLI_FLAG, &greedy, NULL, "always the likeliest token; as --temperature 0"},
         {"--temperature", CLI_DOUBLE, &temperature, "T", "higher is bolder (0.8)"},
         {"--top-k", CLI_INT, &o.top_k, "K", "among the K likeliest; 0 = all (50)"},
@@ -165,13 +176,32 @@ int cmd_generate(int argc, char **argv)
         {0},
     };
     int positional = 0;
-    const char *usage = "strait generate MODEL --prompt TEXT [options]\n"
+    const char *usage = "strait generate MODEL --prompt TEXT | --chat [options]\n"
                         "Samples text from MODEL: a model directory, a checkpoint, or a run (its newest checkpoint).";
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("generate", "no MODEL given: a model directory, a checkpoint or a run");
     if (greedy && temperature > 0) return cli_usage("generate", "--greedy is --temperature 0: give one of them");
     if (prompts_file && prompts.count > 0) return cli_usage("generate", "give either --prompt or --prompts");
+
+    if (o.max_tokens == INT64_MIN) o.max_tokens = chat ? 2048 : max_tokens;
+    if (!isnan(temperature)) o.temperature = temperature;
+    if (greedy) o.temperature = 0;
+    o.ignore_eos = ignore_eos;
+    o.stops = stops.items;
+    o.stop_count = (size_t)stops.count;
+    if (thinking && strcmp(thinking, "on") != 0 && strcmp(thinking, "off") != 0) {
+        return cli_usage("generate", "--thinking %s: on or off", thinking);
+    }
+    if (chat) {
+        if (prompts_file || prompts.count > 0)
+            return cli_usage("generate", "--chat takes its turns from standard input");
+        if (thinking) conversation.thinking = strcmp(thinking, "on") == 0;
+        return cli_chat(&conversation, quiet);
+    }
+    if (thinking || conversation.system || conversation.context) {
+        return cli_usage("generate", "--system, --thinking and --context are for --chat");
+    }
 
     char *text = NULL;
     const char **lines = NULL;
@@ -185,11 +215,6 @@ int cmd_generate(int argc, char **argv)
         o.prompts = lines;
     }
     view v = {.prompts = o.prompts, .echo = !no_echo, .count = o.prompt_count};
-    if (!isnan(temperature)) o.temperature = temperature;
-    if (greedy) o.temperature = 0;
-    o.ignore_eos = ignore_eos;
-    o.stops = stops.items;
-    o.stop_count = (size_t)stops.count;
     o.begin = show_begin;
     o.text = show_text;
     o.end = show_end;

@@ -288,6 +288,17 @@ void cli_end_at_second_interrupt(void)
     end_at_second = 1;
 }
 
+int cli_interrupted(void *user)
+{
+    (void)user;
+    return stop_level;
+}
+
+void cli_forget_interrupt(void)
+{
+    stop_level = 0;
+}
+
 /* ---- Figures ---- */
 
 static char *figure(void)

@@ -74,6 +74,8 @@ const char *strait_tokenizer_token(const strait_tokenizer *tokenizer, int32_t id
 
 /* Whether an id is an added token marked special (<|im_start|>); such are skipped when decoding on request. */
 bool strait_tokenizer_is_special(const strait_tokenizer *tokenizer, int32_t id);
+/* Whether an id is an added token at all: one that is looked for in the text before it is split. */
+bool strait_tokenizer_is_added(const strait_tokenizer *tokenizer, int32_t id);
 
 /*
  * The tokens that end things; -1 where the tokenizer has none.
@@ -114,6 +116,7 @@ typedef struct strait_encode_options {
      * plain text, so that text from outside cannot forge a boundary. Added tokens not marked special are always found.
      */
     bool plain_text;
+    bool ignore_added; /* true: all added tokens are read as plain text */
     /* Puts before and after what the post-processor does (of a tokenizer.model: what add_bos_token and add_eos_token of
      * tokenizer_config.json ask for). */
     bool add_special;

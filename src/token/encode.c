@@ -11,6 +11,7 @@ typedef struct encoder {
     strait__scratch *scratch;
     strait_encoding *encoding;
     bool plain_text;
+    bool ignore_added;
 } encoder;
 
 static strait_status reserve(strait_encoding *encoding, size_t extra)
@@ -101,7 +102,7 @@ static strait_status cut_added(encoder *in, const strait__added_tokens *added, c
 {
     size_t done = 0;
     size_t from = 0;
-    while (from < length) {
+    while (from < length && !in->ignore_added) {
         size_t begin = 0;
         size_t end = 0;
         int32_t id = strait__added_find(added, text, length, from, &begin, &end);
@@ -201,7 +202,10 @@ strait_status strait_tokenizer_encode(const strait_tokenizer *tokenizer, const c
     encoding->dropped_bytes = 0;
     const strait_encode_options chosen = options ? *options : (strait_encode_options){0};
     if (length > 0) {
-        encoder in = {.tokenizer = tokenizer, .encoding = encoding, .plain_text = chosen.plain_text};
+        encoder in = {.tokenizer = tokenizer,
+                      .encoding = encoding,
+                      .plain_text = chosen.plain_text,
+                      .ignore_added = chosen.ignore_added};
         STRAIT_TRY(strait__scratch_acquire(tokenizer, &in.scratch));
         strait_status status = encode_text(&in, text, length);
         strait__scratch_release(tokenizer, in.scratch);

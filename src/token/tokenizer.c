@@ -241,6 +241,11 @@ bool strait_tokenizer_is_special(const strait_tokenizer *tokenizer, int32_t id)
     return id >= 0 && id < tokenizer->vocab.count && tokenizer->vocab.tokens[id].flags & STRAIT__TOKEN_SPECIAL;
 }
 
+bool strait_tokenizer_is_added(const strait_tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && id < tokenizer->vocab.count && tokenizer->vocab.tokens[id].flags & STRAIT__TOKEN_ADDED;
+}
+
 int32_t strait_tokenizer_end_of_text(const strait_tokenizer *tokenizer)
 {
     return tokenizer->end_of_text;

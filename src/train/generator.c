@@ -3,6 +3,8 @@
 
 #include "train/events.h"
 
+#include <string.h>
+
 /*
  * Tokens read at once: a program each, the longest first. A piece of a prompt is padded to a program's length, and
  * never to more than twice its own, since weights cost their reading anyway and arithmetic only from some tens of
@@ -19,6 +21,8 @@ struct strait_generator {
     int64_t position;
     int programs[LENGTHS];
     int head_program;
+    bool show_special;
+    int32_t *ids;  /* owned: [capacity], those read */
     float *logits; /* owned: [vocabulary] */
     bool logits_fresh;
 };
@@ -45,6 +49,7 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
     const strait_model_config *config = options->config;
     g->capacity = options->capacity;
     g->events = options->events;
+    g->show_special = options->show_special;
     if (g->capacity <= 0 || g->capacity > config->max_position_embeddings)
         g->capacity = config->max_position_embeddings;
     strait_status status = strait_forward_init(&g->forward, device, config, options->dtype, options->numerics);
@@ -57,6 +62,7 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
     if (status == STRAIT_OK) {
         status = strait_alloc(STRAIT_TAG_OTHER, (size_t)config->vocab_size, sizeof *g->logits, &g->logits);
     }
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, (size_t)g->capacity, sizeof *g->ids, &g->ids);
     if (status != STRAIT_OK) {
         strait_generator_destroy(g);
         return status;
@@ -71,6 +77,7 @@ void strait_generator_destroy(strait_generator *g)
     if (g->borrowed_weights) g->forward.weights = NULL;
     strait_forward_fini(&g->forward);
     strait_free(g->logits);
+    strait_free(g->ids);
     strait_free(g);
 }
 
@@ -105,6 +112,15 @@ int64_t strait_generator_position(const strait_generator *g)
     return g->position;
 }
 
+int64_t strait_generator_keep(strait_generator *g, const int32_t *ids, int64_t count)
+{
+    int64_t same = 0;
+    while (same < g->position && same < count - 1 && g->ids[same] == ids[same]) same++;
+    g->position = same;
+    g->logits_fresh = false;
+    return same;
+}
+
 /* Runs one program over `count` real tokens, padded to its length; what padding leaves in the caches is overwritten
  * before it can be seen. */
 static strait_status run_piece(strait_generator *g, int program, int64_t length, const int32_t *ids, int64_t count)
@@ -121,6 +137,7 @@ static strait_status run_piece(strait_generator *g, int program, int64_t length,
     STRAIT_TRY(strait_forward_put(&g->forward, program, "lengths", &visible, 1));
     STRAIT_TRY(strait_forward_run(&g->forward, program));
     STRAIT_TRY(strait_forward_copy_row(&g->forward, program, "hidden", count - 1, g->head_program, "hidden.last"));
+    memcpy(g->ids + g->position, ids, (size_t)count * sizeof *ids);
     g->position += count;
     g->logits_fresh = false;
     return STRAIT_OK;
@@ -184,7 +201,7 @@ strait_status strait_generator_answer(strait_generator *g, strait_sampler *sampl
                                       strait_generator_text_fn text, void *user, int64_t *out_count,
                                       strait_generator_end *out_end)
 {
-    strait_decode_options decode = {.skip_special = true, .replace_invalid = true};
+    strait_decode_options decode = {.skip_special = !g->show_special, .replace_invalid = true};
     strait_text_stream *stream;
     STRAIT_TRY(strait_text_stream_create(tokenizer, &decode, &stream));
     strait_status status = STRAIT_OK;

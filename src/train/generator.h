@@ -18,6 +18,7 @@ typedef struct strait_generator_options {
     strait_numerics numerics;
     int64_t capacity;            /* tokens of prompt and answer together; at most max_position_embeddings is used */
     const strait_events *events; /* borrowed, or NULL: asked whether to stop while tokens are read */
+    bool show_special;           /* answers contain the text of tokens marked special */
     strait_memory *weights; /* borrowed: an engine's compute weights; NULL = load them with strait_generator_load */
 } strait_generator_options;
 
@@ -37,6 +38,11 @@ void strait_generator_reset(strait_generator *generator);
 strait_status strait_generator_read(strait_generator *generator, const int32_t *ids, int64_t count) STRAIT_MUST_USE;
 /* Tokens read so far. */
 int64_t strait_generator_position(const strait_generator *generator);
+/*
+ * Goes back to as many of them as `ids` begins with, but leaves one of `count` (at least 1) to be read: what was read
+ * before need not be read again. Returns how many are kept.
+ */
+int64_t strait_generator_keep(strait_generator *generator, const int32_t *ids, int64_t count);
 /* The logits that follow the last token read; borrowed until the next read. */
 strait_status strait_generator_logits(strait_generator *generator, const float **out_logits) STRAIT_MUST_USE;
 

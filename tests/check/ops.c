@@ -126,9 +126,9 @@ static void check_exact(line *out, const check_options *options, const check_isa
 }
 
 /*
- * What fast promises of a result: its bound where values do not cancel, and NaN and infinity where binary64 has them,
- * with operands below the smallest normal number as zeros, which is how matrix units may read them. An op that says it
- * is exact in fast too is held to the bits.
+ * What fast promises of a result: its bound where values do not cancel, and NaN and infinity where binary64 has them;
+ * a matrix unit may read operands below the smallest normal number as zeros, all or none. An op that says it is exact
+ * in fast too is held to the bits.
  */
 static bool good_in_fast(line *out, strait_check_problem *problem, strait_determinism determinism,
                          strait_check_values values, void *const *results, char *why)
@@ -141,7 +141,7 @@ static bool good_in_fast(line *out, strait_check_problem *problem, strait_determ
         problem->flush = false;
         if (status != STRAIT_OK) snprintf(why, STRAIT_CHECK_WHY, "%s", strait_error_message());
         bool good = status == STRAIT_OK && strait_problem_same_class(problem, results, why);
-        return strait_problem_refer(problem) == STRAIT_OK && good;
+        return strait_problem_refer(problem) == STRAIT_OK && (good || strait_problem_same_class(problem, results, why));
     }
     bool bounded = values == STRAIT_CHECK_VALUES_NORMAL || values == STRAIT_CHECK_VALUES_TINY ||
                    values == STRAIT_CHECK_VALUES_ZERO;

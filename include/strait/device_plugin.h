@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define STRAIT_PLUGIN_MINOR 1
+#define STRAIT_PLUGIN_MINOR 2
 
 typedef uint64_t strait_handle; /* what a driver names its objects by; 0 is none */
 
@@ -91,10 +91,17 @@ typedef struct strait_device_props {
     int64_t local_memory_bytes; /* for a work-group; 0 where unknown */
 } strait_device_props;
 
+/*
+ * Which of a chip's own ops run beside the portable kernels, in fast. Each is held to the portable kernel first, by the
+ * host; one that never ran on real hardware is not offered unless it was asked for, which the driver sees to.
+ */
+enum { STRAIT_TUNED_UNSAID = 0, STRAIT_TUNED_PROVEN = 1, STRAIT_TUNED_ALL = 2 };
+
 typedef struct strait_device_options {
     uint32_t struct_size;
     int32_t threads; /* CPU: 0 = all */
     const char *isa; /* CPU: NULL or a name to force ("generic", "avx2", ...); STRAIT_CPU says the same */
+    int32_t tuned;   /* since 1.2: STRAIT_TUNED_*; a driver is told PROVEN or ALL */
 } strait_device_options;
 
 /* A place in device memory: handle 0 = absent. */
@@ -675,8 +682,10 @@ typedef enum strait_determinism {
 typedef struct strait_op_info {
     uint32_t struct_size;
     int32_t supported;
-    const char *implementation; /* "avx2", "generic": static text */
-    const char *reason;         /* why not, or why this one and not a faster: lives as long as the device; or NULL */
+    /* "avx2", "generic": lives as long as the device. Of what a driver that takes programs brings itself, with the
+     * version of the library it comes from: what was found out about it is kept under this name. */
+    const char *implementation;
+    const char *reason; /* why not, or why this one and not a faster: lives as long as the device; or NULL */
     int64_t workspace_bytes;
     uint32_t accumulation; /* STRAIT_STORAGE_*: what sums are held in */
     uint32_t determinism;  /* strait_determinism */

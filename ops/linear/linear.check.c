@@ -1,5 +1,6 @@
 /* Exact oracle and cases of linear, linear_dx and linear_dw. */
 #include "ops/exact.h"
+#include "ops/linear/product.h"
 #include "ops/op_check.h"
 
 static strait_status linear_exact(const strait_op_desc *desc, void *const *buffers)
@@ -21,26 +22,10 @@ static strait_status linear_exact(const strait_op_desc *desc, void *const *buffe
     return STRAIT_OK;
 }
 
-/*
- * The bound of both contracts. A dot product of n random terms has a result of size sqrt(n); with blocks of 512 each
- * step's rounding error is at most half an ulp of a partial sum of that size. A walk of n such steps, 4 standard
- * deviations, measured against the largest result (about 3 sqrt(n)): no more than 2 sqrt(n) + 2, and in blocks never
- * more than that of 512 plus the number of blocks.
- *
- * What an ideal implementation that multiplies bf16 exactly and adds in f32 is off by: a rounding is at most 2^-24 of
- * the partial sum, 2^-24/sqrt(3) rms; n of them on sums that grow as sqrt(k) make 0.41 n units, against a largest
- * result of 3 sqrt(n) 0.14 sqrt(n), at four standard deviations 0.54 sqrt(n). So in fast the bound is four times the
- * ideal.
- */
-static double product_tolerance(double n)
-{
-    return 2.0 * sqrt(n) + 2.0;
-}
-
 static double linear_tolerance(const strait_op_desc *desc, int buffer)
 {
     (void)buffer;
-    return product_tolerance((double)desc->dims[LINEAR_DIM_K]);
+    return strait_product_tolerance((double)desc->dims[LINEAR_DIM_K]);
 }
 
 /* dims: M, K, segments, N0, N1, N2, out f32, T, accumulate */
@@ -122,7 +107,7 @@ static double linear_dx_tolerance(const strait_op_desc *desc, int buffer)
 {
     (void)buffer;
     const int64_t *n = &desc->dims[LINEAR_DIM_N];
-    return product_tolerance((double)(n[0] + n[1] + n[2]));
+    return strait_product_tolerance((double)(n[0] + n[1] + n[2]));
 }
 
 const strait_op_check strait_op_check_linear_dx = {
@@ -176,7 +161,7 @@ static strait_status linear_dw_exact(const strait_op_desc *desc, void *const *bu
 static double linear_dw_tolerance(const strait_op_desc *desc, int buffer)
 {
     (void)buffer;
-    return product_tolerance((double)desc->dims[LINEAR_DIM_M]);
+    return strait_product_tolerance((double)desc->dims[LINEAR_DIM_M]);
 }
 
 const strait_op_check strait_op_check_linear_dw = {

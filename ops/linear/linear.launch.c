@@ -1,5 +1,6 @@
 /* How LINEAR, LINEAR_DX and LINEAR_DW run on a device that compiles kernels: factors are packed, then multiplied. */
 #include "ops/linear/product.h"
+#include "ops/op_def.h"
 
 /* Room for the two packed factors. Segments of an op take turns in it, as a queue keeps their order. */
 typedef struct places {
@@ -134,6 +135,55 @@ static strait_status linear_dw_launch(const strait_portable_call *call)
     return STRAIT_OK;
 }
 
-const strait_portable_op strait_portable_linear = {.workspace = linear_workspace, .launch = linear_launch};
-const strait_portable_op strait_portable_linear_dx = {.workspace = linear_workspace, .launch = linear_dx_launch};
-const strait_portable_op strait_portable_linear_dw = {.workspace = linear_workspace, .launch = linear_dw_launch};
+/* ---- what a driver's own products are held to ---- */
+
+static double linear_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    return strait_product_tolerance((double)desc->dims[LINEAR_DIM_K]);
+}
+
+/* M, K, segments, N0, N1, N2, out f32, T, accumulate: odd ones, sums of more than a block, several outputs; timed last.
+ */
+static const int64_t linear_dims[][STRAIT_OP_MAX_DIMS] = {
+    {64, 96, 1, 32},     {33, 1032, 3, 40, 8, 16}, {48, 64, 1, 72, 0, 0, STRAIT_LINEAR_Y_F32},
+    {65, 63, 2, 19, 35}, {256, 512, 1, 512},
+};
+static const strait_portable_check linear_check = {
+    .dims = linear_dims, .count = 5, .type = strait_op_buffer_dtype, .tolerance = linear_tolerance};
+
+static double linear_dx_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    const int64_t *n = &desc->dims[LINEAR_DIM_N];
+    return strait_product_tolerance((double)(n[0] + n[1] + n[2]));
+}
+
+static const int64_t linear_dx_dims[][STRAIT_OP_MAX_DIMS] = {
+    {64, 96, 1, 32},    {33, 40, 3, 520, 512, 16}, {65, 63, 2, 19, 35}, {48, 64, 1, 72, 0, 0, STRAIT_LINEAR_DX_F32},
+    {256, 512, 1, 512},
+};
+static const strait_portable_check linear_dx_check = {
+    .dims = linear_dx_dims, .count = 5, .type = strait_op_buffer_dtype, .tolerance = linear_dx_tolerance};
+
+static double linear_dw_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    return strait_product_tolerance((double)desc->dims[LINEAR_DIM_M]);
+}
+
+static const int64_t linear_dw_dims[][STRAIT_OP_MAX_DIMS] = {
+    {64, 96, 1, 32, 0, 0, 0, 32, 0},
+    {1032, 40, 3, 24, 8, 16, 0, 516, 1},
+    {66, 19, 2, 63, 35, 0, 0, 22, 0},
+    {512, 256, 1, 512, 0, 0, 0, 256, 1},
+};
+static const strait_portable_check linear_dw_check = {
+    .dims = linear_dw_dims, .count = 4, .type = strait_op_buffer_dtype, .tolerance = linear_dw_tolerance};
+
+const strait_portable_op strait_portable_linear = {
+    .workspace = linear_workspace, .launch = linear_launch, .check = &linear_check};
+const strait_portable_op strait_portable_linear_dx = {
+    .workspace = linear_workspace, .launch = linear_dx_launch, .check = &linear_dx_check};
+const strait_portable_op strait_portable_linear_dw = {
+    .workspace = linear_workspace, .launch = linear_dw_launch, .check = &linear_dw_check};

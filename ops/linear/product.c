@@ -1,6 +1,8 @@
 /* Launches of the packing and product kernels of linear.k.c. */
 #include "ops/linear/product.h"
 
+#include <math.h>
+
 extern const char strait_text_linear[];
 
 enum { PACK_STEPS = 256 }; /* as in linear.k.c */
@@ -59,4 +61,9 @@ strait_status strait_product_run(const strait_portable_call *call, const strait_
     int64_t groups = runs * strait_div_up(p->cols, shape->tile_cols);
     return strait_portable_launch(call, &kernel, p->dtype, groups, shape->product_group, arguments,
                                   (int)(sizeof arguments / sizeof arguments[0]));
+}
+
+double strait_product_tolerance(double n)
+{
+    return 2.0 * sqrt(n) + 2.0;
 }

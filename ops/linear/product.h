@@ -33,4 +33,18 @@ typedef struct strait_product {
 
 strait_status strait_product_run(const strait_portable_call *call, const strait_product *product) STRAIT_MUST_USE;
 
+/*
+ * How far a product with sums of n terms may be from binary64, in both contracts, in units of 2^-24 of its largest
+ * element. A dot product of n random terms has a result of size sqrt(n); with blocks of 512 each step's rounding error
+ * is at most half an ulp of a partial sum of that size. A walk of n such steps, 4 standard deviations, measured against
+ * the largest result (about 3 sqrt(n)): no more than 2 sqrt(n) + 2, and in blocks never more than that of 512 plus the
+ * number of blocks.
+ *
+ * What an ideal implementation that multiplies bf16 exactly and adds in f32 is off by: a rounding is at most 2^-24 of
+ * the partial sum, 2^-24/sqrt(3) rms; n of them on sums that grow as sqrt(k) make 0.41 n units, against a largest
+ * result of 3 sqrt(n) 0.14 sqrt(n), at four standard deviations 0.54 sqrt(n). So in fast the bound is four times the
+ * ideal.
+ */
+double strait_product_tolerance(double n);
+
 #endif

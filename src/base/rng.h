@@ -13,8 +13,9 @@ enum {
     STRAIT_STREAM_ORDER = 2,  /* the data permutation; step = epoch */
     STRAIT_STREAM_SAMPLE = 3, /* text generation; step = position */
     STRAIT_STREAM_DROPOUT = 4,
-    STRAIT_STREAM_SOURCE = 5,  /* which source a sample comes from */
-    STRAIT_STREAM_ROUNDING = 6 /* of bf16 weights and moments; index = element of the whole model */
+    STRAIT_STREAM_SOURCE = 5,   /* which source a sample comes from */
+    STRAIT_STREAM_ROUNDING = 6, /* of bf16 weights and moments; index = element of the whole model */
+    STRAIT_STREAM_TUNED = 7     /* what a chip's own ops are tried with; step = the op's buffer */
 };
 
 /* The four words of block `block` at `step`: key (seed, stream), counter (block low, high, step low, high). */

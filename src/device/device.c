@@ -7,6 +7,7 @@
 #include "base/fpenv.h"
 #include "device/portable.h"
 #include "device/registry.h"
+#include "device/tuned.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct strait_device {
     int64_t timeout_ms;        /* of waits without one; 0 = none */
     atomic_bool lost;          /* the driver is not called any more, not even to free */
     strait_portable *portable; /* owned; NULL where the device takes no programs */
+    strait_tuned *tuned;       /* owned; with it */
     int64_t used[STRAIT_TAG_COUNT];
     int64_t peak[STRAIT_TAG_COUNT];
 };
@@ -97,6 +99,18 @@ static strait_status wants_capture(bool *out)
     return STRAIT_FAIL(STRAIT_ERR_USAGE, "STRAIT_CAPTURE=%s: it is on or off", value);
 }
 
+/* STRAIT_TUNED_OPS says it for commands that have no configuration. */
+static strait_status decide_tuned(strait_device_options *options)
+{
+    const char *text = getenv("STRAIT_TUNED_OPS");
+    if (options->tuned != STRAIT_TUNED_UNSAID) return STRAIT_OK;
+    options->tuned = STRAIT_TUNED_PROVEN;
+    if (!text || !*text || strcmp(text, "proven") == 0) return STRAIT_OK;
+    options->tuned = STRAIT_TUNED_ALL;
+    if (strcmp(text, "all") == 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "STRAIT_TUNED_OPS is \"%s\", and must be proven or all", text);
+}
+
 static strait_status open_device(const char *name, const strait_device_options *options, strait_device **out)
 {
     const char *colon = strchr(name, ':');
@@ -114,19 +128,27 @@ static strait_status open_device(const char *name, const strait_device_options *
     if (status != STRAIT_OK) goto free_device;
     device->captures = device->captures && strait__driver_captures(&device->driver);
 
-    strait_device_options defaults = {.struct_size = sizeof defaults};
-    status = device->driver.open(index, options ? options : &defaults, &device->handle);
+    strait_device_options given = options ? *options : (strait_device_options){0};
+    given.struct_size = sizeof given;
+    status = decide_tuned(&given);
+    if (status == STRAIT_OK) status = device->driver.open(index, &given, &device->handle);
     if (status != STRAIT_OK) goto free_device;
     device->props.struct_size = sizeof device->props;
     status = device->driver.props(device->handle, &device->props);
     if (status == STRAIT_OK && device->props.dialect != STRAIT_DIALECT_NONE) {
-        status = strait__portable_create(&device->driver, device->handle, &device->props, options ? options->isa : NULL,
-                                         &device->portable);
+        status = strait__portable_create(&device->driver, device->handle, &device->props, given.isa, &device->portable);
     }
     if (status != STRAIT_OK) goto close_device;
+    if (device->portable) {
+        status =
+            strait__tuned_create(&device->driver, device->handle, &device->props, device->portable, &device->tuned);
+    }
+    if (status != STRAIT_OK) goto destroy_portable;
     *out = device;
     return STRAIT_OK;
 
+destroy_portable:
+    strait__portable_destroy(device->portable, false);
 close_device:
     device->driver.close(device->handle);
 free_device:
@@ -147,6 +169,7 @@ void strait_device_close(strait_device *device)
 {
     if (!device) return;
     bool lost = atomic_load(&device->lost);
+    strait__tuned_destroy(device->tuned);
     strait__portable_destroy(device->portable, lost);
     if (!lost) device->driver.close(device->handle);
     strait_free(device);
@@ -265,6 +288,15 @@ strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms)
     atomic_store(&device->lost, true);
     return STRAIT_FAIL(STRAIT_ERR_DEVICE_LOST, "%s did not finish its work within %lld ms and counts as lost: %s",
                        device->props.name, (long long)timeout_ms, strait_error_message());
+}
+
+void strait_queue_drain(strait_queue *queue)
+{
+    char message[1024];
+    if (!queue || atomic_load(&queue->device->lost)) return;
+    snprintf(message, sizeof message, "%s", strait_error_message());
+    strait_status status = strait_queue_wait(queue, -1);
+    if (status != STRAIT_OK) strait__restore_error(status, message);
 }
 
 static strait_status check_slice(const strait_queue *queue, strait_slice slice, int64_t bytes, const char *what)
@@ -424,17 +456,40 @@ void strait_capture_destroy(strait_capture *capture)
     strait_free(capture);
 }
 
-/* ---- ops: the driver's own where it has one, else the portable kernel ---- */
+/* ---- ops: the driver's own where it has one that may be used, else the portable kernel ---- */
+
+/* The library of a tuned op is opened when it is asked about, and may switch subnormals off in this thread. */
+static strait_status ask_driver(strait_device *device, const strait_op_desc *desc, strait_op_info *out)
+{
+    bool right = strait_fpenv_get() == strait_fpenv_wanted();
+    strait_status status = answered(device, device->driver.op_query(device->handle, desc, out));
+    if (right) strait_fpenv_set();
+    return status;
+}
 
 static strait_status resolve(strait_device *device, const strait_op_desc *desc, strait_op_info *out, bool *out_portable)
 {
     strait_op_info info = {.struct_size = sizeof info};
+    const char *reason = NULL;
+    bool own = true;
     STRAIT_TRY(check_there(device));
-    STRAIT_TRY(answered(device, device->driver.op_query(device->handle, desc, &info)));
-    *out_portable = !info.supported && device->portable != NULL;
-    if (*out_portable) strait__portable_query(device->portable, desc, &info);
+    STRAIT_TRY(ask_driver(device, desc, &info));
+    if (device->portable) {
+        STRAIT_TRY(answered(device, strait__tuned_ask(device->tuned, desc, &info, &own, &reason)));
+        if (!own) strait__portable_query(device->portable, desc, &info);
+        if (reason && info.supported) info.reason = reason;
+    } else if (!info.supported && !info.reason) {
+        info.reason = "the device brings no ops";
+    }
+    *out_portable = !own;
     *out = info;
     return STRAIT_OK;
+}
+
+void strait_device_tuned(const strait_device *device, strait_numerics numerics,
+                         void (*line)(void *user, const char *text), void *user)
+{
+    if (device->tuned) strait__tuned_report(device->tuned, numerics, line, user);
 }
 
 strait_status strait_op_query(strait_device *device, const strait_op_desc *desc, strait_op_info *out)

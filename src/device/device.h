@@ -69,6 +69,11 @@ void strait_queue_destroy(strait_queue *queue);
  * done within a time given counts as lost.
  */
 strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms) STRAIT_MUST_USE;
+/*
+ * On the way out, before memory is given back that work in flight may use: waits for it, whatever comes of it. The last
+ * error stays. NULL is legal.
+ */
+void strait_queue_drain(strait_queue *queue);
 /* Copies are in queue order; to_host returns when the bytes are there, to_device when `host` may be reused. */
 strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const void *host,
                                     int64_t bytes) STRAIT_MUST_USE;
@@ -97,8 +102,17 @@ strait_status strait_capture_launch(strait_queue *queue, strait_capture *capture
 /* None of its launches is in flight. NULL is legal. */
 void strait_capture_destroy(strait_capture *capture);
 
-/* How the device would run an op; unsupported is an answer (out->supported = 0, out->reason), not an error. */
+/*
+ * How the device would run an op; unsupported is an answer (out->supported = 0, out->reason), not an error. An op that
+ * the driver of a device with portable kernels brings itself is tried when it is first asked about (device/tuned.h).
+ */
 strait_status strait_op_query(strait_device *device, const strait_op_desc *desc, strait_op_info *out) STRAIT_MUST_USE;
+/*
+ * A line for each answer so far in which the driver of a device with portable kernels had an op of its own, or a reason
+ * against it: "linear, linear_dx by portable-group: why". Ends with the call.
+ */
+void strait_device_tuned(const strait_device *device, strait_numerics numerics,
+                         void (*line)(void *user, const char *text), void *user);
 /*
  * Puts an op on the queue. Buffer count, absence, alignment and sizes were derived from `desc` (op_args.c) and are
  * checked here, so a driver may trust them. `workspace` holds at least what the query asked for.

@@ -130,6 +130,16 @@ void strait__portable_query(const strait_portable *portable, const strait_op_des
     out->determinism = fast ? STRAIT_DETERMINISM_RUN_TO_RUN : STRAIT_DETERMINISM_EXACT;
 }
 
+const char *strait__portable_name(const strait_portable *portable)
+{
+    return portable->shape.name;
+}
+
+const strait_portable_check *strait__portable_check_of(strait_op op)
+{
+    return operations[op]->check;
+}
+
 strait_status strait__portable_run(strait_portable *portable, strait_handle queue, const strait_op_desc *desc,
                                    const strait_driver_slice *buffers, strait_driver_slice workspace)
 {

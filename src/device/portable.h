@@ -40,6 +40,19 @@ typedef struct strait_portable_call {
     strait_driver_slice workspace;
 } strait_portable_call;
 
+/*
+ * How an op that a driver brings itself is held to the portable kernel (device/tuned.h): on shapes of these dims, the
+ * largest last, which is timed. Every buffer that the op reads holds numbers of the element type `type`; optional ones
+ * are given. Sums of small integers must come out the same as long as no partial sum leaves 2^24.
+ */
+typedef struct strait_portable_check {
+    const int64_t (*dims)[STRAIT_OP_MAX_DIMS];
+    int count;
+    strait_dtype (*type)(const strait_op_desc *desc, int buffer);
+    /* How far an output may be from binary64, in units of 2^-24 of its largest value, before it is narrowed. */
+    double (*tolerance)(const strait_op_desc *desc, int buffer);
+} strait_portable_check;
+
 /* What an op's folder says; defined for every op as strait_portable_<name>. */
 typedef struct strait_portable_op {
     /* NULL, or why there is no kernel for this call. Slot NULL: there always is. */
@@ -49,6 +62,8 @@ typedef struct strait_portable_op {
     strait_status (*launch)(const strait_portable_call *call);
     /* Whether the bits in fast are others than in exact, and the same from run to run. Slot NULL: never. */
     bool (*fast_differs)(const strait_portable_shape *shape, const strait_op_desc *desc);
+    /* NULL: a driver's own op is never used instead. */
+    const strait_portable_check *check;
 } strait_portable_op;
 
 #define STRAIT_PORTABLE_EXTERN(NAME, name) extern const strait_portable_op strait_portable_##name;
@@ -149,6 +164,10 @@ strait_status strait__portable_create(const strait_driver *driver, strait_handle
 /* NULL is legal. A lost device is not called. */
 void strait__portable_destroy(strait_portable *portable, bool lost);
 void strait__portable_query(const strait_portable *portable, const strait_op_desc *desc, strait_op_info *out);
+/* How its kernels are cut: "portable-group". */
+const char *strait__portable_name(const strait_portable *portable);
+/* NULL where there is none. */
+const strait_portable_check *strait__portable_check_of(strait_op op);
 strait_status strait__portable_run(strait_portable *portable, strait_handle queue, const strait_op_desc *desc,
                                    const strait_driver_slice *buffers, strait_driver_slice workspace) STRAIT_MUST_USE;
 /* strait_portable_rate; `handle` is the queue's. */

@@ -135,7 +135,7 @@ static strait_status stub_op_query(strait_handle device, const strait_op_desc *d
 {
     (void)device;
     (void)desc;
-    *out = (strait_op_info){.struct_size = sizeof *out, .reason = "the device brings no ops"};
+    *out = (strait_op_info){.struct_size = sizeof *out};
     return STRAIT_OK;
 }
 

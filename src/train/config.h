@@ -23,6 +23,7 @@ enum {
 };
 enum { STRAIT_CONFIG_NUMERICS_EXACT, STRAIT_CONFIG_NUMERICS_FAST };
 enum { STRAIT_CONFIG_FALLBACK_NONE, STRAIT_CONFIG_FALLBACK_CPU };
+enum { STRAIT_CONFIG_TUNED_PROVEN, STRAIT_CONFIG_TUNED_ALL };
 enum { STRAIT_CONFIG_DTYPE_F32, STRAIT_CONFIG_DTYPE_BF16 };
 enum { STRAIT_CONFIG_STATE_F32, STRAIT_CONFIG_STATE_BF16 }; /* optimizer.weights and optimizer.first_moment */
 enum {
@@ -120,6 +121,7 @@ typedef struct strait_run_config {
     char *device;
     double device_timeout; /* seconds; 0 = for ever */
     int device_fallback;
+    int tuned_ops;
     int64_t threads; /* 0 = one per processor */
     int64_t seed;    /* fits uint32_t */
     struct {

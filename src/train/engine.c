@@ -244,6 +244,7 @@ strait_status strait_engine_create(strait_device *device, const strait_engine_op
 void strait_engine_destroy(strait_engine *engine)
 {
     if (!engine) return;
+    strait_queue_drain(engine->queue);
     strait_replay_fini(&engine->replay);
     if (engine->compute != engine->master) strait_memory_destroy(engine->compute);
     strait_memory_destroy(engine->master);

@@ -18,6 +18,7 @@ strait_status strait_forward_init(strait_forward *forward, strait_device *device
 
 void strait_forward_fini(strait_forward *forward)
 {
+    strait_queue_drain(forward->queue);
     strait_memory_destroy(forward->weights);
     strait_memory_destroy(forward->arena);
     strait_memory_destroy(forward->inputs);

@@ -310,6 +310,12 @@ strait_status run__write_config(strait_run *run)
     return status;
 }
 
+static void log_tuned(void *user, const char *text)
+{
+    strait_run *run = user;
+    run__log(run, STRAIT_LOG_INFO, "%s", text);
+}
+
 static void log_plan(strait_run *run)
 {
     run__log(run, STRAIT_LOG_INFO, "%s on %s (%s), %s %s", strait_family_architecture(run->model.family),
@@ -320,6 +326,9 @@ static void log_plan(strait_run *run)
         int length = (int)strcspn(line, "\n");
         run__log(run, STRAIT_LOG_INFO, "%.*s", length, line);
         line += length + (line[length] == '\n');
+    }
+    if (run->config.numerics == STRAIT_CONFIG_NUMERICS_FAST) {
+        strait_device_tuned(run->device, STRAIT_NUMERICS_FAST, log_tuned, run);
     }
 }
 
@@ -363,7 +372,9 @@ strait_status run__open(strait_run *run)
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));
-    strait_device_options device = {.struct_size = sizeof device};
+    bool all = run->config.tuned_ops == STRAIT_CONFIG_TUNED_ALL;
+    strait_device_options device = {.struct_size = sizeof device,
+                                    .tuned = all ? STRAIT_TUNED_ALL : STRAIT_TUNED_PROVEN};
     STRAIT_TRY(strait_check_threads(run->config.threads, o->events, &device.threads));
     STRAIT_TRY(strait_device_open(run->config.device, &device, &run->device));
     strait_device_set_timeout(run->device, (int64_t)(run->config.device_timeout * 1e3));

@@ -21,6 +21,7 @@ plugin: all
 # The plug-ins for CUDA and HIP on test doubles: every op, and each call failing, for both: three minutes.
 double: all
 	STRAIT=$(BUILD)/strait tests/double.sh --all
+	STRAIT=$(BUILD)/strait tests/tuned.sh --all
 # Every portable kernel for GPUs, by NVRTC, hipRTC and clang 19 where they are installed: two minutes, and no GPU.
 gpu-compile: all
 	BUILD=$(BUILD) tests/gpu/compile.sh

@@ -208,7 +208,10 @@ stage_exact() { STRAIT=$root/build/strait step exact lines 600 bash tests/exact/
 
 stage_opencl() { STRAIT=$root/build/strait step opencl lines 400 bash tests/opencl.sh; }
 
-stage_double() { STRAIT=$root/build/strait step double lines 300 bash tests/double.sh; }
+stage_double() {
+    STRAIT=$root/build/strait step double lines 300 bash tests/double.sh
+    STRAIT=$root/build/strait step tuned lines 120 bash tests/tuned.sh
+}
 
 stage_gpu-compile() {
     if known_package clang-19; then

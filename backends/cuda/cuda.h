@@ -25,7 +25,8 @@ static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
     X(STREAM_NON_BLOCKING, 1, CU_STREAM_NON_BLOCKING)                                 \
     X(EVENT_DEFAULT, 0, CU_EVENT_DEFAULT)                                             \
     X(HOST_MEMORY_PORTABLE, 1, CU_MEMHOSTALLOC_PORTABLE)                              \
-    X(CAPTURE_THREAD_LOCAL, 1, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
+    X(CAPTURE_THREAD_LOCAL, 1, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)                   \
+    X(ROWS_ON_DEVICE, 2, CU_MEMORYTYPE_DEVICE)
 
 /*
  * X(name, value, the vendor's name, the code that it becomes): what stands nowhere here becomes STRAIT_CODE_DEVICE.
@@ -123,8 +124,29 @@ static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
     X(GraphExecDestroy, cuGraphExecDestroy, "cuGraphExecDestroy", NULL, gpu_answer, (gpu_graph_exec))                  \
     X(GraphDestroy, cuGraphDestroy, "cuGraphDestroy", NULL, gpu_answer, (gpu_graph))
 
+/* What a copy of rows needs to be told, as the driver has it. */
+typedef struct gpu_rows_copy {
+    size_t from_column; /* in bytes */
+    size_t from_row;
+    unsigned int from_kind;
+    const void *from_host;
+    gpu_address from_device;
+    void *from_array;
+    size_t from_pitch;
+    size_t to_column;
+    size_t to_row;
+    unsigned int to_kind;
+    void *to_host;
+    gpu_address to_device;
+    void *to_array;
+    size_t to_pitch;
+    size_t row_bytes;
+    size_t rows;
+} gpu_rows_copy;
+
 /* What may be missing. */
-#define GPU_DRIVER_OPTIONAL(X)
+#define GPU_DRIVER_OPTIONAL(X) \
+    X(MemcpyRows, cuMemcpy2DAsync, "cuMemcpy2DAsync_v2", NULL, gpu_answer, (const gpu_rows_copy *, gpu_stream))
 
 /* The same of libnvrtc. */
 #define GPU_COMPILER_FUNCTIONS(X)                                                                                    \

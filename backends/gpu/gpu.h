@@ -55,6 +55,8 @@ typedef struct gpu_library {
 
 enum { GPU_WORDS_BYTES = 256, GPU_ARCHITECTURE_BYTES = 32, GPU_VERSION_BYTES = 64 };
 
+struct gpu_tuned_state; /* what a vendor's own ops need; only its folder knows */
+
 typedef struct gpu_device_state {
     const gpu_library *library; /* borrowed */
     gpu_functions driver;       /* a copy: device->driver.MemAlloc(...) */
@@ -62,8 +64,10 @@ typedef struct gpu_device_state {
     int id;
     char architecture[GPU_ARCHITECTURE_BYTES]; /* "sm_90", "gfx90a:sramecc+:xnack-" */
     int64_t memory_total;
-    int64_t memory_budget; /* bytes that may be allocated in all */
-    pthread_mutex_t turn;  /* guards what stands below */
+    int64_t memory_budget;         /* bytes that may be allocated in all */
+    bool tuned_all;                /* ops of the vendor's libraries were asked for, though they never ran on a GPU */
+    struct gpu_tuned_state *tuned; /* owned; NULL where the vendor has none */
+    pthread_mutex_t turn;          /* guards what stands below */
     int64_t memory_used;
     char words[GPU_WORDS_BYTES]; /* the vendor's last ones */
 } gpu_device_state;
@@ -121,6 +125,14 @@ static inline void *gpu_object_of(strait_handle handle)
 extern const strait_host *gpu_host;
 /* Opens the vendor's libraries, once. */
 int32_t gpu_library_get(const gpu_library **out);
+
+enum { GPU_REASON_BYTES = 512 };
+/* The value of an environment variable; NULL where it is empty too. */
+const char *gpu_named_by(const char *variable);
+/* A shared library; NULL with the reason, of which the first is kept: it is that of the name wanted most. */
+void *gpu_library_open(const char *name, char reason[GPU_REASON_BYTES]);
+/* A symbol's address, else that of an older name (may be NULL); NULL where there is neither. */
+void *gpu_library_symbol(void *handle, const char *symbol, const char *older);
 
 /* ---- gpu_error.c ---- */
 
@@ -188,6 +200,13 @@ void gpu_vendor_version(int version, char out[GPU_VERSION_BYTES]);
 void gpu_vendor_serial(const gpu_uuid *uuid, char *out, size_t size);
 /* The vendor's name of an answer, and what it says; neither is NULL. */
 void gpu_vendor_words(const gpu_functions *driver, gpu_answer answer, const char **out_name, const char **out_text);
+/*
+ * The slots op_query and op_run: what the vendor's libraries do better than the portable kernels. CUDA only; a table
+ * of a vendor without such has NULL there.
+ */
+int32_t gpu_vendor_op_query(strait_handle device, const strait_op_desc *desc, strait_op_info *out);
+int32_t gpu_vendor_op_run(strait_handle queue, const strait_op_desc *desc, const strait_driver_slice *buffers,
+                          int32_t count, strait_driver_slice workspace);
 /* Finds the architecture, refuses one that the compiler does not know, and opens what gpu_vendor_enter needs. */
 int32_t gpu_vendor_open(gpu_device_state *device);
 void gpu_vendor_close(gpu_device_state *device);

@@ -50,9 +50,15 @@ static int32_t describe(gpu_device_state *device, int32_t index)
     return memory_budget(device->memory_total, &device->memory_budget);
 }
 
+/* A host of 1.1 says nothing of them. */
+static bool tuned_all(const strait_device_options *options)
+{
+    size_t least = offsetof(strait_device_options, tuned) + sizeof options->tuned;
+    return options->struct_size >= least && options->tuned == STRAIT_TUNED_ALL;
+}
+
 int32_t gpu_open(int32_t index, const strait_device_options *options, strait_handle *out)
 {
-    (void)options;
     const gpu_library *library = NULL;
     int32_t code = gpu_library_get(&library);
     if (code != STRAIT_CODE_OK) return code;
@@ -64,6 +70,7 @@ int32_t gpu_open(int32_t index, const strait_device_options *options, strait_han
     pthread_mutex_init(&device->turn, NULL);
     device->library = library;
     device->driver = library->driver;
+    device->tuned_all = tuned_all(options);
     code = describe(device, index);
     if (code == STRAIT_CODE_OK) code = gpu_vendor_open(device);
     if (code != STRAIT_CODE_OK) {

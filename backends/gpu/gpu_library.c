@@ -7,37 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON_BYTES = 512 };
-
 const strait_host *gpu_host;
 
-static const char *named_by(const char *variable)
+const char *gpu_named_by(const char *variable)
 {
     const char *name = getenv(variable);
     return name && *name ? name : NULL;
 }
 
-/* The first reason is kept: it is that of the name that was wanted most. */
-static void *open_library(const char *name, char reason[REASON_BYTES])
+void *gpu_library_open(const char *name, char reason[GPU_REASON_BYTES])
 {
     void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     const char *why = handle ? NULL : dlerror();
-    if (why && !reason[0]) snprintf(reason, REASON_BYTES, "%s", why);
+    if (why && !reason[0]) snprintf(reason, GPU_REASON_BYTES, "%s", why);
     return handle;
 }
 
-static void *find_symbol(void *handle, const char *symbol, const char *older)
+void *gpu_library_symbol(void *handle, const char *symbol, const char *older)
 {
     void *address = dlsym(handle, symbol);
     return !address && older ? dlsym(handle, older) : address;
 }
 
 #define RESOLVE(member, vendor, symbol, older, result, parameters) \
-    address = find_symbol(handle, symbol, older);                  \
+    address = gpu_library_symbol(handle, symbol, older);           \
     if (!address && !missing) missing = symbol;                    \
     memcpy(&out->member, &address, sizeof out->member);
 #define RESOLVE_OPTIONAL(member, vendor, symbol, older, result, parameters) \
-    address = find_symbol(handle, symbol, older);                           \
+    address = gpu_library_symbol(handle, symbol, older);                    \
     memcpy(&out->member, &address, sizeof out->member);
 
 /* The first symbol that is not there, or NULL. */
@@ -62,12 +59,12 @@ static const char *resolve_compiler(void *handle, gpu_compiler *out)
 
 static int32_t open_driver(gpu_functions *out, void **out_handle)
 {
-    char reason[REASON_BYTES] = "";
-    const char *named = named_by(gpu_vendor.driver_variable);
+    char reason[GPU_REASON_BYTES] = "";
+    const char *named = gpu_named_by(gpu_vendor.driver_variable);
     void *handle = NULL;
-    if (named) handle = open_library(named, reason);
+    if (named) handle = gpu_library_open(named, reason);
     for (int i = 0; !named && !handle && gpu_vendor.driver_names[i]; i++) {
-        handle = open_library(gpu_vendor.driver_names[i], reason);
+        handle = gpu_library_open(gpu_vendor.driver_names[i], reason);
     }
     if (!handle) {
         return GPU_FAIL(STRAIT_CODE_NOT_FOUND, "the %s driver cannot be opened (%s): %s, or name its library in %s",
@@ -102,12 +99,12 @@ static int32_t check_compiler(int driver_version, gpu_compiler *compiler)
 /* Looked for after the driver, whose version says which compilers it can load the code of. */
 static int32_t open_compiler(void *driver, int driver_version, gpu_compiler *out)
 {
-    char reason[REASON_BYTES] = "";
-    const char *named = named_by(gpu_vendor.compiler_variable);
+    char reason[GPU_REASON_BYTES] = "";
+    const char *named = gpu_named_by(gpu_vendor.compiler_variable);
     void *handle = NULL;
-    if (named) handle = open_library(named, reason);
+    if (named) handle = gpu_library_open(named, reason);
     for (const gpu_candidate *it = gpu_vendor.compiler_names; !named && !handle && it->name; it++) {
-        if (driver_version >= it->least) handle = open_library(it->name, reason);
+        if (driver_version >= it->least) handle = gpu_library_open(it->name, reason);
     }
     if (!handle && !named && gpu_vendor.compiler_in_driver) handle = driver;
     if (!handle) {

@@ -3,8 +3,12 @@
 
 #if STRAIT_GPU_HIP
 #define NAME "hip"
+#define OP_QUERY NULL
+#define OP_RUN NULL
 #else
 #define NAME "cuda"
+#define OP_QUERY gpu_vendor_op_query
+#define OP_RUN gpu_vendor_op_run
 #endif
 
 /* Work begins without a flush. */
@@ -38,6 +42,8 @@ static const strait_driver driver = {
     .program_free = gpu_program_free,
     .kernel_get = gpu_kernel_get,
     .kernel_launch = gpu_kernel_launch,
+    .op_query = OP_QUERY,
+    .op_run = OP_RUN,
     .capture_begin = gpu_capture_begin,
     .capture_end = gpu_capture_end,
     .graph_launch = gpu_graph_launch,

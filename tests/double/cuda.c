@@ -34,7 +34,7 @@ CUresult cuInit(unsigned int flags)
 
 CUresult cuDriverGetVersion(int *out)
 {
-    ANSWER(DOUBLE_EARLY, set_number(out, 13000));
+    ANSWER(DOUBLE_EARLY, set_number(out, (int)double_setting("STRAIT_DOUBLE_DRIVER_VERSION", 13000)));
 }
 
 CUresult cuGetErrorName(CUresult answer, const char **out)
@@ -195,6 +195,40 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstr
 {
     const double_work work = {.kind = DOUBLE_COPY_ON, .to = to, .from = from, .bytes = bytes};
     ANSWER(DOUBLE_CONTEXT, double_copy(stream_of(stream), &work));
+}
+
+typedef struct rows_words {
+    size_t from_pitch, to_pitch, bytes, rows;
+} rows_words;
+
+static int copy_rows(const void *words, void *const *places)
+{
+    const rows_words *w = words;
+    for (size_t row = 0; row < w->rows; row++) {
+        memcpy((char *)places[1] + row * w->to_pitch, (const char *)places[0] + row * w->from_pitch, w->bytes);
+    }
+    return 0;
+}
+
+static int submit_rows(const CUDA_MEMCPY2D *copy, CUstream stream)
+{
+    const rows_words words = {copy->srcPitch, copy->dstPitch, copy->WidthInBytes, copy->Height};
+    bool on_device = copy->srcMemoryType == CU_MEMORYTYPE_DEVICE && copy->dstMemoryType == CU_MEMORYTYPE_DEVICE;
+    bool fits = copy->srcPitch >= copy->srcXInBytes + words.bytes && copy->dstPitch >= copy->dstXInBytes + words.bytes;
+    if (!on_device || !fits || words.rows == 0) {
+        double_complain("a copy of rows that the double does not know");
+        return DOUBLE_INVALID_VALUE;
+    }
+    const double_range ranges[] = {{copy->srcDevice + copy->srcY * words.from_pitch + copy->srcXInBytes,
+                                    (words.rows - 1) * words.from_pitch + words.bytes},
+                                   {copy->dstDevice + copy->dstY * words.to_pitch + copy->dstXInBytes,
+                                    (words.rows - 1) * words.to_pitch + words.bytes}};
+    return double_call(stream_of(stream), copy_rows, &words, sizeof words, ranges, 2);
+}
+
+CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D *copy, CUstream stream)
+{
+    ANSWER(DOUBLE_CONTEXT, submit_rows(copy, stream));
 }
 
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char byte, size_t bytes, CUstream stream)

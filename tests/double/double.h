@@ -115,9 +115,19 @@ typedef enum double_work_kind {
     DOUBLE_COPY_ON,
     DOUBLE_FILL,
     DOUBLE_KERNEL,
+    DOUBLE_CALL,
     DOUBLE_RECORD,
     DOUBLE_WAIT
 } double_work_kind;
+
+/* Work that a function of the host does, for another library: with its own copy of `words` and with the host's places
+ * of the device memory that was named. 0, or the answer with which the device is lost. */
+typedef int (*double_call_fn)(const void *words, void *const *places);
+
+typedef struct double_range {
+    uint64_t address;
+    size_t bytes;
+} double_range;
 
 typedef struct double_argument {
     uint64_t value; /* an address, or the bits of a number */
@@ -138,6 +148,7 @@ typedef struct double_work {
     unsigned char byte;
     double_event *event;
     uint64_t ticket;
+    double_call_fn call;
     double_function *function;
     unsigned int grid[3];
     unsigned int block[3];
@@ -153,6 +164,14 @@ int double_copy(double_stream *stream, const double_work *copy);
 int double_fill(double_stream *stream, uint64_t to, unsigned char byte, size_t bytes);
 /* Puts a copy of `work` on the stream, or into the graph that it captures. */
 int double_submit(double_stream *stream, const double_work *work);
+
+int double_call(double_stream *stream, double_call_fn call, const void *words, size_t bytes, const double_range *ranges,
+                int count);
+/* For the double of a library that works on this driver's streams, which finds them by these names: the same, and
+ * whether the device is lost. */
+DOUBLE_EXPORT int strait_double_gone(void);
+DOUBLE_EXPORT int strait_double_call(void *stream, double_call_fn call, const void *words, size_t bytes,
+                                     const double_range *ranges, int count);
 
 int double_event_create(double_event **out, unsigned int flags);
 int double_event_destroy(double_event *event);

@@ -88,12 +88,12 @@ static bool still_there(double_work *work)
 {
     if (work->to_memory && !double_memory_at(work->to, work->bytes, "a graph's target")) return false;
     if (work->from_memory && !double_memory_at(work->from, work->bytes, "a graph's source")) return false;
-    if (work->kind != DOUBLE_KERNEL) return true;
+    if (work->kind != DOUBLE_KERNEL && work->kind != DOUBLE_CALL) return true;
     for (int i = 0; i < DOUBLE_MOST_PARAMETERS; i++) {
         const double_argument *argument = &work->arguments[i];
         if (argument->memory && !double_memory_at(argument->value, 1, "an argument of a graph's kernel")) return false;
     }
-    return double_object_is(work->function, DOUBLE_IS_FUNCTION);
+    return work->kind == DOUBLE_CALL || double_object_is(work->function, DOUBLE_IS_FUNCTION);
 }
 
 int double_graph_launch(double_graph *exec, double_stream *stream)

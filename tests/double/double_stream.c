@@ -61,8 +61,18 @@ static void use(double_work *work, int change)
 {
     double_memory_use(work->to_memory, change);
     double_memory_use(work->from_memory, change);
-    if (work->kind != DOUBLE_KERNEL) return;
+    if (work->kind != DOUBLE_KERNEL && work->kind != DOUBLE_CALL) return;
     for (int i = 0; i < DOUBLE_MOST_PARAMETERS; i++) double_memory_use(work->arguments[i].memory, change);
+}
+
+static int perform_call(const double_work *work)
+{
+    void *places[DOUBLE_MOST_PARAMETERS] = {NULL};
+    for (int i = 0; i < DOUBLE_MOST_PARAMETERS; i++) {
+        const double_argument *it = &work->arguments[i];
+        if (it->memory) places[i] = double_memory_bytes(it->memory, it->value);
+    }
+    return work->call(work->kept, places);
 }
 
 static int perform(const double_work *work)
@@ -77,6 +87,7 @@ static int perform(const double_work *work)
     case DOUBLE_COPY_ON: memcpy(to, from, work->bytes); return 0;
     case DOUBLE_FILL: memset(to, work->byte, work->bytes); return 0;
     case DOUBLE_KERNEL: return double_kernel_run(work);
+    case DOUBLE_CALL: return perform_call(work);
     case DOUBLE_RECORD:
     case DOUBLE_WAIT: return 0;
     }
@@ -268,6 +279,38 @@ int double_fill(double_stream *stream, uint64_t to, unsigned char byte, size_t b
     double_work work = {.kind = DOUBLE_FILL, .to = to, .byte = byte, .bytes = bytes};
     work.to_memory = double_memory_at(to, bytes, "the target of a fill");
     return work.to_memory ? double_submit(stream, &work) : DOUBLE_INVALID_VALUE;
+}
+
+/* ---- work of other libraries ---- */
+
+int double_call(double_stream *stream, double_call_fn call, const void *words, size_t bytes, const double_range *ranges,
+                int count)
+{
+    double_work work = {.kind = DOUBLE_CALL, .call = call, .kept = (void *)(uintptr_t)words, .bytes = bytes};
+    for (int i = 0; i < count; i++) {
+        work.arguments[i].value = ranges[i].address;
+        if (ranges[i].bytes == 0) continue;
+        work.arguments[i].memory = double_memory_at(ranges[i].address, ranges[i].bytes, "what a library is given");
+        if (!work.arguments[i].memory) return DOUBLE_INVALID_VALUE;
+    }
+    return double_submit(stream, &work);
+}
+
+int strait_double_gone(void)
+{
+    return double_lost();
+}
+
+int strait_double_call(void *stream, double_call_fn call, const void *words, size_t bytes, const double_range *ranges,
+                       int count)
+{
+    int lost = double_lost();
+    if (lost) return lost;
+    if (!double_context_is_current()) {
+        double_complain("a library is called by a thread without a current context");
+        return DOUBLE_INVALID_CONTEXT;
+    }
+    return double_call(stream, call, words, bytes, ranges, count);
 }
 
 /* ---- events ---- */

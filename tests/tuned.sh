@@ -1,0 +1,147 @@
+#!/bin/bash
+# Ops of a chip's own libraries beside the portable kernels: products by the double of cuBLASLt on the double of libcuda
+# (tests/double/README.md). That they are off unless asked for, that each is held to the portable kernel before it runs
+# and declines with the figure when it is wrong, not the same again, or slow; what is kept of that, and for whom; what a
+# missing library and a failing call come to; and that exact knows nothing of it all. It shows nothing of a GPU.
+# usage: STRAIT=/path/to/strait tests/tuned.sh [--all]     --all: every shape of the suite, and whole runs, for which PoCL
+#        compiles every kernel for bf16 (a minute)
+set -u
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/common.sh"
+build=$(cd "$(dirname "$STRAIT")" && pwd)
+doubles=$build/doubles
+if [ ! -e "$doubles/double_cublaslt.so" ]; then
+  echo "skip tuned the double of cuBLASLt is not built: the vendor's header cublasLt.h (a CUDA toolkit's, or: pip install --no-deps --target build/cuda nvidia-cublas, 0.4 GB), or OpenCL's loader and headers are missing"
+  exit 0
+fi
+in_temporary_folder
+export STRAIT_CUDA_LIBRARY=$doubles/double_cuda.so STRAIT_NVRTC_LIBRARY=$doubles/double_nvrtc.so
+export STRAIT_CUBLASLT_LIBRARY=$doubles/double_cublaslt.so STRAIT_DOUBLE_REPORT=$folder/report
+export POCL_CACHE_DIR=$folder/pocl XDG_CACHE_HOME=$folder/cache
+
+# calls NAME: how often the newest command called it
+calls() { awk -v name="$1" '$1 == "calls" && $2 == name {sum += $3} END {print sum + 0}' report; }
+
+# silent NAME: whether the doubles' report of the last command is there and has no complaint
+silent() {
+  if [ ! -s report ]; then fail "$1" "the double wrote no report"
+  elif grep -q '^complaint' report; then fail "$1" "$(grep '^complaint' report | head -n 3)"
+  else return 0; fi
+  return 1
+}
+
+# why NAME PATTERN CALLS: the line about linear_dw in fast and bf16 matches, and products were made by the library (some,
+# none)
+why() {
+  rm -f report
+  "$STRAIT" devices --why cuda >log 2>&1 || { fail "$1" "$(tail -n 2 log)"; return; }
+  silent "$1" || return
+  local line made
+  line=$(grep -E '^linear_dw +bf16 +fast' log)
+  made=$(calls cublasLtMatmul)
+  if ! grep -Eq -- "$2" <<<"$line"; then fail "$1" "no /$2/ in: $line"
+  elif [ "$3" = none ] && [ "$made" != 0 ]; then fail "$1" "$made products were made"
+  elif [ "$3" = some ] && [ "$made" = 0 ]; then fail "$1" "no product was made"
+  else ok "$1"; fi
+}
+
+earned='cuBLASLt [0-9.]+ +run to run .*held to portable-group: at most [0-9.e-]+ of the allowed distance, [0-9.]+ times as fast'
+why off-unless-asked 'portable-group +exact .*never ran on a GPU.*tuned_ops: all' none
+[ "$(grep -c cublasLt report)" = 0 ] && ok not-opened-unless-asked || fail not-opened-unless-asked "$(grep cublasLt report)"
+expect unknown-wish 2 'STRAIT_TUNED_OPS is "some", and must be proven or all' env STRAIT_TUNED_OPS=some "$STRAIT" devices --why cuda
+
+export STRAIT_TUNED_OPS=all
+why earns-its-place "$earned" some
+why second-open "$earned" none
+STRAIT_DOUBLE_DRIVER_VERSION=13010 why other-driver "$earned" some
+STRAIT_DOUBLE_LT_VERSION=130203 why other-library 'cuBLASLt 13\.2\.3 .*held to' some
+STRAIT_KERNEL_CACHE=off why nothing-kept "$earned" some
+why still-kept "$earned" none
+
+# wrong FAULT PATTERN: on a cache of its own it declines with the figure, and so it does the second time, without a try
+wrong() {
+  XDG_CACHE_HOME=$folder/cache-$1 STRAIT_DOUBLE_LT=$1 why "wrong-$1" "portable-group +exact .*$2" some
+  XDG_CACHE_HOME=$folder/cache-$1 STRAIT_DOUBLE_LT=$1 why "wrong-$1-kept" "portable-group +exact .*$2" none
+}
+wrong one 'differs from the portable kernel: with dims .* element [0-9]+ of buffer 1 is -?[0-9.]+, and the integers that were summed make -?[0-9.]+'
+wrong transposed 'differs from the portable kernel: .* element [0-9]+ of buffer 1 is'
+wrong narrow 'where the portable kernel has .* away, [0-9.e-]+ is allowed'
+wrong unsteady 'differs from the portable kernel'
+# On a busy machine the time for trying it may be over before it was timed.
+XDG_CACHE_HOME=$folder/cache-slow STRAIT_DOUBLE_LT=slow \
+  why wrong-slow 'portable-group +exact .*(is not faster: [0-9.]+ ms, where portable-group takes [0-9.]+ ms|10 s for the ops of this device are over)' some
+XDG_CACHE_HOME=$folder/cache-none STRAIT_DOUBLE_LT=no-algorithm why no-algorithm 'portable-group .*cuBLASLt has no algorithm' none
+
+# Libraries that are not there, or none of these.
+STRAIT_CUBLASLT_LIBRARY=/nonexistent.so why missing-library 'portable-group .*cuBLASLt cannot be opened .*/nonexistent.so.*STRAIT_CUBLASLT_LIBRARY' none
+STRAIT_CUBLASLT_LIBRARY=$doubles/double_nvrtc.so why foreign-library 'portable-group .*cuBLASLt has no cublasLtGetVersion' none
+
+# A call that fails is an error, with its name and the library's words.
+refuses() { # refuses NAME CALL PATTERN
+  XDG_CACHE_HOME=$folder/cache-refuses STRAIT_DOUBLE_FAIL=$2 expect "$1" 1 "$3" "$STRAIT" devices --why cuda
+}
+rm -f report
+refuses fails-start cublasLtCreate:1:1 'cublasLtCreate: CUBLAS_STATUS_NOT_INITIALIZED \(1, said by the double'
+refuses fails-choice cublasLtMatmulAlgoGetHeuristic:1:14 'cublasLtMatmulAlgoGetHeuristic: CUBLAS_STATUS_'
+refuses fails-while-tried cublasLtMatmul:3:13 'holding linear of cuBLASLt .* to the portable kernel: .*cublasLtMatmul of .*: CUBLAS_STATUS_EXECUTION_FAILED \(13'
+silent fails && ok fails-leave-nothing
+
+# Ops held to binary64 by the suite, on the double's products.
+suite() {
+  rm -f report
+  if ! "$build/strait_check" --device cuda --isa group --dtype bf16 "$@" >log 2>&1; then fail "suite-$2" "$(grep -e FAIL log | head -n 3)"
+  elif ! grep -q 'group bf16 fast' log; then fail "suite-$2" "nothing was fast: $(tail -n 1 log)"
+  elif silent "suite-$2"; then ok "suite-$2"; fi
+}
+suite --op linear_dx --case 5
+[ "${1:-}" = --all ] || exit "$failed"
+for op in linear linear_dx linear_dw; do suite --op "$op"; done
+
+# Whole runs.
+make_data
+make_config tiny.yaml
+tiny() {
+  local name=$1
+  shift
+  rm -rf "$name" report
+  "$STRAIT" train tiny.yaml --out "$name" --set device=cuda --set dtype=bf16 --set steps=3 "$@" >log 2>&1
+}
+losses() { grep -o '"loss":[^,]*' "$1/metrics.jsonl" | cut -d: -f2; }
+unset STRAIT_TUNED_OPS
+
+# expect_run NAME PATTERN CALLS: the run's log says it, the double was content, and it made products or none
+expect_run() {
+  local made
+  made=$(calls cublasLtMatmul)
+  silent "$1" || return
+  if ! grep -Eq -- "$2" log; then fail "$1" "no /$2/ in: $(tail -n 20 log)"
+  elif [ "$3" = none ] && [ "$made" != 0 ]; then fail "$1" "$made products were made"
+  elif [ "$3" = some ] && [ "$made" -lt 50 ]; then fail "$1" "only $made products were made"
+  else ok "$1"; fi
+}
+tiny portable --set numerics=fast && expect_run run-proven 'linear, linear_d., linear_d. by portable-group: cuBLASLt never ran on a GPU' none
+tiny first --set numerics=fast --set tuned_ops=all && expect_run run-tuned 'linear_dw by cuBLASLt 13\.[0-9.]+, held to portable-group' some
+tiny second --set numerics=fast --set tuned_ops=all
+same same-again "$(parameters first)" "$(parameters second)"
+# Products of the same numbers summed in another order: the first loss is off by less than one rounding to bf16.
+if paste <(losses first) <(losses portable) | awk 'NR == 1 {d = $1 - $2; if (d < 0) d = -d; exit !($2 > 0 && d <= $2 / 256)}'; then ok first-loss
+else fail first-loss "$(losses first | head -n 1) and $(losses portable | head -n 1)"; fi
+tiny exact --set tuned_ops=all && expect_run exact-has-none 'step +3' none
+"$STRAIT" train tiny.yaml --out cpu --set dtype=bf16 --set steps=3 >log 2>&1
+same exact-bits "$(parameters cpu)" "$(parameters exact)"
+STRAIT_CUBLASLT_LIBRARY=/nonexistent.so tiny missing --set numerics=fast --set tuned_ops=all &&
+  expect_run run-without-library 'linear, linear_d., linear_d. by portable-group: cuBLASLt cannot be opened' none
+same without-library "$(parameters portable)" "$(parameters missing)"
+
+# fails NAME CALL PATTERN: the call is answered so, and the run ends with 1 and its name
+fails() {
+  local code
+  STRAIT_DOUBLE_FAIL=$2 tiny failing --set numerics=fast --set tuned_ops=all
+  code=$?
+  silent "$1" || return
+  if ! grep -q '^failed' report; then fail "$1" "the call never came"
+  elif [ $code = 1 ] && grep -Eq -- "$3" log; then ok "$1"
+  else fail "$1" "exit status $code: $(tail -n 2 log)"; fi
+}
+fails fails-in-step cublasLtMatmul:40:13 'cublasLtMatmul of .*: CUBLAS_STATUS_EXECUTION_FAILED \(13'
+exit "$failed"

@@ -6,6 +6,7 @@
 #include "backends/cpu/kernels/storage.h"
 
 #define PACKED_MOST (INT64_C(16) << 20) /* what one pass packs at most, as in matmul.c */
+enum { PANEL_MOST = 64 };               /* columns of a panel, at most */
 
 typedef struct experts {
     const int64_t *dims;
@@ -99,8 +100,9 @@ static int64_t workspace_of(const strait_op_desc *desc, products_fn make, int sh
     experts x = experts_of(desc, NULL);
     int count = make(&x, 0, 0, x.r, products);
     int64_t bytes = STRAIT_CPU_SYMBOL(matmul_workspace)(products, count, shared_b, threads);
-    /* Fewer rows may take more where k is their number: a little less than one pass packs, and not quite as much. */
-    return desc->op == STRAIT_OP_MOE_LINEAR_DW ? bytes + PACKED_MOST : bytes;
+    /* Where k is the number of rows and all of them are more than one pass packs, fewer may take a little more. */
+    int64_t most = x.r * (x.k + PANEL_MOST) * (int64_t)sizeof(float);
+    return desc->op == STRAIT_OP_MOE_LINEAR_DW && most > PACKED_MOST ? bytes + PACKED_MOST : bytes;
 }
 
 /* Groups of rows in order: of an expert, or of each of its sequences. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { PATHS_MAX = 4096, SPECIALS_DEFAULT = 3, VOCAB_MAX = 1 << 24 };
 
@@ -222,18 +223,28 @@ static void print_ids(const strait_encoding *encoding, bool json)
     puts(json ? "]" : "");
 }
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    (void)timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* One text, or with `null` each part that a zero byte ends or that stands last. */
 static strait_status encode_all(const strait_tokenizer *tokenizer, const char *text, size_t length, bool null,
-                                const strait_encode_options *options, bool json)
+                                const strait_encode_options *options, bool json, bool time)
 {
     strait_encoding encoding = {0};
+    double seconds = 0;
     size_t invalid = 0;
     size_t dropped = 0;
     strait_status status = STRAIT_OK;
     for (size_t at = 0; status == STRAIT_OK;) {
         const char *zero = null && at < length ? memchr(text + at, '\0', length - at) : NULL;
         size_t end = zero ? (size_t)(zero - text) : length;
+        double begun = time ? seconds_now() : 0;
         status = strait_tokenizer_encode(tokenizer, text + at, end - at, options, &encoding);
+        if (time) seconds += seconds_now() - begun;
         if (status != STRAIT_OK) break;
         print_ids(&encoding, json);
         invalid += encoding.invalid_bytes;
@@ -242,6 +253,7 @@ static strait_status encode_all(const strait_tokenizer *tokenizer, const char *t
         if (at >= length) break;
     }
     strait_encoding_fini(&encoding);
+    if (time) fprintf(stderr, "encoding %zu bytes took %.6f s\n", length, seconds);
     if (invalid > 0) fprintf(stderr, "%s bytes were not UTF-8 and were read as U+FFFD\n", cli_count((int64_t)invalid));
     if (dropped > 0) fprintf(stderr, "%s bytes have no token and were left out\n", cli_count((int64_t)dropped));
     return status;
@@ -258,12 +270,14 @@ static int run_encode(int argc, char **argv)
     bool null = false;
     bool add_special = false;
     bool truncate = false;
+    bool time = false;
     const cli_option options[] = {
         {"--text", CLI_STRING, &text, "TEXT", "encode this"},
         {"--json", CLI_FLAG, &json, NULL, "print a JSON array"},
         {"--plain", CLI_FLAG, &plain, NULL, "read special tokens in the text as plain text"},
         {"--add-special", CLI_FLAG, &add_special, NULL, "put beginning and end tokens around, as the tokenizer says"},
         {"--truncate", CLI_FLAG, &truncate, NULL, "truncate, as the tokenizer says"},
+        {"--time", CLI_FLAG, &time, NULL, "say how long encoding took, without reading and printing"},
         {"--null", CLI_FLAG, &null, NULL, "texts are ended by zero bytes; a line of ids for each"},
         {0},
     };
@@ -280,7 +294,7 @@ static int run_encode(int argc, char **argv)
     code = text ? CLI_OK : read_input(count == 2 ? names[1] : NULL, &in);
     if (code == CLI_OK) {
         const strait_encode_options how = {.plain_text = plain, .add_special = add_special, .truncate = truncate};
-        status = encode_all(tokenizer, text ? text : in.bytes, text ? strlen(text) : in.length, null, &how, json);
+        status = encode_all(tokenizer, text ? text : in.bytes, text ? strlen(text) : in.length, null, &how, json, time);
         if (status != STRAIT_OK) code = cli_fail(verb, status);
     }
     free(in.bytes);

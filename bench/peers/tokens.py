@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 os.environ["RAYON_NUM_THREADS"] = "1"
 import parity  # noqa: E402
 import sentencepiece  # noqa: E402
-import tiktoken  # noqa: E402
+import tiktoken.load  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -91,6 +91,10 @@ typedef struct strait_attention {
     int64_t head_dim;
     int64_t window;
     float scale;
+    double dropout;             /* rate; 0: the next three mean nothing */
+    int64_t stream;             /* of dropout */
+    strait_tensor_id sequences; /* i32 [B]: their numbers in the step */
+    strait_tensor_id step;
     strait_tensor_id o; /* out */
 } strait_attention;
 strait_status strait_emit_attention(strait_graph *graph, const char *name, strait_attention *op) STRAIT_MUST_USE;

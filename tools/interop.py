@@ -14,7 +14,7 @@ import torch
 import transformers
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 # Both sides compute in float32 (unit roundoff 6e-8) through at most three layers and sums of at most 96 terms: each is off
 # by some 5e-7, the angles of the rotation by 37 x 6e-8, all of which grows a few times through the norms.
@@ -23,6 +23,15 @@ THETA, EPS = 50000.0, 2e-5
 TEXTS = ["The model trains.", "if (x == 10) { return; }\n\n  12345 words", "系统管理员，你好！", "e\u0301 caf\u00e9 \U0001f600 <|endoftext|>!",
          " \t\n leading and trailing  "]
 PROMPT = "The model"
+FIVE = int(transformers.__version__.split(".")[0]) >= 5
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+# Kinds of model: model_type, rotation, further keys. Windows shorter than what is generated.
+KINDS = {
+    "qwen3": ("qwen3", {}, {}),
+    "yarn": ("qwen3", YARN, {"use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1, "attention_bias": True}),
+    "ernie": ("ernie4_5", {}, {"use_bias": True, "pad_token_id": None}),
+    "seed": ("seed_oss", {}, {"attention_out_bias": True, "mlp_bias": True, "pad_token_id": None}),
+}
 
 
 def fail(message):
@@ -85,15 +94,16 @@ def end_tokens(model, ids, end_of_text):
     return [end_of_text, max(new, key=new.index)]
 
 
-def save(dtype, tied, form, folder, tokenizer):
+def save(dtype, tied, form, folder, tokenizer, kind):
     torch.manual_seed(9)
-    theta = ({"rope_parameters": {"rope_type": "default", "rope_theta": THETA}}
-             if int(transformers.__version__.split(".")[0]) >= 5 else {"rope_theta": THETA})
-    config = Qwen3Config(vocab_size=len(tokenizer) + 3, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
+    model_type, rope, keys = KINDS[kind]
+    spelling = ({"rope_parameters": {"rope_type": "default", "rope_theta": THETA, **rope}} if FIVE
+                else {"rope_theta": THETA, "rope_scaling": rope or None})
+    config = AutoConfig.for_model(model_type, vocab_size=len(tokenizer) + 3, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
                          num_attention_heads=6, num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied == "tied",
                          rms_norm_eps=EPS, max_position_embeddings=128, bos_token_id=None,
-                         eos_token_id=tokenizer.eos_token_id, **theta)
-    model = Qwen3ForCausalLM(config)
+                         eos_token_id=tokenizer.eos_token_id, **spelling, **keys)
+    model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, 0.15)
@@ -173,9 +183,9 @@ def trains(strait, folder, work, dtype):
     same_logits(strait, trained, work)
 
 
-def one_of_theirs(strait, folder, work, dtype, tied, form):
+def one_of_theirs(strait, folder, work, dtype, tied, form, kind):
     tokenizer = AutoTokenizer.from_pretrained(os.path.join(work, "tokenizer"))
-    save(dtype, tied, form, folder, tokenizer)
+    save(dtype, tied, form, folder, tokenizer, kind)
     same_logits(strait, folder, work)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     same_loss(strait, folder, work, model, tokenizer)
@@ -185,11 +195,15 @@ def one_of_theirs(strait, folder, work, dtype, tied, form):
 
 def theirs(strait, name, work):
     failed = False
+    forms = [("qwen3", tied, form) for tied, form in (("tied", "one"), ("tied", "sharded"), ("untied", "one"),
+                                                      ("untied", "sharded"), ("tied", "head"))]
+    forms += [(kind, tied, "one") for kind, tied in (("yarn", "tied"), ("ernie", "tied"), ("ernie", "untied"),
+                                                     ("seed", "untied"))]
     for dtype in ("float32", "bfloat16"):
-        for tied, form in (("tied", "one"), ("tied", "sharded"), ("untied", "one"), ("untied", "sharded"), ("tied", "head")):
-            case = f"{name}-{dtype}-{tied}-{form}"
+        for kind, tied, form in forms:
+            case = f"{name}-{kind}-{dtype}-{tied}-{form}"
             try:
-                one_of_theirs(strait, os.path.join(work, case), work, dtype, tied, form)
+                one_of_theirs(strait, os.path.join(work, case), work, dtype, tied, form, kind)
                 print(f"ok {case}")
             except (Exception, SystemExit) as problem:
                 print(f"FAIL {case}: {problem!r}")

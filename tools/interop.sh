@@ -60,7 +60,7 @@ EOF
     done
 done
 
-# Models as each version saves them: dtypes, tied or not, in one file or in shards, with a head that repeats the embedding.
+# Models as each version saves them: families, dtypes, tied or not, in one file or in shards, with a head that repeats the embedding.
 for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
     with_transformers "$version" tools/interop.py theirs "$strait" "theirs-$version" "$work" || failed=1
 done

@@ -91,6 +91,11 @@ strait_status strait__cpu_kernel_set_pick(strait_cpu_kernel_set *set, const stra
         out->reason = "a gradient in f32 is no factor for a matrix unit";
         return STRAIT_OK;
     }
+    bool attends = op == STRAIT_OP_ATTENTION || op == STRAIT_OP_ATTENTION_BWD;
+    if (attends && desc->dims[ATTENTION_DIM_STREAM] > 0) {
+        out->reason = "dropout leaves terms out, which a matrix unit cannot";
+        return STRAIT_OK;
+    }
     strait_cpu_size size = strait__cpu_size_of(desc);
     if (size == STRAIT_CPU_FEW) {
         out->reason = "so few rows take as long as reading what they meet";

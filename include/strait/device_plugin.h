@@ -226,7 +226,7 @@ typedef enum strait_op {
 /* Of docs/numerics.md: any change of an order or a rounding is a new version. */
 #define STRAIT_NUMERICS_VERSION 1
 
-enum { STRAIT_OP_MAX_BUFFERS = 12, STRAIT_OP_MAX_DIMS = 12, STRAIT_OP_MAX_SCALARS = 4, STRAIT_LINEAR_SEGMENTS = 3 };
+enum { STRAIT_OP_MAX_BUFFERS = 16, STRAIT_OP_MAX_DIMS = 12, STRAIT_OP_MAX_SCALARS = 4, STRAIT_LINEAR_SEGMENTS = 3 };
 
 /* EMBEDDING: y[m] = table[ids[m]]. */
 enum { EMBEDDING_IDS /* i32 [M] */, EMBEDDING_TABLE /* S [V, H] */, EMBEDDING_Y /* S [M, H] out */ };
@@ -358,7 +358,9 @@ enum {
  * ATTENTION: causal, grouped-query. Sequence b has TQ query rows and room for TK key rows; length[b] keys are there
  * (TK where LENGTHS is absent) and query row i stands at position length[b] - TQ + i. Key j is visible to position p if
  * j <= p, p - j < WINDOW (where WINDOW > 0), and both are of the same document (where DOCUMENTS is given).
- * m is the row's maximum score before scaling, r = 1/l.
+ * m is the row's maximum score before scaling, r = 1/l. With STREAM (TQ = TK then, and SEQUENCES and STEP given) a
+ * share P of the probabilities is dropped after l was taken, as DROPOUT does, the others times KEEP; the element's
+ * number counts sequence, query head, query, key, rows of keys padded to a multiple of 64.
  */
 enum {
     ATTENTION_Q,         /* S [B, TQ, HQ*D] */
@@ -369,6 +371,8 @@ enum {
     ATTENTION_O,         /* S [B, TQ, HQ*D] out */
     ATTENTION_M,         /* f32 [B, TQ, HQ] out */
     ATTENTION_R,         /* f32 [B, TQ, HQ] out */
+    ATTENTION_SEQUENCES, /* i32 [B], or absent */
+    ATTENTION_STEP,      /* f32 [STRAIT_STEP_WORDS], or absent */
     ATTENTION_BUFFERS
 };
 enum {
@@ -379,11 +383,12 @@ enum {
     ATTENTION_DIM_HKV,
     ATTENTION_DIM_D,
     ATTENTION_DIM_WINDOW,
+    ATTENTION_DIM_STREAM, /* 0 = no dropout */
     ATTENTION_DIMS
 };
-enum { ATTENTION_SCALAR_SCALE };
+enum { ATTENTION_SCALAR_SCALE, ATTENTION_SCALAR_P, ATTENTION_SCALAR_KEEP /* 1 / (1 - p) */ };
 
-/* ATTENTION_BWD: TQ = TK = T, no LENGTHS. The same dims and scalar as ATTENTION. */
+/* ATTENTION_BWD: TQ = TK = T, no LENGTHS. The same dims and scalars as ATTENTION. */
 enum {
     ATTENTION_BWD_Q,
     ATTENTION_BWD_K,
@@ -396,6 +401,8 @@ enum {
     ATTENTION_BWD_DQ,        /* S [B, T, HQ*D] out */
     ATTENTION_BWD_DK,        /* S [B, T, HKV*D] out */
     ATTENTION_BWD_DV,        /* S [B, T, HKV*D] out */
+    ATTENTION_BWD_SEQUENCES, /* i32 [B], or absent */
+    ATTENTION_BWD_STEP,      /* f32 [STRAIT_STEP_WORDS], or absent */
     ATTENTION_BWD_BUFFERS
 };
 

@@ -1,5 +1,6 @@
 /* Error bounds of attention and attention_bwd. */
 #include "ops/bounded.h"
+#include "ops/draw.h"
 
 /* One (sequence, query row, query head), and room for what is known of each of its keys. */
 typedef struct query_row {
@@ -11,11 +12,24 @@ typedef struct query_row {
     strait_bounded *p; // [TK]: scores, then p
     strait_bounded m;
     strait_bounded r;
+    const int32_t *sequences; /* NULL: nothing is dropped */
+    strait_draw draw;
+    int64_t b;
+    int64_t query;
+    int64_t head;
 } query_row;
 
-static query_row query_at(const strait_op_desc *desc, const int32_t *documents, const int32_t *lengths, int64_t b,
-                          int64_t i, int64_t head, strait_bounded *room)
+static double word(const void *step, int index)
 {
+    return ((const strait_bounded *)step)[index].value;
+}
+
+static query_row query_at(const strait_op_desc *desc, void *const *buffers, int64_t b, int64_t i, int64_t head,
+                          strait_bounded *room)
+{
+    bool forward = desc->op == STRAIT_OP_ATTENTION;
+    const int32_t *documents = buffers[forward ? ATTENTION_DOCUMENTS : ATTENTION_BWD_DOCUMENTS];
+    const int32_t *lengths = forward ? buffers[ATTENTION_LENGTHS] : NULL;
     const int64_t *dims = desc->dims;
     int64_t group = dims[ATTENTION_DIM_HQ] / dims[ATTENTION_DIM_HKV];
     query_row row = {.p = room};
@@ -24,7 +38,21 @@ static query_row query_at(const strait_op_desc *desc, const int32_t *documents, 
     row.key_stride = dims[ATTENTION_DIM_HKV] * dims[ATTENTION_DIM_D];
     row.first_key = b * dims[ATTENTION_DIM_TK] * row.key_stride + head / group * dims[ATTENTION_DIM_D];
     row.documents = documents ? documents + b * dims[ATTENTION_DIM_TK] : NULL;
+    row.b = b;
+    row.query = i;
+    row.head = head;
+    if (dims[ATTENTION_DIM_STREAM] > 0) {
+        row.sequences = buffers[forward ? ATTENTION_SEQUENCES : ATTENTION_BWD_SEQUENCES];
+        row.draw = strait_draw_of(buffers[forward ? ATTENTION_STEP : ATTENTION_BWD_STEP], word);
+    }
     return row;
+}
+
+static bool keeps(const strait_op_desc *desc, const query_row *row, int64_t key)
+{
+    if (!row->sequences) return true;
+    uint64_t index = strait_draw_probability(desc, row->sequences, row->b, row->head, row->query, key);
+    return strait_draw_keeps(row->draw, desc->dims[ATTENTION_DIM_STREAM], index, desc->scalars[ATTENTION_SCALAR_P]);
 }
 
 static bool sees(const strait_op_desc *desc, const query_row *row, int64_t key)
@@ -63,10 +91,14 @@ static void output_row(const strait_op_desc *desc, const query_row *row, const s
     int64_t d = desc->dims[ATTENTION_DIM_D];
     for (int64_t i = 0; i < d; i++) o[i] = strait_bounded_zero;
     for (int64_t j = 0; j <= row->position; j++) {
-        if (!sees(desc, row, j)) continue;
+        if (!sees(desc, row, j) || !keeps(desc, row, j)) continue;
         for (int64_t i = 0; i < d; i++) o[i] = strait_bounded_fma(row->p[j], values[j * row->key_stride + i], o[i]);
     }
-    for (int64_t i = 0; i < d; i++) o[i] = strait_bounded_store(desc->dtype, strait_bounded_mul(o[i], row->r));
+    strait_bounded factor = row->r;
+    if (row->sequences) {
+        factor = strait_bounded_mul(row->r, strait_bounded_of(desc->scalars[ATTENTION_SCALAR_KEEP]));
+    }
+    for (int64_t i = 0; i < d; i++) o[i] = strait_bounded_store(desc->dtype, strait_bounded_mul(o[i], factor));
 }
 
 static strait_status attention_bound(const strait_op_desc *desc, void *const *buffers)
@@ -81,8 +113,8 @@ static strait_status attention_bound(const strait_op_desc *desc, void *const *bu
     int64_t heads = dims[ATTENTION_DIM_HQ];
     for (int64_t at = 0; at < dims[ATTENTION_DIM_B] * dims[ATTENTION_DIM_TQ] * heads; at++) {
         int64_t i = at / heads;
-        query_row row = query_at(desc, buffers[ATTENTION_DOCUMENTS], buffers[ATTENTION_LENGTHS],
-                                 i / dims[ATTENTION_DIM_TQ], i % dims[ATTENTION_DIM_TQ], at % heads, room);
+        query_row row =
+            query_at(desc, buffers, i / dims[ATTENTION_DIM_TQ], i % dims[ATTENTION_DIM_TQ], at % heads, room);
         softmax_row(desc, &row, q + row.stat * dims[ATTENTION_DIM_D], k + row.first_key);
         output_row(desc, &row, v + row.first_key, o + row.stat * dims[ATTENTION_DIM_D]);
         ((strait_bounded *)buffers[ATTENTION_M])[row.stat] = row.m;
@@ -120,12 +152,17 @@ static void backward_row(const strait_op_desc *desc, void *const *buffers, query
         if (!sees(desc, &row, j)) continue;
         int64_t key = j * row.key_stride;
         strait_bounded p = strait_bounded_mul(row.p[j], row.r);
-        strait_bounded dp = strait_bounded_chain(dout, 1, v + key, 1, d);
-        strait_bounded ds = strait_bounded_mul(p, strait_bounded_sub(dp, delta));
+        bool kept = keeps(desc, &row, j);
+        strait_bounded keep = strait_bounded_of(desc->scalars[ATTENTION_SCALAR_KEEP]);
+        strait_bounded dp = kept ? strait_bounded_chain(dout, 1, v + key, 1, d) : strait_bounded_zero;
+        strait_bounded far = row.sequences ? strait_bounded_fma(dp, keep, strait_bounded_negative(delta))
+                                           : strait_bounded_sub(dp, delta);
+        strait_bounded ds = strait_bounded_mul(p, far);
+        if (row.sequences) p = strait_bounded_mul(p, keep);
         for (int64_t i = 0; i < d; i++) {
             dq[i] = strait_bounded_fma(ds, k[key + i], dq[i]);
             dk[key + i] = strait_bounded_fma(ds, q[i], dk[key + i]);
-            dv[key + i] = strait_bounded_fma(p, dout[i], dv[key + i]);
+            if (kept) dv[key + i] = strait_bounded_fma(p, dout[i], dv[key + i]);
         }
     }
     for (int64_t i = 0; i < d; i++) dq[i] = strait_bounded_store(desc->dtype, strait_bounded_mul(dq[i], scale));
@@ -145,7 +182,7 @@ static strait_status attention_bwd_bound(const strait_op_desc *desc, void *const
     for (int64_t i = 0; i < keys; i++) dk[i] = dv[i] = strait_bounded_zero;
     for (int64_t b = 0; b < dims[ATTENTION_DIM_B]; b++) {
         for (int64_t at = 0; at < dims[ATTENTION_DIM_HQ] * tq; at++) {
-            query_row row = query_at(desc, buffers[ATTENTION_BWD_DOCUMENTS], NULL, b, at % tq, at / tq, room);
+            query_row row = query_at(desc, buffers, b, at % tq, at / tq, room);
             backward_row(desc, buffers, row, room + dims[ATTENTION_DIM_TK]);
         }
     }
@@ -161,12 +198,15 @@ static strait_status attention_bwd_bound(const strait_op_desc *desc, void *const
 static strait_status attention_bwd_statistics(const strait_op_desc *desc, void *const *buffers)
 {
     void *forward[ATTENTION_BUFFERS] = {
-        [ATTENTION_Q] = buffers[ATTENTION_BWD_Q], [ATTENTION_K] = buffers[ATTENTION_BWD_K],
-        [ATTENTION_V] = buffers[ATTENTION_BWD_V], [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
-        [ATTENTION_O] = buffers[ATTENTION_BWD_O], [ATTENTION_M] = buffers[ATTENTION_BWD_M],
-        [ATTENTION_R] = buffers[ATTENTION_BWD_R],
+        [ATTENTION_Q] = buffers[ATTENTION_BWD_Q],       [ATTENTION_K] = buffers[ATTENTION_BWD_K],
+        [ATTENTION_V] = buffers[ATTENTION_BWD_V],       [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
+        [ATTENTION_O] = buffers[ATTENTION_BWD_O],       [ATTENTION_M] = buffers[ATTENTION_BWD_M],
+        [ATTENTION_R] = buffers[ATTENTION_BWD_R],       [ATTENTION_SEQUENCES] = buffers[ATTENTION_BWD_SEQUENCES],
+        [ATTENTION_STEP] = buffers[ATTENTION_BWD_STEP],
     };
-    return strait_op_def_get(STRAIT_OP_ATTENTION)->reference(desc, forward);
+    strait_op_desc same = *desc;
+    same.op = STRAIT_OP_ATTENTION;
+    return strait_op_def_get(STRAIT_OP_ATTENTION)->reference(&same, forward);
 }
 
 const strait_op_bound strait_op_bound_attention_bwd = {

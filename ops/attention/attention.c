@@ -1,4 +1,5 @@
 /* Causal grouped-query attention with windows, documents and a key cache, and its gradient. */
+#include "ops/draw.h"
 #include "ops/op_def.h"
 
 #include "base/math64.h"
@@ -30,15 +31,23 @@ static void attention_cost(const strait_op_desc *desc, uint32_t absent, strait_o
 typedef struct attention_row {
     const int32_t *documents; /* of the sequence, or NULL */
     int64_t position;
-    int64_t q_offset;    /* of [.., D] in q and o */
-    int64_t stat_offset; /* in m and r */
-    int64_t k_offset;    /* of key 0 */
-    int64_t k_stride;    /* from key to key */
+    int64_t q_offset;         /* of [.., D] in q and o */
+    int64_t stat_offset;      /* in m and r */
+    int64_t k_offset;         /* of key 0 */
+    int64_t k_stride;         /* from key to key */
+    const int32_t *sequences; /* NULL: nothing is dropped */
+    strait_draw draw;
+    int64_t b;
+    int64_t query;
+    int64_t head;
 } attention_row;
 
-static attention_row row_of(const strait_op_desc *desc, const int32_t *documents, const int32_t *lengths, int64_t b,
-                            int64_t i, int64_t head)
+static attention_row row_of(const strait_op_desc *desc, void *const *buffers, int64_t b, int64_t i, int64_t head)
 {
+    bool forward = desc->op == STRAIT_OP_ATTENTION;
+    const int32_t *documents = buffers[forward ? ATTENTION_DOCUMENTS : ATTENTION_BWD_DOCUMENTS];
+    const int32_t *lengths = forward ? buffers[ATTENTION_LENGTHS] : NULL;
+    const void *step = buffers[forward ? ATTENTION_STEP : ATTENTION_BWD_STEP];
     int64_t tq = desc->dims[ATTENTION_DIM_TQ];
     int64_t tk = desc->dims[ATTENTION_DIM_TK];
     int64_t hq = desc->dims[ATTENTION_DIM_HQ];
@@ -50,6 +59,13 @@ static attention_row row_of(const strait_op_desc *desc, const int32_t *documents
     row.q_offset = row.stat_offset * d;
     row.k_stride = hkv * d;
     row.k_offset = b * tk * row.k_stride + head / (hq / hkv) * d;
+    if (desc->dims[ATTENTION_DIM_STREAM] > 0) {
+        row.sequences = buffers[forward ? ATTENTION_SEQUENCES : ATTENTION_BWD_SEQUENCES];
+    }
+    if (row.sequences) row.draw = strait_draw_of(step, strait_draw_double);
+    row.b = b;
+    row.query = i;
+    row.head = head;
     return row;
 }
 
@@ -58,6 +74,16 @@ static bool visible(const strait_op_desc *desc, const attention_row *row, int64_
     int64_t window = desc->dims[ATTENTION_DIM_WINDOW];
     if (j > row->position || (window > 0 && row->position - j >= window)) return false;
     return !row->documents || row->documents[j] == row->documents[row->position];
+}
+
+/* What a probability is multiplied by: 0 where it is dropped. */
+static double share(const strait_op_desc *desc, const attention_row *row, int64_t j)
+{
+    if (!row->sequences) return 1.0;
+    uint64_t index = strait_draw_probability(desc, row->sequences, row->b, row->head, row->query, j);
+    bool kept =
+        strait_draw_keeps(row->draw, desc->dims[ATTENTION_DIM_STREAM], index, desc->scalars[ATTENTION_SCALAR_P]);
+    return kept ? (double)desc->scalars[ATTENTION_SCALAR_KEEP] : 0.0;
 }
 
 static double dot(const double *a, const double *b, int64_t n)
@@ -93,7 +119,9 @@ static void forward_row(const strait_op_desc *desc, void *const *buffers, attent
         if (!visible(desc, &row, j)) continue;
         double p = weight(dot(q, k + j * row.k_stride, d), m, scale);
         l += p;
-        for (int64_t i = 0; i < d; i++) o[i] += p * v[j * row.k_stride + i];
+        double kept = share(desc, &row, j);
+        if (kept == 0.0) continue; /* a value that is not finite counts for nothing */
+        for (int64_t i = 0; i < d; i++) o[i] += p * kept * v[j * row.k_stride + i];
     }
     for (int64_t i = 0; i < d; i++) o[i] *= 1.0 / l;
     ((double *)buffers[ATTENTION_M])[row.stat_offset] = m;
@@ -105,8 +133,7 @@ static strait_status attention_reference(const strait_op_desc *desc, void *const
     for (int64_t b = 0; b < desc->dims[ATTENTION_DIM_B]; b++) {
         for (int64_t i = 0; i < desc->dims[ATTENTION_DIM_TQ]; i++) {
             for (int64_t head = 0; head < desc->dims[ATTENTION_DIM_HQ]; head++) {
-                forward_row(desc, buffers,
-                            row_of(desc, buffers[ATTENTION_DOCUMENTS], buffers[ATTENTION_LENGTHS], b, i, head));
+                forward_row(desc, buffers, row_of(desc, buffers, b, i, head));
             }
         }
     }
@@ -115,7 +142,7 @@ static strait_status attention_reference(const strait_op_desc *desc, void *const
 
 const strait_op_def strait_op_def_attention = {
     .op = STRAIT_OP_ATTENTION,
-    .types = "SSSIISFF",
+    .types = "SSSIISFFIF",
     .cost = attention_cost,
     .reference = attention_reference,
 };
@@ -149,11 +176,13 @@ static void backward_row(const strait_op_desc *desc, void *const *buffers, atten
         if (!visible(desc, &row, j)) continue;
         int64_t at = j * row.k_stride;
         double p = weight(dot(q, k + at, d), m, scale) * r;
-        double ds = p * (dot(dout, v + at, d) - delta);
+        double kept = share(desc, &row, j);
+        double dp = kept == 0.0 ? 0.0 : dot(dout, v + at, d) * kept;
+        double ds = p * (dp - delta);
         for (int64_t i = 0; i < d; i++) {
             dq[i] += ds * k[at + i] * scale;
             dk[at + i] += ds * q[i] * scale;
-            dv[at + i] += p * dout[i];
+            if (kept != 0.0) dv[at + i] += p * kept * dout[i];
         }
     }
 }
@@ -169,7 +198,7 @@ static strait_status attention_bwd_reference(const strait_op_desc *desc, void *c
     for (int64_t b = 0; b < desc->dims[ATTENTION_DIM_B]; b++) {
         for (int64_t i = 0; i < desc->dims[ATTENTION_DIM_TQ]; i++) {
             for (int64_t head = 0; head < desc->dims[ATTENTION_DIM_HQ]; head++) {
-                backward_row(desc, buffers, row_of(desc, buffers[ATTENTION_BWD_DOCUMENTS], NULL, b, i, head));
+                backward_row(desc, buffers, row_of(desc, buffers, b, i, head));
             }
         }
     }
@@ -178,7 +207,7 @@ static strait_status attention_bwd_reference(const strait_op_desc *desc, void *c
 
 const strait_op_def strait_op_def_attention_bwd = {
     .op = STRAIT_OP_ATTENTION_BWD,
-    .types = "SSSSFFSISSS",
+    .types = "SSSSFFSISSSIF",
     .cost = attention_bwd_cost,
     .reference = attention_bwd_reference,
 };

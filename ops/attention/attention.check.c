@@ -1,5 +1,6 @@
 /* Exact oracle and cases of attention and attention_bwd. */
 #include "kernels/formula/scalar.h"
+#include "ops/draw.h"
 #include "ops/exact.h"
 #include "ops/op_check.h"
 
@@ -10,11 +11,18 @@ typedef struct query_row {
     int64_t first_key; /* index of key 0 of its head in k and v, in elements */
     int64_t key_stride;
     const int32_t *documents;
+    const int32_t *sequences; /* NULL: nothing is dropped */
+    strait_draw draw;
+    int64_t b;
+    int64_t query;
+    int64_t head;
 } query_row;
 
-static query_row query_at(const strait_op_desc *desc, const int32_t *documents, const int32_t *lengths, int64_t b,
-                          int64_t i, int64_t head)
+static query_row query_at(const strait_op_desc *desc, void *const *buffers, int64_t b, int64_t i, int64_t head)
 {
+    bool forward = desc->op == STRAIT_OP_ATTENTION;
+    const int32_t *documents = buffers[forward ? ATTENTION_DOCUMENTS : ATTENTION_BWD_DOCUMENTS];
+    const int32_t *lengths = forward ? buffers[ATTENTION_LENGTHS] : NULL;
     const int64_t *dims = desc->dims;
     int64_t length = lengths ? lengths[b] : dims[ATTENTION_DIM_TK];
     int64_t group = dims[ATTENTION_DIM_HQ] / dims[ATTENTION_DIM_HKV];
@@ -24,7 +32,22 @@ static query_row query_at(const strait_op_desc *desc, const int32_t *documents, 
     row.key_stride = dims[ATTENTION_DIM_HKV] * dims[ATTENTION_DIM_D];
     row.first_key = b * dims[ATTENTION_DIM_TK] * row.key_stride + head / group * dims[ATTENTION_DIM_D];
     row.documents = documents ? documents + b * dims[ATTENTION_DIM_TK] : NULL;
+    row.sequences = NULL;
+    row.b = b;
+    row.query = i;
+    row.head = head;
+    if (dims[ATTENTION_DIM_STREAM] > 0) {
+        row.sequences = buffers[forward ? ATTENTION_SEQUENCES : ATTENTION_BWD_SEQUENCES];
+        row.draw = strait_draw_of(buffers[forward ? ATTENTION_STEP : ATTENTION_BWD_STEP], strait_draw_float);
+    }
     return row;
+}
+
+static bool keeps(const strait_op_desc *desc, const query_row *row, int64_t key)
+{
+    if (!row->sequences) return true;
+    uint64_t index = strait_draw_probability(desc, row->sequences, row->b, row->head, row->query, key);
+    return strait_draw_keeps(row->draw, desc->dims[ATTENTION_DIM_STREAM], index, desc->scalars[ATTENTION_SCALAR_P]);
 }
 
 static bool sees(const strait_op_desc *desc, const query_row *row, int64_t key)
@@ -62,10 +85,12 @@ static void forward_row(const strait_op_desc *desc, void *const *buffers, query_
         float p = probability(strait_exact_chain(q, 1, k + j * row.key_stride, 1, d), m, scale);
         float *lane = &lanes.lane[j % STRAIT_EXACT_LANES];
         *lane = *lane + p;
+        if (!keeps(desc, &row, j)) continue;
         for (int64_t i = 0; i < d; i++) o[i] = fmaf(p, v[j * row.key_stride + i], o[i]);
     }
     float r = 1.0F / strait_exact_fold(lanes);
-    for (int64_t i = 0; i < d; i++) o[i] = strait_exact_round(desc->dtype, o[i] * r);
+    float factor = row.sequences ? r * desc->scalars[ATTENTION_SCALAR_KEEP] : r;
+    for (int64_t i = 0; i < d; i++) o[i] = strait_exact_round(desc->dtype, o[i] * factor);
     ((float *)buffers[ATTENTION_M])[row.stat] = m;
     ((float *)buffers[ATTENTION_R])[row.stat] = r;
 }
@@ -75,8 +100,7 @@ static strait_status attention_exact(const strait_op_desc *desc, void *const *bu
     for (int64_t b = 0; b < desc->dims[ATTENTION_DIM_B]; b++) {
         for (int64_t i = 0; i < desc->dims[ATTENTION_DIM_TQ]; i++) {
             for (int64_t head = 0; head < desc->dims[ATTENTION_DIM_HQ]; head++) {
-                forward_row(desc, buffers,
-                            query_at(desc, buffers[ATTENTION_DOCUMENTS], buffers[ATTENTION_LENGTHS], b, i, head));
+                forward_row(desc, buffers, query_at(desc, buffers, b, i, head));
             }
         }
     }
@@ -121,6 +145,18 @@ static void fill_underflow(const strait_op_desc *desc, float *q, float *k)
         k[i] = -0x1p-100F;
 }
 
+/* Sequences from anywhere in a step, and a step and seed that fill their words. */
+static void fill_draw(const strait_op_desc *desc, strait_check_random *random, int32_t *sequences, float *step)
+{
+    if (desc->dims[ATTENTION_DIM_STREAM] == 0) return;
+    for (int64_t b = 0; b < desc->dims[ATTENTION_DIM_B]; b++) {
+        sequences[b] = (int32_t)strait_check_below(random, INT32_MAX / 4);
+    }
+    memset(step, 0, STRAIT_STEP_WORDS * sizeof *step);
+    for (int i = 0; i < 2; i++) step[STRAIT_STEP_SEED + i] = (float)strait_check_below(random, 1 << 16);
+    for (int i = 0; i < 4; i++) step[STRAIT_STEP_T + i] = (float)strait_check_below(random, 1 << 16);
+}
+
 /* Lengths anywhere in [TQ, TK]. Keys and values past the length are NaN: no term may be made of them. */
 static strait_status attention_prepare(const strait_op_desc *desc, const strait_check_case *shape,
                                        strait_check_random *random, void *const *buffers)
@@ -132,6 +168,7 @@ static strait_status attention_prepare(const strait_op_desc *desc, const strait_
     fill_documents(desc, shape->variant, random, buffers[ATTENTION_DOCUMENTS]);
     if (shape->variant == 2) fill_falling(desc, buffers[ATTENTION_Q], buffers[ATTENTION_K], buffers[ATTENTION_V]);
     if (shape->variant == 3) fill_underflow(desc, buffers[ATTENTION_Q], buffers[ATTENTION_K]);
+    fill_draw(desc, random, buffers[ATTENTION_SEQUENCES], buffers[ATTENTION_STEP]);
     for (int64_t b = 0; lengths && b < desc->dims[ATTENTION_DIM_B]; b++) {
         lengths[b] = (int32_t)(tq + strait_check_below(random, tk - tq + 1));
         for (int64_t i = (b * tk + lengths[b]) * width; i < (b + 1) * tk * width; i++) {
@@ -172,27 +209,32 @@ enum {
     PLAIN_BWD = 1U << ATTENTION_BWD_DOCUMENTS
 };
 
-#define ATTENTION_ROLES(documents)                                                                                   \
+#define ATTENTION_ROLES(documents, draw)                                                                             \
     {                                                                                                                \
         {STRAIT_CHECK_VALUE, ATTENTION_Q}, {STRAIT_CHECK_VALUE, ATTENTION_K}, {STRAIT_CHECK_VALUE, ATTENTION_V},     \
             {STRAIT_CHECK_VALUE, ATTENTION_O}, {STRAIT_CHECK_VALUE, ATTENTION_M}, {STRAIT_CHECK_VALUE, ATTENTION_R}, \
             {STRAIT_CHECK_COTANGENT, ATTENTION_O}, {documents, ATTENTION_DOCUMENTS},                                 \
             {STRAIT_CHECK_GRADIENT, ATTENTION_Q}, {STRAIT_CHECK_GRADIENT, ATTENTION_K},                              \
-            {STRAIT_CHECK_GRADIENT, ATTENTION_V},                                                                    \
+            {STRAIT_CHECK_GRADIENT, ATTENTION_V}, {draw, ATTENTION_SEQUENCES}, {draw, ATTENTION_STEP},               \
     }
 
-/* dims: B, TQ, TK, HQ, HKV, D, window */
+/* dims: B, TQ, TK, HQ, HKV, D, window, stream */
 static const strait_check_gradient attention_gradients[] = {
     {.forward = {.dims = {2, 5, 5, 4, 2, 3, 0}, .scalars = {0.57735026F}, .absent = PLAIN},
      .backward = STRAIT_OP_ATTENTION_BWD,
      .backward_dims = {2, 5, 5, 4, 2, 3, 0},
      .unused_outputs = 1U << ATTENTION_M | 1U << ATTENTION_R,
-     .roles = ATTENTION_ROLES(STRAIT_CHECK_NONE)},
+     .roles = ATTENTION_ROLES(STRAIT_CHECK_NONE, STRAIT_CHECK_NONE)},
     {.forward = {.dims = {1, 9, 9, 2, 1, 4, 3}, .scalars = {0.5F}, .absent = NO_LENGTHS},
      .backward = STRAIT_OP_ATTENTION_BWD,
      .backward_dims = {1, 9, 9, 2, 1, 4, 3},
      .unused_outputs = 1U << ATTENTION_M | 1U << ATTENTION_R,
-     .roles = ATTENTION_ROLES(STRAIT_CHECK_VALUE)},
+     .roles = ATTENTION_ROLES(STRAIT_CHECK_VALUE, STRAIT_CHECK_NONE)},
+    {.forward = {.dims = {2, 7, 7, 4, 2, 4, 0, 65540}, .scalars = {0.5F, 0.3F, 1.4285715F}, .absent = PLAIN},
+     .backward = STRAIT_OP_ATTENTION_BWD,
+     .backward_dims = {2, 7, 7, 4, 2, 4, 0, 65540},
+     .unused_outputs = 1U << ATTENTION_M | 1U << ATTENTION_R,
+     .roles = ATTENTION_ROLES(STRAIT_CHECK_NONE, STRAIT_CHECK_VALUE)},
     STRAIT_CHECK_END_GRADIENTS,
 };
 
@@ -214,6 +256,12 @@ const strait_op_check strait_op_check_attention = {
             {.dims = {2, 3, 130, 6, 2, 32, 0}, .scalars = {0.17677669F}, .absent = NO_DOCUMENTS},
             {.dims = {2, 4, 11, 2, 1, 130, 5}, .scalars = {0.0877058F}},
             {.dims = {1, 1, 4200, 2, 1, 4, 0}, .scalars = {0.5F}, .absent = PLAIN}, /* not the long sum */
+            {.dims = {1, 1, 1, 1, 1, 2, 0, 65540}, .scalars = {1.0F, 0.5F, 2.0F}, .absent = PLAIN},
+            {.dims = {2, 7, 7, 4, 2, 6, 0, 65540}, .scalars = {0.40824829F, 0.3F, 1.4285715F}, .absent = PLAIN},
+            {.dims = {1, 131, 131, 4, 2, 12, 65, 262148},
+             .scalars = {0.28867513F, 0.1F, 1.1111112F},
+             .absent = NO_LENGTHS},
+            {.dims = {3, 66, 66, 3, 1, 34, 0, 65540}, .scalars = {0.17149858F, 0.9F, 10.0F}, .absent = PLAIN},
             {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN, .bench = true},
             {.dims = {8, 1, 2048, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = NO_DOCUMENTS, .bench = true},
             STRAIT_CHECK_END,
@@ -239,16 +287,19 @@ static void backward_row(const strait_op_desc *desc, void *const *buffers, query
     float *dk = (float *)buffers[ATTENTION_BWD_DK] + row.first_key;
     float *dv = (float *)buffers[ATTENTION_BWD_DV] + row.first_key;
     float delta = strait_exact_dot(dout, (const float *)buffers[ATTENTION_BWD_O] + row.stat * d, d);
+    float keep = row.sequences ? desc->scalars[ATTENTION_SCALAR_KEEP] : 1.0F;
     for (int64_t i = 0; i < d; i++) dq[i] = 0.0F;
     for (int64_t j = 0; j <= row.position; j++) {
         if (!sees(desc, &row, j)) continue;
         int64_t key = j * row.key_stride;
         float p = probability(strait_exact_chain(q, 1, k + key, 1, d), m, scale) * r;
-        float ds = p * (strait_exact_chain(dout, 1, v + key, 1, d) - delta);
+        bool kept = keeps(desc, &row, j);
+        float dp = kept ? strait_exact_chain(dout, 1, v + key, 1, d) : 0.0F;
+        float ds = p * (row.sequences ? fmaf(dp, keep, -delta) : dp - delta);
         for (int64_t i = 0; i < d; i++) {
             dq[i] = fmaf(ds, k[key + i], dq[i]);
             dk[key + i] = fmaf(ds, q[i], dk[key + i]);
-            dv[key + i] = fmaf(p, dout[i], dv[key + i]);
+            if (kept) dv[key + i] = fmaf(p * keep, dout[i], dv[key + i]);
         }
     }
     for (int64_t i = 0; i < d; i++) dq[i] = strait_exact_round(desc->dtype, dq[i] * scale);
@@ -265,7 +316,7 @@ static strait_status attention_bwd_exact(const strait_op_desc *desc, void *const
     for (int64_t b = 0; b < dims[ATTENTION_DIM_B]; b++) {
         for (int64_t head = 0; head < dims[ATTENTION_DIM_HQ]; head++) {
             for (int64_t i = 0; i < dims[ATTENTION_DIM_TQ]; i++) {
-                backward_row(desc, buffers, query_at(desc, buffers[ATTENTION_BWD_DOCUMENTS], NULL, b, i, head));
+                backward_row(desc, buffers, query_at(desc, buffers, b, i, head));
             }
         }
     }
@@ -281,16 +332,20 @@ static strait_status attention_bwd_prepare(const strait_op_desc *desc, const str
                                            strait_check_random *random, void *const *buffers)
 {
     fill_documents(desc, shape->variant, random, buffers[ATTENTION_BWD_DOCUMENTS]);
+    fill_draw(desc, random, buffers[ATTENTION_BWD_SEQUENCES], buffers[ATTENTION_BWD_STEP]);
     if (shape->variant == 2) {
         fill_falling(desc, buffers[ATTENTION_BWD_Q], buffers[ATTENTION_BWD_K], buffers[ATTENTION_BWD_V]);
     }
     void *forward[ATTENTION_BUFFERS] = {
-        [ATTENTION_Q] = buffers[ATTENTION_BWD_Q], [ATTENTION_K] = buffers[ATTENTION_BWD_K],
-        [ATTENTION_V] = buffers[ATTENTION_BWD_V], [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
-        [ATTENTION_O] = buffers[ATTENTION_BWD_O], [ATTENTION_M] = buffers[ATTENTION_BWD_M],
-        [ATTENTION_R] = buffers[ATTENTION_BWD_R],
+        [ATTENTION_Q] = buffers[ATTENTION_BWD_Q],       [ATTENTION_K] = buffers[ATTENTION_BWD_K],
+        [ATTENTION_V] = buffers[ATTENTION_BWD_V],       [ATTENTION_DOCUMENTS] = buffers[ATTENTION_BWD_DOCUMENTS],
+        [ATTENTION_O] = buffers[ATTENTION_BWD_O],       [ATTENTION_M] = buffers[ATTENTION_BWD_M],
+        [ATTENTION_R] = buffers[ATTENTION_BWD_R],       [ATTENTION_SEQUENCES] = buffers[ATTENTION_BWD_SEQUENCES],
+        [ATTENTION_STEP] = buffers[ATTENTION_BWD_STEP],
     };
-    return attention_exact(desc, forward);
+    strait_op_desc same = *desc;
+    same.op = STRAIT_OP_ATTENTION;
+    return attention_exact(&same, forward);
 }
 
 /*
@@ -324,6 +379,10 @@ const strait_op_check strait_op_check_attention_bwd = {
             {.dims = {1, 131, 131, 2, 2, 12, 65}, .scalars = {0.28867513F}, .absent = PLAIN_BWD},
             {.dims = {1, 75, 75, 2, 1, 6, 0}, .scalars = {0.40824829F}, .absent = PLAIN_BWD, .variant = 2},
             {.dims = {2, 11, 11, 6, 2, 130, 0}, .scalars = {0.0877058F}, .absent = PLAIN_BWD},
+            {.dims = {1, 1, 1, 1, 1, 2, 0, 65540}, .scalars = {1.0F, 0.5F, 2.0F}, .absent = PLAIN_BWD},
+            {.dims = {2, 7, 7, 4, 2, 6, 0, 65540}, .scalars = {0.40824829F, 0.3F, 1.4285715F}, .absent = PLAIN_BWD},
+            {.dims = {1, 131, 131, 4, 2, 12, 65, 262148}, .scalars = {0.28867513F, 0.1F, 1.1111112F}},
+            {.dims = {3, 66, 66, 3, 1, 34, 0, 65540}, .scalars = {0.17149858F, 0.9F, 10.0F}, .absent = PLAIN_BWD},
             {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN_BWD, .bench = true},
             STRAIT_CHECK_END,
         },

@@ -21,7 +21,15 @@ strait_status strait_emit_attention(strait_graph *graph, const char *name, strai
         .op = STRAIT_OP_ATTENTION,
         .dims = {op->batch, op->query_rows, op->key_rows, op->query_heads, op->kv_heads, op->head_dim, op->window}};
     desc.scalars[ATTENTION_SCALAR_SCALE] = op->scale;
-    strait_tensor_id buffers[ATTENTION_BUFFERS] = {op->q, op->k, op->v, op->documents, op->lengths, op->o, m, r};
+    strait_tensor_id buffers[ATTENTION_BUFFERS] = {op->q, op->k, op->v, op->documents,    op->lengths,
+                                                   op->o, m,     r,     STRAIT_NO_TENSOR, STRAIT_NO_TENSOR};
+    if (op->dropout > 0) {
+        desc.dims[ATTENTION_DIM_STREAM] = op->stream;
+        desc.scalars[ATTENTION_SCALAR_P] = (float)op->dropout;
+        desc.scalars[ATTENTION_SCALAR_KEEP] = (float)(1.0 / (1.0 - op->dropout));
+        buffers[ATTENTION_SEQUENCES] = op->sequences;
+        buffers[ATTENTION_STEP] = op->step;
+    }
     return strait_graph_emit(graph, &desc, buffers, -1);
 }
 
@@ -39,6 +47,8 @@ strait_status strait_grad_attention(strait_backward *backward, int32_t node)
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[ATTENTION_M], &buffers[ATTENTION_BWD_M]));
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[ATTENTION_R], &buffers[ATTENTION_BWD_R]));
     buffers[ATTENTION_BWD_DOCUMENTS] = forward.buffers[ATTENTION_DOCUMENTS];
+    buffers[ATTENTION_BWD_SEQUENCES] = forward.buffers[ATTENTION_SEQUENCES];
+    buffers[ATTENTION_BWD_STEP] = forward.buffers[ATTENTION_STEP];
     STRAIT_TRY(strait_backward_like(backward, forward.buffers[ATTENTION_Q], &buffers[ATTENTION_BWD_DQ]));
     STRAIT_TRY(strait_backward_like(backward, forward.buffers[ATTENTION_K], &buffers[ATTENTION_BWD_DK]));
     STRAIT_TRY(strait_backward_like(backward, forward.buffers[ATTENTION_V], &buffers[ATTENTION_BWD_DV]));

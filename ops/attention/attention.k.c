@@ -4,6 +4,7 @@
  * the range [low, high) of keys, and neither bound descends with the row. Units are (sequence, head) pairs.
  */
 #include "kernels/dialect/kernel.h"
+#include "kernels/dialect/philox.h"
 #include "kernels/dialect/product.h"
 
 /* The first index in [0, count) whose document is not below `document`, or count. */
@@ -144,18 +145,55 @@ attention_softmax(INOUT(float, scores), IN(i32, low), IN(i32, high), OUT(float, 
     }
 }
 
+/* Where dropout counts the probabilities of a query from; rows of keys begin at multiples of 64. */
+DEVICE i64 draw_row(GLOBAL const i32 *sequences, i64 unit, i64 heads, i64 rows, i64 query, i64 ld)
+{
+    return (((i64)sequences[unit / heads] * heads + unit % heads) * rows + query) * ld;
+}
+
+/* A work-group is a row: probabilities that are dropped become -1, which no other is below. */
+KERNEL(WG)
+attention_drop(INOUT(float, scores), IN(i32, low), IN(i32, high), IN(i32, sequences), IN(float, step), i64 unit0,
+               i64 heads, i64 rows, i64 ld, i32 counts, i64 stream, float rate)
+{
+    OPEN(float, scores);
+    OPEN_IN(i32, low);
+    OPEN_IN(i32, high);
+    OPEN_IN(i32, sequences);
+    OPEN_IN(float, step);
+    philox key = {counted(step + counts), (u32)stream, counted(step + counts + 2), counted(step + counts + 4)};
+    i64 unit = unit0 + GROUP_ID / rows;
+    i64 query = GROUP_ID % rows;
+    i64 token = unit / heads * rows + query;
+    i64 number = draw_row(sequences, unit, heads, rows, query, ld);
+    i64 until = high[token];
+    GLOBAL float *row = scores + GROUP_ID * ld;
+    for (i64 i = low[token] / VW * VW + LOCAL_ID * PHILOX_SPAN; i < until; i += WG * PHILOX_SPAN) {
+        vu words[PHILOX_VECTORS];
+        philox_draw(key, number + i, words);
+        for (i32 v = 0; v < PHILOX_VECTORS; ++v) {
+            i64 at = i + v * VW;
+            if (at >= until) continue;
+            V_STORE(row + at, V_SELECT(uniform_of(words[v]) >= V_SET(rate), V_LOAD(row + at), V_SET(-1.0f)));
+        }
+    }
+}
+
 enum { CHAIN_ROWS = 6, CHAIN_VECTORS = WG > 1 ? 1 : 2, CHAIN_COLS = CHAIN_VECTORS * VW * WG };
 
-/* acc[r] goes on over k in [low[r], high[r]), r < rows: a at r * a_row + k * a_k, b at k * b_row, `left` columns. */
+/*
+ * acc[r] goes on over k in [low[r], high[r]), r < rows: a at r * a_row + k * a_k, b at k * b_row, `left` columns. With
+ * `kept` terms whose a is below 0 are absent.
+ */
 DEVICE void range_chain(vf acc[CHAIN_ROWS][CHAIN_VECTORS], GLOBAL const float *a, i64 a_row, i64 a_k,
                         GLOBAL const st *b, i64 b_row, GLOBAL const i32 *low, GLOBAL const i32 *high, i32 rows,
-                        i64 left)
+                        i64 left, i32 kept)
 {
     i64 begin = low[0];
     i64 end = high[rows - 1];
     i64 all_from = low[rows - 1];
     i64 all_until = rows == CHAIN_ROWS ? high[0] : begin;
-    if (left < CHAIN_VECTORS * VW) all_until = begin;
+    if (left < CHAIN_VECTORS * VW || kept) all_until = begin;
     i64 k = begin;
     while (k < end) {
         if (k >= all_from && k < all_until) {
@@ -171,6 +209,7 @@ DEVICE void range_chain(vf acc[CHAIN_ROWS][CHAIN_VECTORS], GLOBAL const float *a
         } else {
             for (i32 r = 0; r < CHAIN_ROWS; ++r) {
                 if (r >= rows || k < low[r] || k >= high[r]) continue;
+                if (kept && a[r * a_row + k * a_k] < 0.0f) continue;
                 vf x = V_SET(a[r * a_row + k * a_k]);
                 for (i32 v = 0; v < CHAIN_VECTORS; ++v) {
                     if (v * VW < left) acc[r][v] = V_FMA(x, s_load_n(b + k * b_row + v * VW, left - v * VW), acc[r][v]);
@@ -190,12 +229,12 @@ DEVICE void chain_zero(vf acc[CHAIN_ROWS][CHAIN_VECTORS])
 
 /*
  * out[token][head][column] = (chain over the keys that the query sees of a[unit - unit0][row][key] * b) * factor, b
- * being keys or values; the factor is r of the row, or `scale` where by_row is 0. Work-groups are columns, then rows,
- * then units.
+ * being keys or values; the factor is r of the row, or `scale` where by_row is 0. With `kept` it is r times `scale`,
+ * and what was dropped is absent. Work-groups are columns, then rows, then units.
  */
 KERNEL(WG)
 attention_over_keys(IN(float, a), IN(st, b), OUT(st, out), IN(i32, low), IN(i32, high), IN(float, r), i64 unit0,
-                    i64 heads, i64 group, i64 rows, i64 keys, i64 d, i64 ld, float scale, i32 by_row)
+                    i64 heads, i64 group, i64 rows, i64 keys, i64 d, i64 ld, float scale, i32 by_row, i32 kept)
 {
     OPEN_IN(float, a);
     OPEN_IN(st, b);
@@ -218,10 +257,10 @@ attention_over_keys(IN(float, a), IN(st, b), OUT(st, out), IN(i32, low), IN(i32,
     chain_zero(acc);
     range_chain(acc, a + (local_unit * rows + row) * ld, ld, 1,
                 b + sequence * keys * b_row + unit % heads / group * d + col, b_row, low + token, high + token, count,
-                d - col);
+                d - col, kept);
     for (i32 i = 0; i < count; ++i) {
         i64 at = (token + i) * heads + unit % heads;
-        vf factor = V_SET(by_row ? r[at] : scale);
+        vf factor = V_SET(kept ? r[at] * scale : by_row ? r[at] : scale);
         for (i32 v = 0; v < CHAIN_VECTORS; ++v) {
             i64 left = d - col - v * VW;
             if (left > 0) s_store_n(out + at * d + col + v * VW, acc[i][v] * factor, left);
@@ -280,6 +319,47 @@ attention_gradient(INOUT(float, scores), INOUT(float, dp), IN(i32, low), IN(i32,
     }
 }
 
+/* The same with dropout: P comes out times `keep`, or as -1 where it is dropped, whose dP is +0. */
+KERNEL(WG)
+attention_gradient_drop(INOUT(float, scores), INOUT(float, dp), IN(i32, low), IN(i32, high), IN(float, m), IN(float, r),
+                        IN(float, delta), IN(i32, sequences), IN(float, step), i64 unit0, i64 heads, i64 rows, i64 ld,
+                        float scale, i32 counts, i64 stream, float rate, float keep)
+{
+    OPEN(float, scores);
+    OPEN(float, dp);
+    OPEN_IN(i32, low);
+    OPEN_IN(i32, high);
+    OPEN_IN(float, m);
+    OPEN_IN(float, r);
+    OPEN_IN(float, delta);
+    OPEN_IN(i32, sequences);
+    OPEN_IN(float, step);
+    philox key = {counted(step + counts), (u32)stream, counted(step + counts + 2), counted(step + counts + 4)};
+    i64 unit = unit0 + GROUP_ID / rows;
+    i64 query = GROUP_ID % rows;
+    i64 token = unit / heads * rows + query;
+    i64 at = token * heads + unit % heads;
+    i64 number = draw_row(sequences, unit, heads, rows, query, ld);
+    i64 until = high[token];
+    vf most = V_SET(m[at]);
+    vf reciprocal = V_SET(r[at]);
+    vf minus_delta = V_SET(-delta[at]);
+    for (i64 i = low[token] / VW * VW + LOCAL_ID * PHILOX_SPAN; i < until; i += WG * PHILOX_SPAN) {
+        vu words[PHILOX_VECTORS];
+        philox_draw(key, number + i, words);
+        for (i32 v = 0; v < PHILOX_VECTORS; ++v) {
+            if (i + v * VW >= until) continue;
+            GLOBAL float *s = scores + GROUP_ID * ld + i + v * VW;
+            GLOBAL float *g = dp + GROUP_ID * ld + i + v * VW;
+            vf u = uniform_of(words[v]);
+            vf p = v_probability((V_LOAD(s) - most) * V_SET(scale)) * reciprocal;
+            vf d = V_SELECT(u >= V_SET(rate), V_LOAD(g), V_SET(0.0f));
+            V_STORE(s, V_SELECT(u >= V_SET(rate), p * V_SET(keep), V_SET(-1.0f)));
+            V_STORE(g, p * V_FMA(d, V_SET(keep), minus_delta));
+        }
+    }
+}
+
 /*
  * dV and dK of keys: chains over the group's heads and, in each, over the queries that see the key. Units here are
  * (sequence, key head); p and ds are those of units unit0 * group on. Work-groups are columns, then rows, then units;
@@ -288,7 +368,7 @@ attention_gradient(INOUT(float, scores), INOUT(float, dp), IN(i32, low), IN(i32,
 KERNEL(WG)
 attention_over_queries(IN(float, p), IN(float, ds), IN(st, d_o), IN(st, q), OUT(st, dv), OUT(st, dk), IN(i32, own),
                        IN(i32, last), i64 unit0, i64 units, i64 key_heads, i64 group, i64 rows, i64 d, i64 ld,
-                       float scale)
+                       float scale, i32 kept)
 {
     OPEN_IN(float, p);
     OPEN_IN(float, ds);
@@ -317,7 +397,7 @@ attention_over_queries(IN(float, p), IN(float, ds), IN(st, d_o), IN(st, q), OUT(
     chain_zero(acc);
     for (i64 g = 0; g < group; ++g) {
         range_chain(acc, a + (local_unit * group + g) * rows * ld, 1, ld, b + g * d, b_row, own + row, last + token,
-                    count, d - col);
+                    count, d - col, kept && !for_keys);
     }
     GLOBAL st *out = for_keys ? dk : dv;
     vf factor = V_SET(for_keys ? scale : 1.0f);

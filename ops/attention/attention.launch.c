@@ -16,6 +16,7 @@ typedef struct attention {
     float scale;
     strait_dtype dtype;
     bool fast;
+    bool drops;
     bool tiled;
     int64_t ld;    /* of a row of scores */
     int64_t units; /* (sequence, head) pairs: query heads forward, key heads backward */
@@ -29,10 +30,11 @@ typedef struct attention {
  * Tiles compute scores anew instead of keeping them: 3 products for 2 forward (2 in fast), 7 for 5 backward. On PoCL
  * that costs more than it saves (docs/portable-kernels.md), so that there they are for heads whose scores are too large
  * to keep. The bits are the same, but for r and o in fast. On a GPU, where a product is quicker than going to memory
- * and back, fast takes them always.
+ * and back, fast takes them always. With dropout scores are kept, whatever they take.
  */
 static bool wants_tiles(const attention *a, const strait_portable_shape *shape, int64_t unit_bytes)
 {
+    if (a->drops) return false;
     return unit_bytes > shape->scores_bytes || (a->fast && shape->group > 1);
 }
 
@@ -54,7 +56,8 @@ static attention attention_of(const strait_portable_shape *shape, const strait_o
                    .window = dims[ATTENTION_DIM_WINDOW],
                    .scale = desc->scalars[ATTENTION_SCALAR_SCALE],
                    .dtype = desc->dtype,
-                   .fast = desc->numerics == STRAIT_NUMERICS_FAST};
+                   .fast = desc->numerics == STRAIT_NUMERICS_FAST,
+                   .drops = dims[ATTENTION_DIM_STREAM] > 0};
     a.group = a.hq / a.hkv;
     a.ld = strait_div_up(a.tk, STRAIT_PORTABLE_LANES) * STRAIT_PORTABLE_LANES;
     a.units = a.sequences * (backward ? a.hkv : a.hq);
@@ -167,6 +170,11 @@ static strait_status scores(const attention *a, int64_t rows, int64_t keys, int6
                   COUNT_OF(arguments));
 }
 
+static float keep_of(const attention *a)
+{
+    return a->call->desc->scalars[ATTENTION_SCALAR_KEEP];
+}
+
 static int64_t chain_tiles(const attention *a, int64_t rows)
 {
     const strait_portable_shape *shape = a->call->shape;
@@ -174,10 +182,12 @@ static int64_t chain_tiles(const attention *a, int64_t rows)
     return strait_div_up(rows, CHAIN_ROWS) * strait_div_up(a->d, cols);
 }
 
-/* out = weights over keys (or values) `b`, times r of the row or, where r is absent, times the scale. */
+/* out = weights over keys (or values) `b`, times r of the row or, where r is absent, times the scale; what was dropped
+ * of the probabilities forward is absent. */
 static strait_status over_keys(const attention *a, int64_t weights, strait_driver_slice b, strait_driver_slice out,
                                strait_driver_slice r, int64_t first, int64_t count)
 {
+    bool kept = a->drops && r.memory != 0;
     const strait_kernel_argument arguments[] = {strait_arg_in(part(a, weights)),
                                                 strait_arg_in(b),
                                                 strait_arg_out(out),
@@ -191,8 +201,9 @@ static strait_status over_keys(const attention *a, int64_t weights, strait_drive
                                                 strait_arg_i64(a->tk),
                                                 strait_arg_i64(a->d),
                                                 strait_arg_i64(a->ld),
-                                                strait_arg_f32(a->scale),
-                                                strait_arg_i32(r.memory != 0)};
+                                                strait_arg_f32(kept ? keep_of(a) : a->scale),
+                                                strait_arg_i32(r.memory != 0),
+                                                strait_arg_i32(kept)};
     return launch(a, strait_text_attention, "attention_over_keys", chain_tiles(a, a->tq) * count, a->call->shape->group,
                   arguments, COUNT_OF(arguments));
 }
@@ -214,6 +225,25 @@ static strait_status softmax(const attention *a, int64_t first, int64_t count)
                   COUNT_OF(arguments));
 }
 
+static strait_status drop(const attention *a, int64_t first, int64_t count)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_kernel_argument arguments[] = {strait_arg_inout(part(a, a->scores)),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_in(b[ATTENTION_SEQUENCES]),
+                                                strait_arg_in(b[ATTENTION_STEP]),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_i32(STRAIT_STEP_SEED),
+                                                strait_arg_i64(a->call->desc->dims[ATTENTION_DIM_STREAM]),
+                                                strait_arg_f32(a->call->desc->scalars[ATTENTION_SCALAR_P])};
+    return launch(a, strait_text_attention, "attention_drop", count * a->tq, a->call->shape->group, arguments,
+                  COUNT_OF(arguments));
+}
+
 static strait_status attention_kept(const attention *a)
 {
     const strait_driver_slice *b = a->call->buffers;
@@ -221,6 +251,7 @@ static strait_status attention_kept(const attention *a)
         int64_t count = a->pass < a->units - first ? a->pass : a->units - first;
         STRAIT_TRY(scores(a, a->left, a->right, a->scores, first, count));
         STRAIT_TRY(softmax(a, first, count));
+        if (a->drops) STRAIT_TRY(drop(a, first, count));
         STRAIT_TRY(over_keys(a, a->scores, b[ATTENTION_V], b[ATTENTION_O], b[ATTENTION_R], first, count));
     }
     return STRAIT_OK;
@@ -255,6 +286,32 @@ static strait_status gradient(const attention *a, int64_t first, int64_t count)
                   COUNT_OF(arguments));
 }
 
+static strait_status gradient_drop(const attention *a, int64_t first, int64_t count)
+{
+    const strait_driver_slice *b = a->call->buffers;
+    const strait_op_desc *desc = a->call->desc;
+    const strait_kernel_argument arguments[] = {strait_arg_inout(part(a, a->scores)),
+                                                strait_arg_inout(part(a, a->dp)),
+                                                strait_arg_in(part(a, a->low)),
+                                                strait_arg_in(part(a, a->high)),
+                                                strait_arg_in(b[ATTENTION_BWD_M]),
+                                                strait_arg_in(b[ATTENTION_BWD_R]),
+                                                strait_arg_in(part(a, a->delta)),
+                                                strait_arg_in(b[ATTENTION_BWD_SEQUENCES]),
+                                                strait_arg_in(b[ATTENTION_BWD_STEP]),
+                                                strait_arg_i64(first),
+                                                strait_arg_i64(a->hq),
+                                                strait_arg_i64(a->tq),
+                                                strait_arg_i64(a->ld),
+                                                strait_arg_f32(a->scale),
+                                                strait_arg_i32(STRAIT_STEP_SEED),
+                                                strait_arg_i64(desc->dims[ATTENTION_DIM_STREAM]),
+                                                strait_arg_f32(desc->scalars[ATTENTION_SCALAR_P]),
+                                                strait_arg_f32(keep_of(a))};
+    return launch(a, strait_text_attention, "attention_gradient_drop", count * a->tq, a->call->shape->group, arguments,
+                  COUNT_OF(arguments));
+}
+
 /* Units are key heads here. */
 static strait_status over_queries(const attention *a, int64_t first, int64_t count)
 {
@@ -274,7 +331,8 @@ static strait_status over_queries(const attention *a, int64_t first, int64_t cou
                                                 strait_arg_i64(a->tq),
                                                 strait_arg_i64(a->d),
                                                 strait_arg_i64(a->ld),
-                                                strait_arg_f32(a->scale)};
+                                                strait_arg_f32(a->scale),
+                                                strait_arg_i32(a->drops)};
     return launch(a, strait_text_attention, "attention_over_queries", 2 * count * chain_tiles(a, a->tq),
                   a->call->shape->group, arguments, COUNT_OF(arguments));
 }
@@ -289,7 +347,7 @@ static strait_status attention_bwd_kept(const attention *a)
         int64_t heads = count * a->group;
         STRAIT_TRY(scores(a, a->left, a->right, a->scores, head, heads));
         STRAIT_TRY(scores(a, a->left2, a->right2, a->dp, head, heads));
-        STRAIT_TRY(gradient(a, head, heads));
+        STRAIT_TRY(a->drops ? gradient_drop(a, head, heads) : gradient(a, head, heads));
         STRAIT_TRY(over_keys(a, a->dp, b[ATTENTION_BWD_K], b[ATTENTION_BWD_DQ], none, head, heads));
         STRAIT_TRY(over_queries(a, first, count));
     }

@@ -25,9 +25,7 @@ void strait__hf_qwen3_read(strait__hf_reader *reader, strait_model_config *confi
     /* One key for q, k, v and the output. */
     config->attention_bias = strait__hf_bool(reader, "attention_bias", false);
     config->attention_out_bias = config->attention_bias;
-    if (strait__hf_real(reader, "attention_dropout", 0) != 0) {
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED, "attention_dropout: other than 0 is not supported");
-    }
+    config->attention_dropout = strait__hf_rate(reader, "attention_dropout", 0);
 }
 
 strait_status strait__hf_qwen3_write(const strait_model_config *config, json_t *object)

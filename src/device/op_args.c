@@ -93,6 +93,14 @@ static void norm_rope_buffers(buffer_list *list, const int64_t *d)
     }
 }
 
+/* Empty, so absent, where nothing is dropped. */
+static void dropout_buffers(buffer_list *list, const int64_t *d)
+{
+    bool drops = d[ATTENTION_DIM_STREAM] > 0;
+    put_i(list, drops ? d[ATTENTION_DIM_B] : 0, drops ? IN : IN | OPTIONAL);
+    put_f(list, drops ? STRAIT_STEP_WORDS : 0, 1, drops ? IN : IN | OPTIONAL);
+}
+
 static void attention_buffers(buffer_list *list, const int64_t *d)
 {
     int64_t queries = 0;
@@ -114,6 +122,7 @@ static void attention_buffers(buffer_list *list, const int64_t *d)
         put_s(list, queries, q_width, OUT);
         put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
         put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
+        dropout_buffers(list, d);
         return;
     }
     put_s(list, queries, q_width, IN);
@@ -124,6 +133,7 @@ static void attention_buffers(buffer_list *list, const int64_t *d)
     put_s(list, queries, q_width, OUT);
     put_s(list, keys, k_width, OUT);
     put_s(list, keys, k_width, OUT);
+    dropout_buffers(list, d);
 }
 
 /* ---- mixtures of experts ---- */
@@ -305,6 +315,10 @@ static strait_status check_dims(const strait_op_desc *desc)
         if (d[ATTENTION_DIM_HKV] == 0 || d[ATTENTION_DIM_HQ] % d[ATTENTION_DIM_HKV] != 0) {
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld query heads are no multiple of %lld key heads", name,
                                (long long)d[ATTENTION_DIM_HQ], (long long)d[ATTENTION_DIM_HKV]);
+        }
+        if (d[ATTENTION_DIM_STREAM] > 0 && d[ATTENTION_DIM_TQ] != d[ATTENTION_DIM_TK]) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: dropout with %lld query rows and %lld key rows", name,
+                               (long long)d[ATTENTION_DIM_TQ], (long long)d[ATTENTION_DIM_TK]);
         }
         if (d[ATTENTION_DIM_TQ] > d[ATTENTION_DIM_TK]) {
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld query rows, %lld key rows", name,

@@ -165,9 +165,11 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
         STRAIT_TRY(through_cache(l, layer, "k_cache", &attention.k));
         STRAIT_TRY(through_cache(l, layer, "v_cache", &attention.v));
     }
-    if (l->build->dropout && c->attention_dropout > 0) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "attention_dropout: %g is not supported in training; set it to 0",
-                           c->attention_dropout);
+    if (l->build->dropout) {
+        attention.dropout = c->attention_dropout;
+        attention.stream = stream_of(layer, STRAIT_DROPOUT_ATTENTION);
+        attention.sequences = l->sequences;
+        attention.step = l->step;
     }
     strait_layers_name(name, layer, "attention");
     STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));

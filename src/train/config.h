@@ -93,6 +93,10 @@ typedef struct strait_run_config {
         bool mask_documents;
     } data;
     struct {
+        double attention; /* -1 = as the model's config.json says; so is the other */
+        double residual;
+    } dropout;
+    struct {
         int64_t sequences;   /* per step */
         int64_t micro_batch; /* 0 = auto */
         int64_t shards;

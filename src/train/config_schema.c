@@ -192,7 +192,7 @@ void strait__key_wants(const strait_key *key, char *out, size_t capacity)
         break;
     case STRAIT_KEY_FLOAT:
         range_text(key, range, sizeof range);
-        snprintf(out, capacity, "a number%s%s", range, unit);
+        snprintf(out, capacity, "%sa number%s%s", key->flags & STRAIT_KEY_NONE ? "null or " : "", range, unit);
         break;
     case STRAIT_KEY_PAIR:
         range_text(key, range, sizeof range);

@@ -113,6 +113,10 @@ static bool read_int(const value_context *c, const strait_yaml_node *node, int64
 
 static bool read_float(const value_context *c, const strait_yaml_node *node, double *out)
 {
+    if ((c->key->flags & STRAIT_KEY_NONE) && is_null(c->yaml, node)) {
+        *out = -1;
+        return true;
+    }
     if (!is_number(c->yaml, node)) return wrong(c, node, number_remedy(c->yaml, node));
     const char *text = strait_yaml_text(c->yaml, node);
     double value = strtod(text, NULL);

@@ -98,7 +98,9 @@ strait_status strait__config_format(const strait_run_config *config, const strai
         if ((key->flags & STRAIT_KEY_AUTO) && *(const int64_t *)value == 0) return strait_buffer_printf(out, "auto");
         if ((key->flags & STRAIT_KEY_NONE) && *(const int64_t *)value < 0) return strait_buffer_printf(out, "null");
         return strait_buffer_printf(out, "%lld", (long long)*(const int64_t *)value);
-    case STRAIT_KEY_FLOAT: return format_float(*(const double *)value, out);
+    case STRAIT_KEY_FLOAT:
+        if ((key->flags & STRAIT_KEY_NONE) && *(const double *)value < 0) return strait_buffer_printf(out, "null");
+        return format_float(*(const double *)value, out);
     case STRAIT_KEY_BOOL: return strait_buffer_printf(out, "%s", *(const bool *)value ? "true" : "false");
     case STRAIT_KEY_STRING: return format_string(*(char *const *)value, out);
     case STRAIT_KEY_ENUM:

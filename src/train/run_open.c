@@ -133,6 +133,8 @@ static strait_status decide_model(strait_run *run)
     }
     STRAIT_TRY(load_tokenizer(run));
     if (!run->from) STRAIT_TRY(model_from_init(run));
+    if (run->config.dropout.attention >= 0) run->model.attention_dropout = run->config.dropout.attention;
+    if (run->config.dropout.residual >= 0) run->model.residual_dropout = run->config.dropout.residual;
     run->model.dtype = run->config.dtype == STRAIT_CONFIG_DTYPE_BF16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
     if (run->tokenizer && strait_tokenizer_vocab_size(run->tokenizer) > run->model.vocab_size) {
         return STRAIT_FAIL(

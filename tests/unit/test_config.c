@@ -345,6 +345,14 @@ static void what_config_json_adds_is_kept(void **state)
     strait_config_fini(&c);
     strait_config_fini(&plain);
 
+    /* Dropout is the model's unless the run says otherwise. */
+    must_parse("model: {from: x}\n" REST, &c);
+    assert_true(c.dropout.attention == -1 && c.dropout.residual == -1);
+    strait_config_fini(&c);
+    must_parse("model: {from: x}\ndropout: {attention: 0, residual: 0.25}\n" REST, &c);
+    assert_true(c.dropout.attention == 0 && c.dropout.residual == 0.25);
+    strait_config_fini(&c);
+
     /* Another family, with its own defaults. */
     must_parse("model: {init: {model_type: ernie4_5, hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2,\n"
                "  num_attention_heads: 4, vocab_size: 9, use_bias: true}}\n" REST,

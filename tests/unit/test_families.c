@@ -51,7 +51,7 @@ static const published models[] = {
      "5120,"
      "\"intermediate_size\":27648,\"num_hidden_layers\":64,\"num_attention_heads\":80,\"num_key_value_heads\":8,"
      "\"head_dim\":128,\"rope_theta\":10000000,\"attention_bias\":true,\"attention_out_bias\":false,"
-     "\"mlp_bias\":false,\"attention_dropout\":0.0,\"residual_dropout\":0.1,\"tie_word_embeddings\":false,"
+     "\"mlp_bias\":false,\"attention_dropout\":0.1,\"residual_dropout\":0.1,\"tie_word_embeddings\":false,"
      "\"rope_scaling\":{\"rope_type\":\"default\"},\"max_position_embeddings\":524288}",
      36151104512},
     {"ERNIE-4.5-0.3B",

@@ -119,9 +119,48 @@ static void prompts_are_read_in_pieces_that_show_nowhere(void **state)
     read_in_pieces(&experts);
 }
 
+/* Windows, neighbouring pairs, biases: the cache of every family holds what a whole prompt computes. */
+static void every_family_reads_in_pieces(void **state)
+{
+    (void)state;
+    static const int64_t counts[] = {1, 5, 6, 34, 66};
+    const strait_device_options options = {.struct_size = sizeof options, .threads = 1};
+    strait_model_config models[3] = {config, config, config};
+    models[0].num_hidden_layers = 2;
+    models[0].sliding_window = 5;
+    models[0].sliding_layers[0] = 2;
+    models[0].rope = (strait_rope_scaling){STRAIT_ROPE_YARN, false, 16, 4, 0, 32, 1, 0, 0};
+    models[1].family = STRAIT_FAMILY_ERNIE4_5;
+    models[1].attention_bias = models[1].attention_out_bias = models[1].mlp_bias = true;
+    models[2].family = STRAIT_FAMILY_SEED_OSS;
+    models[2].attention_bias = true;
+    models[2].residual_dropout = models[2].attention_dropout = 0.5; /* in training only */
+    strait_device *device;
+    float last[3][VOCABULARY];
+    int32_t ids[66];
+    for (int i = 0; i < 66; i++) ids[i] = i * i % VOCABULARY;
+    assert_int_equal(strait_device_open("cpu", &options, &device), STRAIT_OK);
+    for (size_t m = 0; m < 3; m++) {
+        const strait_generator_options made = {.config = &models[m], .dtype = STRAIT_DTYPE_F32, .capacity = CONTEXT};
+        strait_generator *generator;
+        float alone[VOCABULARY];
+        assert_int_equal(strait_generator_create(device, &made, &generator), STRAIT_OK);
+        assert_int_equal(strait_generator_initialise(generator, 1), STRAIT_OK);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            logits_after(generator, ids, counts[i], 1, alone);
+            logits_after(generator, ids, counts[i], CONTEXT, last[m]);
+            assert_memory_equal(alone, last[m], sizeof alone);
+        }
+        strait_generator_destroy(generator);
+    }
+    assert_memory_not_equal(last[1], last[2], sizeof last[1]);
+    strait_device_close(device);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(exact_numerics_begin_with_the_probe),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_family_reads_in_pieces),
+                                       cmocka_unit_test(exact_numerics_begin_with_the_probe),
                                        cmocka_unit_test(prompts_are_read_in_pieces_that_show_nowhere)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

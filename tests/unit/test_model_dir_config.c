@@ -99,7 +99,7 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"rope_theta\":\"1e6\"", STRAIT_ERR_FORMAT, "must be a number"},
         {"\"partial_rotary_factor\":0.5", STRAIT_ERR_UNSUPPORTED, "partial_rotary_factor"},
         {"\"attention_bias\":1", STRAIT_ERR_FORMAT, "true or false"},
-        {"\"attention_dropout\":0.1", STRAIT_ERR_UNSUPPORTED, "attention_dropout"},
+        {"\"attention_dropout\":1.5", STRAIT_ERR_RANGE, "attention_dropout: is 1.5"},
         {"\"hidden_act\":\"gelu\"", STRAIT_ERR_UNSUPPORTED, "gelu"},
         {"\"use_sliding_window\":true,\"sliding_window\":0", STRAIT_ERR_RANGE, "sliding_window"},
         {"\"num_hidden_layers\":1,\"layer_types\":[\"sliding_attention\"]", STRAIT_ERR_FORMAT, "layer 0"},

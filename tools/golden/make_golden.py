@@ -100,6 +100,11 @@ CONFIGS = {
                      {"experts": (11, 5, 8, True), "config": {"use_sliding_window": True, "sliding_window": 6}}),
     "qwen3_moe-07": (51, 16, 24, 2, 2, 1, 16, 10000.0, False, 3, 9, {"experts": (16, 2, 9, True), "pad": 7}),
     "qwen3_moe-08": (57, 12, 16, 1, 2, 2, 8, 10000.0, True, 1, 9, {"experts": (66, 2, 6, True)}),
+    "seed_oss-05": (43, 17, 29, 2, 3, 1, 6, 100.0, False, 4, 11,
+                    {"config": {"attention_dropout": 0.25, "residual_dropout": 0.0}}),
+    "seed_oss-06": (59, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 67, {
+        "config": {"attention_dropout": 0.1, "residual_dropout": 0.1, "mlp_bias": True},
+        "rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
 }
 
 

@@ -73,6 +73,7 @@ static void attention_task(void *context, int64_t task, int worker)
     int64_t sequence = task / a->hkv % a->sequences;
     int64_t query = block * a->queries;
     int64_t count = min_i64(a->queries, a->tq - query);
+    s.query = query;
     int64_t rows = count * a->group;
     const int32_t *documents = a->documents ? a->documents + sequence * a->tk : NULL;
     int64_t token = sequence * a->tq + query;
@@ -94,7 +95,8 @@ static void attention_task(void *context, int64_t task, int worker)
         int64_t at = (token + i / a->group) * a->hq + head * a->group + i % a->group;
         a->m[at] = s.m[i];
         a->r[at] = s.r[i];
-        tile_store(s_at(a->o, at * a->d, a->dtype), 0, s.o + i * a->width, a->width, 1, a->d, s.r[i], a->dtype);
+        float factor = a->draw.sequences ? s.r[i] * a->draw.how.scale : s.r[i];
+        tile_store(s_at(a->o, at * a->d, a->dtype), 0, s.o + i * a->width, a->width, 1, a->d, factor, a->dtype);
     }
 }
 
@@ -122,6 +124,7 @@ strait_status STRAIT_CPU_RUN(attention)(const strait_cpu_call *call)
     a.o = call->buffers[ATTENTION_O];
     a.m = call->buffers[ATTENTION_M];
     a.r = call->buffers[ATTENTION_R];
+    a.draw = draw_of(call->desc, call->buffers[ATTENTION_SEQUENCES], call->buffers[ATTENTION_STEP]);
     a.scratch = (float *)call->workspace + packed_floats(&a);
     if (packed_floats(&a) > 0) {
         a.packed = call->workspace;

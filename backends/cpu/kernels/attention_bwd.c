@@ -105,6 +105,7 @@ static void load_key_tile(const attention_bwd *a, bwd_scratch *s, int64_t sequen
 {
     int64_t stride = a->hkv * a->d;
     int64_t at = (sequence * a->t + tile * TILE) * stride + head * a->d;
+    s->key = tile * TILE;
     pair_load_keys(a, s->keys, s_at(a->k, at, a->dtype), s_at(a->v, at, a->dtype), stride, tile_count(a, tile));
 }
 
@@ -271,6 +272,7 @@ strait_status STRAIT_CPU_RUN(attention_bwd)(const strait_cpu_call *call)
     a.dq = call->buffers[ATTENTION_BWD_DQ];
     a.dk = call->buffers[ATTENTION_BWD_DK];
     a.dv = call->buffers[ATTENTION_BWD_DV];
+    a.draw = draw_of(call->desc, call->buffers[ATTENTION_BWD_SEQUENCES], call->buffers[ATTENTION_BWD_STEP]);
     a.delta = call->workspace;
     a.first = (int32_t *)(void *)(a.delta + a.sequences * a.t * a.hq);
     a.last = a.first + a.sequences * a.t;

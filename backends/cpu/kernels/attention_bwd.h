@@ -7,6 +7,7 @@
 #define STRAIT_BACKENDS_CPU_KERNELS_ATTENTION_BWD_H
 
 #include "backends/cpu/kernels/attention.h"
+#include "backends/cpu/kernels/dropout.h"
 
 typedef struct attention_bwd {
     const void *q, *k, *v, *o, *d_o;
@@ -18,6 +19,7 @@ typedef struct attention_bwd {
     int64_t query_tiles; /* held at once by a worker: 1, or all of a group */
     float scale;
     strait_dtype dtype;
+    cpu_draw draw;  /* exact only */
     float *delta;   /* [sequences, t, hq]: D = sum(dO O) */
     int32_t *first; /* [sequences, t]: the first key a query sees */
     int32_t *last;  /* [sequences, t]: one past the last query that sees a key */
@@ -32,6 +34,7 @@ typedef struct bwd_scratch {
     float *dk;      /* [PAIR_ROWS, width] */
     float *dv;      /* the same */
     float *dq;      /* the same; in one pass [group, tiles] of them */
+    int64_t key;    /* the first of the tile of keys */
     int32_t *from;  /* [64]: range of keys of a query, or of queries of a key, inside the pair of tiles */
     int32_t *to;
 } bwd_scratch;

@@ -7,6 +7,7 @@
 #define STRAIT_BACKENDS_CPU_KERNELS_ATTENTION_FWD_H
 
 #include "backends/cpu/kernels/attention.h"
+#include "backends/cpu/kernels/dropout.h"
 #include "backends/cpu/kernels/quad_formula.h"
 
 #include <math.h>
@@ -26,6 +27,7 @@ typedef struct attention {
     int64_t room;         /* rows of a task, padded: a multiple of 16 */
     float scale;
     strait_dtype dtype;
+    cpu_draw draw; /* exact only */
     float *packed; /* [sequences, hkv, tiles]: keys and values of a tile; NULL: packed where used */
     float *scratch;
     int64_t scratch_floats; /* of each worker */
@@ -40,6 +42,7 @@ typedef struct attention_scratch {
     float *sums;   /* [room, 64]: of its weights */
     float *m;      /* [room] */
     float *r;      /* [room] */
+    int64_t query; /* the first of the task */
     int32_t *lo;   /* [room]: first key seen */
     int32_t *hi;   /* [room]: one past the last */
     int32_t *from; /* [room]: the same inside one tile */

@@ -4,6 +4,7 @@
 
 #include "backends/cpu/kernels/attention_bwd.h"
 #include "backends/cpu/kernels/quad_formula.h"
+#include "backends/cpu/kernels/vector_formula.h"
 
 enum { PAIR_ROWS = TILE };
 
@@ -82,6 +83,32 @@ static void pair_probabilities(const attention_bwd *a, bwd_scratch *s, int64_t c
     }
 }
 
+/* The same with dropout: P comes out times 1 / (1 - p), or as DROPPED, and dP of what is dropped is +0. */
+static void pair_dropped(const attention_bwd *a, bwd_scratch *s, int64_t count, int64_t stats)
+{
+    vf dropped = vf_set1(DROPPED);
+    vf scale = vf_set1(a->draw.how.scale);
+    for (int64_t i = 0; i < count; ++i) {
+        int64_t row = stats + i * a->hq;
+        vf m = vf_set1(a->m[row]);
+        vf r = vf_set1(a->r[row]);
+        vf minus_delta = vf_set1(-a->delta[row]);
+        float *p = s->pair + i * TILE;
+        float *ds = p + TILE * TILE;
+        uint32_t words[TILE];
+        draw_words(&a->draw, row / a->hq / a->t, row % a->hq, row / a->hq % a->t, s->key, words);
+        for (int64_t j = s->from[i] / VW * VW; j < s->to[i]; j += VW) {
+            vf t = vf_mul(vf_sub(vf_load(p + j), m), vf_set1(a->scale));
+            vf e = vf_select(vf_lt(t, vf_set1(-64.0f)), vf_zero(), vf_exp_near(t));
+            vf big = vf_mul(e, r);
+            vm kept = dropout_keeps(&a->draw.how, words + j);
+            vf dp = vf_select(kept, vf_load(ds + j), vf_zero());
+            vf_store(p + j, vf_select(kept, vf_mul(big, scale), dropped));
+            vf_store(ds + j, vf_mul(big, vf_fma(dp, scale, minus_delta)));
+        }
+    }
+}
+
 static void pair_forward(const attention_bwd *a, bwd_scratch *s, int64_t count, int64_t stats)
 {
     chain scores = {.c = s->pair,
@@ -105,7 +132,11 @@ static void pair_forward(const attention_bwd *a, bwd_scratch *s, int64_t count, 
         STRAIT_CPU_SYMBOL(chain_rows)(&scores, row0, row1, col, col + CHAIN_PANEL, a->d);
         STRAIT_CPU_SYMBOL(chain_rows)(&dp, row0, row1, col, col + CHAIN_PANEL, a->d);
     }
-    pair_probabilities(a, s, count, stats);
+    if (a->draw.sequences) {
+        pair_dropped(a, s, count, stats);
+    } else {
+        pair_probabilities(a, s, count, stats);
+    }
 }
 
 static void pair_dq(const attention_bwd *a, bwd_scratch *s, int64_t count)
@@ -131,7 +162,11 @@ static void pair_dkv(const attention_bwd *a, bwd_scratch *s, int64_t count)
                 .a_k = TILE,
                 .b_k = pair_ld(a),
                 .b_panel = CHAIN_PANEL};
-    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, count, a->width, s->from, s->to);
+    if (a->draw.sequences) {
+        STRAIT_CPU_SYMBOL(chain_kept)(&ch, count, a->width, s->from, s->to);
+    } else {
+        STRAIT_CPU_SYMBOL(chain_ranges)(&ch, count, a->width, s->from, s->to);
+    }
     ch.c = s->dk;
     ch.a = s->pair + TILE * TILE;
     ch.b = s->queries;

@@ -86,6 +86,22 @@ static void weights_tile(attention_scratch *s, float *scores, int64_t rows, floa
     }
 }
 
+/* Marks what is dropped of one tile of p; rows are queries times the group's heads, heads fastest. */
+static void drop_tile(const attention *a, attention_scratch *s, float *scores, int64_t sequence, int64_t head,
+                      int64_t tile, int64_t rows)
+{
+    vf dropped = vf_set1(DROPPED);
+    for (int64_t i = 0; i < rows; ++i, scores += TILE) {
+        uint32_t words[TILE];
+        if (s->from[i] >= s->to[i]) continue;
+        draw_words(&a->draw, sequence, head * a->group + i % a->group, s->query + i / a->group, tile * TILE, words);
+        for (int64_t j = 0; j < TILE; j += VW) {
+            vm kept = dropout_keeps(&a->draw.how, words + j);
+            vf_store(scores + j, vf_select(kept, vf_load(scores + j), dropped));
+        }
+    }
+}
+
 static inline vf row_fold(const float *sums)
 {
     vf lanes[VL];
@@ -144,7 +160,11 @@ static void value_tile(const attention *a, attention_scratch *s, const float *we
                       .a_k = 1,
                       .b_k = CHAIN_PANEL,
                       .b_panel = TILE * CHAIN_PANEL};
-    STRAIT_CPU_SYMBOL(chain_ranges)(&ch, rows, a->width, s->from, s->to);
+    if (a->draw.sequences) {
+        STRAIT_CPU_SYMBOL(chain_kept)(&ch, rows, a->width, s->from, s->to);
+    } else {
+        STRAIT_CPU_SYMBOL(chain_ranges)(&ch, rows, a->width, s->from, s->to);
+    }
 }
 
 /* All rows over all tiles they see: first every score, then weights and values tile by tile while they are in cache. */
@@ -166,6 +186,7 @@ static void rows_attend(const attention *a, attention_scratch *s, int64_t sequen
         float *scores = s->scores + (tile - base) * a->room * TILE;
         tile_ranges(s, tile, rows);
         weights_tile(s, scores, rows, a->scale);
+        if (a->draw.sequences) drop_tile(a, s, scores, sequence, head, tile, rows);
         value_tile(a, s, scores, values_tile(a, s, sequence, head, tile), rows);
     }
     find_inverses(s, rows);

@@ -98,3 +98,23 @@ void STRAIT_CPU_SYMBOL(chain_ranges)(const chain *ch, int64_t rows, int64_t cols
         for (int64_t i = row; i < row + step; ++i) chain_row(ch, i, cols, max_i64(lo[i], last), hi[i]);
     }
 }
+
+void STRAIT_CPU_SYMBOL(chain_kept)(const chain *ch, int64_t rows, int64_t cols, const int32_t *lo, const int32_t *hi)
+{
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t col = 0; col < cols; col += CHAIN_PANEL) {
+            const float *b = ch->b + col / CHAIN_PANEL * ch->b_panel;
+            float *c = ch->c + row * ch->ldc + col;
+            vf low = vf_load(c);
+            vf high = vf_load(c + VW);
+            for (int64_t k = lo[row]; k < hi[row]; ++k) {
+                float a = ch->a[row * ch->a_row + k * ch->a_k];
+                if (a < 0.0f) continue;
+                low = vf_fma(vf_set1(a), vf_load(b + k * ch->b_k), low);
+                high = vf_fma(vf_set1(a), vf_load(b + k * ch->b_k + VW), high);
+            }
+            vf_store(c, low);
+            vf_store(c + VW, high);
+        }
+    }
+}

@@ -31,4 +31,7 @@ void STRAIT_CPU_SYMBOL(chain_rows)(const chain *ch, int64_t row0, int64_t row1, 
  */
 void STRAIT_CPU_SYMBOL(chain_ranges)(const chain *ch, int64_t rows, int64_t cols, const int32_t *lo, const int32_t *hi);
 
+/* The same, row by row, without the terms whose a(row, k) is below 0: what dropout took away. */
+void STRAIT_CPU_SYMBOL(chain_kept)(const chain *ch, int64_t rows, int64_t cols, const int32_t *lo, const int32_t *hi);
+
 #endif

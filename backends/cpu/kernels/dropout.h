@@ -34,4 +34,37 @@ static inline vm dropout_keeps(const cpu_dropout *how, const uint32_t *words)
     return vf_ge(u, vf_set1(how->p));
 }
 
+/*
+ * Dropout of probabilities: whether there is any, and where the elements of a query's row of keys begin. DROPPED marks
+ * one that is dropped; no probability is below 0.
+ */
+#define DROPPED (-1.0f)
+typedef struct cpu_draw {
+    cpu_dropout how;
+    const int32_t *sequences; /* NULL: nothing is dropped */
+    int64_t heads, queries, keys;
+} cpu_draw;
+
+static inline cpu_draw draw_of(const strait_op_desc *desc, const void *sequences, const void *step)
+{
+    const int64_t *d = desc->dims;
+    cpu_draw draw = {.heads = d[ATTENTION_DIM_HQ],
+                     .queries = d[ATTENTION_DIM_TQ],
+                     .keys = div_up(d[ATTENTION_DIM_TK], LANES) * LANES};
+    if (d[ATTENTION_DIM_STREAM] == 0) return draw;
+    draw.sequences = sequences;
+    draw.how = dropout_of(step, (uint32_t)d[ATTENTION_DIM_STREAM], desc->scalars[ATTENTION_SCALAR_P],
+                          desc->scalars[ATTENTION_SCALAR_KEEP]);
+    return draw;
+}
+
+/* Words of 64 keys from `key` on, a multiple of 64. */
+static inline void draw_words(const cpu_draw *draw, int64_t sequence, int64_t head, int64_t query, int64_t key,
+                              uint32_t *out)
+{
+    uint64_t row = (uint64_t)draw->sequences[sequence] * (uint64_t)draw->heads + (uint64_t)head;
+    row = row * (uint64_t)draw->queries + (uint64_t)query;
+    philox_run(&draw->how.random, row * (uint64_t)draw->keys + (uint64_t)key, LANES, out);
+}
+
 #endif

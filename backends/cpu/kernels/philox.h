@@ -16,10 +16,10 @@ static inline vi philox_set(uint32_t word)
     return vi_set1((int32_t)word);
 }
 
-/* Words of elements first .. first + PHILOX_WORDS - 1; `first` is a multiple of PHILOX_WORDS. */
-static inline void philox_words(const philox *p, uint64_t first, uint32_t *out)
+/* Words of elements first .. first + count - 1; `first` and `count` are multiples of 64. */
+static inline void philox_run(const philox *p, uint64_t first, uint64_t count, uint32_t *out)
 {
-    for (uint64_t block = first / 4; block < (first + PHILOX_WORDS) / 4; block += VW) {
+    for (uint64_t block = first / 4; block < (first + count) / 4; block += VW) {
         /* Nothing is carried inside a vector: its first block is a multiple of VW. */
         vi c0 = vi_add(philox_set((uint32_t)block), vi_iota());
         vi c1 = philox_set((uint32_t)(block >> 32));
@@ -48,6 +48,12 @@ static inline void philox_words(const philox *p, uint64_t first, uint32_t *out)
             for (int w = 0; w < 4; ++w) out[w] = (uint32_t)words[w][i];
         }
     }
+}
+
+/* Words of elements first .. first + PHILOX_WORDS - 1; `first` is a multiple of PHILOX_WORDS. */
+static inline void philox_words(const philox *p, uint64_t first, uint32_t *out)
+{
+    philox_run(p, first, PHILOX_WORDS, out);
 }
 
 #endif

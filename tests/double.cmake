@@ -1,5 +1,6 @@
 # Test doubles of the GPU vendors' libraries (tests/double/README.md), where the vendors' headers and an OpenCL loader
-# are: double_cuda.so and double_nvrtc.so, double_hip.so and double_hiprtc.so, in the folder `doubles` of the build tree.
+# are: double_cuda.so and double_nvrtc.so, double_hip.so (double_hip_6.so with the properties of ROCm 6) and double_hiprtc.so,
+# in the folder `doubles` of the build tree.
 find_library(opencl_loader NAMES OpenCL libOpenCL.so.1)
 set(double_half double_calls double_objects double_cl)
 set(double_driver double_device double_memory double_stream double_graph double_program)
@@ -10,7 +11,7 @@ function(strait_double name is_hip include)
   add_library(double_${name} MODULE ${ARGN} ${double_half})
   set_target_properties(double_${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/doubles)
   target_link_libraries(double_${name} PRIVATE strait_flags Threads::Threads ${opencl_loader})
-  target_compile_definitions(double_${name} PRIVATE STRAIT_GPU_HIP=${is_hip})
+  target_compile_definitions(double_${name} PRIVATE STRAIT_GPU_HIP=${is_hip} STRAIT_DOUBLE_ROCM_6=$<STREQUAL:${name},hip_6>)
   target_include_directories(double_${name} SYSTEM PRIVATE ${include})
 endfunction()
 
@@ -31,7 +32,8 @@ if(opencl_loader AND opencl_headers)
   endif()
   if(hip_headers)
     strait_double(hip 1 ${hip_headers} tests/double/hip.c ${double_driver})
+    strait_double(hip_6 1 ${hip_headers} tests/double/hip.c ${double_driver})
     strait_double(hiprtc 1 ${hip_headers} tests/double/rtc.c tests/double/rtc_device.c ${prelude})
-    list(APPEND STRAIT_DOUBLES double_hip double_hiprtc)
+    list(APPEND STRAIT_DOUBLES double_hip double_hip_6 double_hiprtc)
   endif()
 endif()

@@ -11,7 +11,7 @@ build=$(cd "$(dirname "$STRAIT")" && pwd)
 doubles=$build/doubles
 mode=${1:-}
 declare -A sample=(
-  [cuda]='Capture|Instantiate|CtxSet|StreamCreate|MemAlloc|MemFree|MemcpyHtoD|Query|Synchronize|ModuleLoad|GetFunction|Launch|CtxRelease|CompileProgram'
+  [cuda]='Capture|Instantiate|CtxSet|StreamCreate|MemAlloc|MemFree|MemHostAlloc|MemcpyHtoD|Query|ModuleLoad|GetFunction|Launch|CtxRelease|CompileProgram'
   [hip]='Capture|Graph|Properties|SetDevice|hipMalloc|hipMemcpy|hipFree|CompileProgram')
 declare -A compiler=([cuda]=nvrtc [hip]=hiprtc)
 vendors=()
@@ -61,6 +61,7 @@ exact() {
   graphs=$(awk '/^calls (cu|hip)GraphLaunch/ {print $3}' report)
   if [ "${STRAIT_CAPTURE:-}" = off ]; then
     [ -z "$graphs" ] || { fail "$name" "$graphs launches of graphs"; return; }
+    grep -q 'kernel by kernel: STRAIT_CAPTURE is off' r/log.txt || { fail "$name" "the log does not say why"; return; }
   else
     [ "${graphs:-0}" -ge $((19 * shards)) ] || { fail "$name" "${graphs:-0} launches of graphs"; return; }
   fi
@@ -86,9 +87,12 @@ suite() {
   elif silent "${name// /-}"; then ok "${name// /-}"; fi
 }
 
+# tiny VENDOR FAIL ARGUMENTS...: two steps, of which the second is recorded
 tiny() {
+  local vendor=$1 fail=$2
+  shift 2
   rm -rf run report
-  timeout 60 env STRAIT_DOUBLE_FAIL="$2" "$STRAIT" train tiny.yaml --out run --set device="$1" --set steps=2 >log 2>&1
+  timeout 60 env STRAIT_DOUBLE_FAIL="$fail" "$STRAIT" train tiny.yaml --out run --set device="$vendor" --set steps=2 "$@" >log 2>&1
 }
 
 # fails VENDOR CALL: one call is answered "out of memory". The run ends with 1 and a sentence that has the vendor's word,
@@ -117,6 +121,17 @@ lost() {
   silent "$name" || return
   if [ $code = 1 ] && grep -q '^lost 719' report && grep -q 'LAUNCH_FAILED' log; then ok "$name"
   else fail "$name" "exit status $code: $(tail -n 2 log)"; fi
+}
+
+# hangs VENDOR WORK: a piece of work that does not end. The run ends with a sentence, and by asking for the last time.
+hangs() {
+  local name=hangs-$1-$2 code
+  tiny "$1" "$2:-1" --set device_timeout=1
+  code=$?
+  silent "$name" || return
+  if [ $code != 1 ] || ! grep -q 'did not finish its work within 1000 ms and counts as lost' log; then fail "$name" "exit status $code: $(tail -n 2 log)"
+  elif ! tail -n 1 report | grep -Eq '^then (cu|hip)StreamQuery$'; then fail "$name" "after that: $(tail -n 1 report)"
+  else ok "$name"; fi
 }
 
 symbols cuda /usr/local/cuda/lib64/stubs/libcuda.so cu double_cuda.so
@@ -152,7 +167,23 @@ for vendor in "${vendors[@]}"; do
   lost "$vendor" "$launch:20:719"
   lost "$vendor" "$(grep -o '[a-z]*GraphLaunch' calls):1:719"
   lost "$vendor" work:100:719
+  hangs "$vendor" work_copy_out:1
+  # A graph that has the first step's numbers in it makes another run of it.
+  STRAIT_DOUBLE_FREEZE=1 tiny "$vendor" ""
+  if ! silent "frozen-$vendor"; then :
+  elif [ -n "$(parameters run)" ] && [ "$(parameters run)" != "$wanted" ]; then ok "frozen-$vendor"
+  else fail "frozen-$vendor" "a graph that repeats the first step goes unnoticed: $(tail -n 1 log)"; fi
 done
+hangs "${vendors[0]}" work_copy_in:30
+hangs "${vendors[0]}" work_kernel:300
+
+# ROCm 6 has other properties under another symbol.
+if [[ " ${vendors[*]} " == *" hip "* ]]; then
+  STRAIT_HIP_LIBRARY=$doubles/double_hip_6.so tiny hip ""
+  if ! silent hip-of-rocm-6; then :
+  elif ! grep -Eq '^calls hipGetDevicePropertiesR0600' report; then fail hip-of-rocm-6 "the older properties were asked for"
+  else same hip-of-rocm-6 "$wanted" "$(parameters run)"; fi
+fi
 
 # A run that moves from chip to chip, three steps on each, against one that stayed on the CPU. Checkpoints that
 # the pattern names are forgotten, as if the run had been stopped before them.

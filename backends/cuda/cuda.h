@@ -99,7 +99,6 @@ static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
     X(StreamCreate, cuStreamCreate, "cuStreamCreate", NULL, gpu_answer, (gpu_stream *, unsigned int))                  \
     X(StreamDestroy, cuStreamDestroy, "cuStreamDestroy_v2", NULL, gpu_answer, (gpu_stream))                            \
     X(StreamQuery, cuStreamQuery, "cuStreamQuery", NULL, gpu_answer, (gpu_stream))                                     \
-    X(StreamSynchronize, cuStreamSynchronize, "cuStreamSynchronize", NULL, gpu_answer, (gpu_stream))                   \
     X(StreamWaitEvent, cuStreamWaitEvent, "cuStreamWaitEvent", NULL, gpu_answer,                                       \
       (gpu_stream, gpu_event, unsigned int))                                                                           \
     X(StreamBeginCapture, cuStreamBeginCapture, "cuStreamBeginCapture_v2", NULL, gpu_answer,                           \

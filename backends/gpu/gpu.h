@@ -53,6 +53,9 @@ typedef struct gpu_library {
     int count;   /* of devices */
 } gpu_library;
 
+/* A copy from or to the host goes in pieces of this size: on a fast bus one takes longer than its wait's first pause.
+ */
+enum { GPU_STAGING_BYTES = 4 << 20 };
 enum { GPU_WORDS_BYTES = 256, GPU_ARCHITECTURE_BYTES = 32, GPU_VERSION_BYTES = 64 };
 
 struct gpu_tuned_state; /* what a vendor's own ops need; only its folder knows */
@@ -65,6 +68,7 @@ typedef struct gpu_device_state {
     char architecture[GPU_ARCHITECTURE_BYTES]; /* "sm_90", "gfx90a:sramecc+:xnack-" */
     int64_t memory_total;
     int64_t memory_budget;         /* bytes that may be allocated in all */
+    int64_t timeout_ms;            /* of copies from and to the host; 0 = none */
     bool tuned_all;                /* ops of the vendor's libraries were asked for, though they never ran on a GPU */
     struct gpu_tuned_state *tuned; /* owned; NULL where the vendor has none */
     pthread_mutex_t turn;          /* guards what stands below */
@@ -80,6 +84,7 @@ typedef struct gpu_memory_state {
 typedef struct gpu_queue_state {
     gpu_device_state *device; /* borrowed */
     gpu_stream stream;
+    void *staging;     /* owned: the vendor's pinned memory, GPU_STAGING_BYTES; from the first copy on */
     gpu_answer failed; /* the first error of work on it, reported by every wait from then on */
     bool capturing;
 } gpu_queue_state;
@@ -227,6 +232,7 @@ int32_t gpu_props(strait_handle device, strait_device_props *out);
 const char *gpu_last_error(strait_handle device);
 int32_t gpu_mem_info(strait_handle device, int64_t *out_free, int64_t *out_total);
 int32_t gpu_mem_limit(strait_handle device, char *out, uint64_t size);
+int32_t gpu_set_timeout(strait_handle device, int64_t timeout_ms);
 
 int32_t gpu_alloc(strait_handle device, int64_t bytes, strait_handle *out);
 void gpu_free(strait_handle device, strait_handle memory);

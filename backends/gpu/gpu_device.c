@@ -169,3 +169,10 @@ int32_t gpu_mem_limit(strait_handle handle, char *out, uint64_t size)
     }
     return STRAIT_CODE_OK;
 }
+
+int32_t gpu_set_timeout(strait_handle handle, int64_t timeout_ms)
+{
+    gpu_device_state *device = gpu_object_of(handle);
+    device->timeout_ms = timeout_ms;
+    return STRAIT_CODE_OK;
+}

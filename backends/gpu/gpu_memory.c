@@ -1,6 +1,8 @@
 /* Buffers, the host's pinned memory, copies and fills. */
 #include "backends/gpu/gpu.h"
 
+#include <string.h>
+
 /* Takes the bytes from the budget, if they are there. */
 static int32_t reserve(gpu_device_state *device, int64_t bytes)
 {
@@ -84,40 +86,58 @@ static gpu_address address_of(strait_driver_slice slice)
     return gpu_address_at(memory->address, slice.offset);
 }
 
-/* From pinned memory a copy is still under way when its call returns, so that it is waited for. */
+static int32_t get_staging(gpu_queue_state *queue)
+{
+    if (queue->staging) return STRAIT_CODE_OK;
+    return gpu_host_alloc(gpu_handle_of(queue->device), GPU_STAGING_BYTES, &queue->staging);
+}
+
+/* One piece through pinned memory: from ordinary memory the vendors' calls wait by themselves, and without a limit. */
+static int32_t copy_piece(gpu_queue_state *queue, strait_copy_kind kind, gpu_address address, char *host, size_t bytes)
+{
+    gpu_device_state *device = queue->device;
+    bool in = kind == STRAIT_COPY_TO_DEVICE;
+    gpu_answer answer;
+    if (in) {
+        memcpy(queue->staging, host, bytes);
+        answer = gpu_vendor_copy_to_device(&device->driver, address, queue->staging, bytes, queue->stream);
+    } else {
+        answer = gpu_vendor_copy_to_host(&device->driver, queue->staging, address, bytes, queue->stream);
+    }
+    if (answer != 0) {
+        return GPU_REFUSED(device, answer, "a copy of %zu bytes %s", bytes, in ? "to the device" : "to the host");
+    }
+    int32_t code = gpu_queue_wait(gpu_handle_of(queue), device->timeout_ms > 0 ? device->timeout_ms : -1);
+    if (code == STRAIT_CODE_OK && !in) memcpy(host, queue->staging, bytes);
+    return code;
+}
+
+static int32_t copy_host(gpu_queue_state *queue, strait_copy_kind kind, strait_driver_slice memory, void *host,
+                         int64_t bytes)
+{
+    if (queue->capturing) {
+        return GPU_FAIL(STRAIT_CODE_USAGE, "a copy from or to the host ends by a wait and cannot be captured");
+    }
+    int32_t code = get_staging(queue);
+    for (int64_t at = 0; code == STRAIT_CODE_OK && at < bytes; at += GPU_STAGING_BYTES) {
+        int64_t piece = bytes - at < GPU_STAGING_BYTES ? bytes - at : GPU_STAGING_BYTES;
+        code = copy_piece(queue, kind, gpu_address_at(address_of(memory), at), (char *)host + at, (size_t)piece);
+    }
+    return code;
+}
+
 int32_t gpu_copy(strait_handle handle, strait_copy_kind kind, strait_driver_slice memory, void *host,
                  strait_driver_slice other, int64_t bytes)
 {
     gpu_queue_state *queue = gpu_object_of(handle);
     gpu_device_state *device = queue->device;
-    const char *what = "";
-    gpu_answer answer = 0;
     int32_t code = gpu_enter(device);
     if (code != STRAIT_CODE_OK) return code;
-    if (queue->capturing && kind != STRAIT_COPY_ON_DEVICE) {
-        return GPU_FAIL(STRAIT_CODE_USAGE, "a copy from or to the host ends by a wait and cannot be captured");
-    }
-    switch (kind) {
-    case STRAIT_COPY_TO_DEVICE:
-        what = "to the device";
-        answer = gpu_vendor_copy_to_device(&device->driver, address_of(memory), host, (size_t)bytes, queue->stream);
-        break;
-    case STRAIT_COPY_TO_HOST:
-        what = "to the host";
-        answer = gpu_vendor_copy_to_host(&device->driver, host, address_of(memory), (size_t)bytes, queue->stream);
-        break;
-    case STRAIT_COPY_ON_DEVICE:
-        what = "on the device";
-        answer = gpu_vendor_copy_on_device(&device->driver, address_of(memory), address_of(other), (size_t)bytes,
-                                           queue->stream);
-        break;
-    }
-    if (answer == 0 && kind != STRAIT_COPY_ON_DEVICE) {
-        answer = device->driver.StreamSynchronize(queue->stream);
-        queue->failed = answer;
-    }
+    if (kind != STRAIT_COPY_ON_DEVICE) return copy_host(queue, kind, memory, host, bytes);
+    gpu_answer answer =
+        gpu_vendor_copy_on_device(&device->driver, address_of(memory), address_of(other), (size_t)bytes, queue->stream);
     if (answer == 0) return STRAIT_CODE_OK;
-    return GPU_REFUSED(device, answer, "a copy of %lld bytes %s, or work before it", (long long)bytes, what);
+    return GPU_REFUSED(device, answer, "a copy of %lld bytes on the device", (long long)bytes);
 }
 
 int32_t gpu_fill(strait_handle handle, strait_driver_slice memory, uint8_t byte, int64_t bytes)

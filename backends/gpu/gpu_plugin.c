@@ -49,6 +49,7 @@ static const strait_driver driver = {
     .graph_launch = gpu_graph_launch,
     .graph_free = gpu_graph_free,
     .mem_limit = gpu_mem_limit,
+    .set_timeout = gpu_set_timeout,
 };
 
 static const strait_plugin plugin = {

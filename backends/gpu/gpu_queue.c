@@ -51,7 +51,10 @@ void gpu_queue_destroy(strait_handle handle)
 {
     gpu_queue_state *queue = gpu_object_of(handle);
     if (!queue) return;
-    if (gpu_enter(queue->device) == STRAIT_CODE_OK) queue->device->driver.StreamDestroy(queue->stream);
+    if (gpu_enter(queue->device) == STRAIT_CODE_OK) {
+        queue->device->driver.StreamDestroy(queue->stream);
+        if (queue->staging) queue->device->driver.MemFreeHost(queue->staging);
+    }
     gpu_host->free(queue);
 }
 

@@ -84,7 +84,6 @@ static inline gpu_address gpu_address_at(gpu_address base, int64_t offset)
       (gpu_stream *, unsigned int))                                                                                    \
     X(StreamDestroy, hipStreamDestroy, "hipStreamDestroy", NULL, gpu_answer, (gpu_stream))                             \
     X(StreamQuery, hipStreamQuery, "hipStreamQuery", NULL, gpu_answer, (gpu_stream))                                   \
-    X(StreamSynchronize, hipStreamSynchronize, "hipStreamSynchronize", NULL, gpu_answer, (gpu_stream))                 \
     X(StreamWaitEvent, hipStreamWaitEvent, "hipStreamWaitEvent", NULL, gpu_answer,                                     \
       (gpu_stream, gpu_event, unsigned int))                                                                           \
     X(StreamBeginCapture, hipStreamBeginCapture, "hipStreamBeginCapture", NULL, gpu_answer,                            \

@@ -782,6 +782,12 @@ typedef struct strait_driver {
     /* Since 1.1: what bounds mem_info's free bytes where it is not the chip itself, with its value ("ulimit -v is 512.0
      * MiB"); else "". */
     int32_t (*mem_limit)(strait_handle device, char *out, uint64_t size);
+    /*
+     * Since 1.2: how long a copy from or to the host may take with the work before it, 0 = for ever, as it is from open
+     * on. A copy that takes longer answers STRAIT_CODE_TIMEOUT, and then the device is not called again. Absent: the
+     * host waits for the queue before each such copy, and for the copy itself without a limit.
+     */
+    int32_t (*set_timeout)(strait_handle device, int64_t timeout_ms);
 } strait_driver;
 
 /* ---- the plug-in ------------------------------------------------------------------------------------------------ */

@@ -20,8 +20,9 @@ struct strait_device {
     strait_driver driver; /* completed: no slot is NULL */
     strait_handle handle;
     strait_device_props props;
-    bool captures;
+    const char *no_capture;    /* why work cannot be recorded; NULL: it can */
     int64_t timeout_ms;        /* of waits without one; 0 = none */
+    bool limits_copies;        /* the driver keeps that time in copies from and to the host */
     atomic_bool lost;          /* the driver is not called any more, not even to free */
     strait_portable *portable; /* owned; NULL where the device takes no programs */
     strait_tuned *tuned;       /* owned; with it */
@@ -69,6 +70,20 @@ static strait_status answered(strait_device *device, int32_t code)
                        device->props.name, (int)code, device->driver.last_error(device->handle));
 }
 
+/* What did not end in time may never end, and a call into its driver neither. */
+static strait_status ended(strait_device *device, strait_status status, int64_t timeout_ms)
+{
+    if (status != STRAIT_ERR_TIMEOUT || timeout_ms <= 0) return status;
+    atomic_store(&device->lost, true);
+    return STRAIT_FAIL(STRAIT_ERR_DEVICE_LOST, "%s did not finish its work within %lld ms and counts as lost: %s",
+                       device->props.name, (long long)timeout_ms, strait_error_message());
+}
+
+static int64_t time_given(const strait_device *device, int64_t timeout_ms)
+{
+    return timeout_ms < 0 && device->timeout_ms > 0 ? device->timeout_ms : timeout_ms;
+}
+
 /* ---- devices ---- */
 
 static strait_status parse_index(const char *name, const char *colon, int32_t count, int32_t *out)
@@ -91,11 +106,13 @@ static strait_status parse_index(const char *name, const char *colon, int32_t co
 }
 
 /* Recording is a matter of speed alone; without it a fault is found more easily. */
-static strait_status wants_capture(bool *out)
+static strait_status decide_capture(const strait_driver *driver, const char **out_why_not)
 {
     const char *value = getenv("STRAIT_CAPTURE");
-    *out = !value || value[0] == '\0' || strcmp(value, "on") == 0;
-    if (*out || strcmp(value, "off") == 0) return STRAIT_OK;
+    *out_why_not = strait__driver_captures(driver) ? NULL : "its driver records no work";
+    if (!value || value[0] == '\0' || strcmp(value, "on") == 0) return STRAIT_OK;
+    *out_why_not = "STRAIT_CAPTURE is off";
+    if (strcmp(value, "off") == 0) return STRAIT_OK;
     return STRAIT_FAIL(STRAIT_ERR_USAGE, "STRAIT_CAPTURE=%s: it is on or off", value);
 }
 
@@ -124,9 +141,8 @@ static strait_status open_device(const char *name, const strait_device_options *
     if (status == STRAIT_OK && count == 0) {
         status = STRAIT_FAIL(STRAIT_ERR_NOT_FOUND, "device \"%s\": none found on this machine", name);
     }
-    if (status == STRAIT_OK) status = wants_capture(&device->captures);
+    if (status == STRAIT_OK) status = decide_capture(&device->driver, &device->no_capture);
     if (status != STRAIT_OK) goto free_device;
-    device->captures = device->captures && strait__driver_captures(&device->driver);
 
     strait_device_options given = options ? *options : (strait_device_options){0};
     given.struct_size = sizeof given;
@@ -178,6 +194,7 @@ void strait_device_close(strait_device *device)
 void strait_device_set_timeout(strait_device *device, int64_t timeout_ms)
 {
     device->timeout_ms = timeout_ms;
+    device->limits_copies = device->driver.set_timeout(device->handle, timeout_ms) == STRAIT_OK;
 }
 
 const strait_device_props *strait_device_get_props(const strait_device *device)
@@ -281,13 +298,8 @@ strait_status strait_queue_wait(strait_queue *queue, int64_t timeout_ms)
 {
     strait_device *device = queue->device;
     STRAIT_TRY(check_there(device));
-    if (timeout_ms < 0 && device->timeout_ms > 0) timeout_ms = device->timeout_ms;
-    strait_status status = answered(device, device->driver.queue_wait(queue->handle, timeout_ms));
-    if (status != STRAIT_ERR_TIMEOUT || timeout_ms <= 0) return status;
-    /* What does not end in time may never end, and a call into its driver neither. */
-    atomic_store(&device->lost, true);
-    return STRAIT_FAIL(STRAIT_ERR_DEVICE_LOST, "%s did not finish its work within %lld ms and counts as lost: %s",
-                       device->props.name, (long long)timeout_ms, strait_error_message());
+    int64_t time = time_given(device, timeout_ms);
+    return ended(device, answered(device, device->driver.queue_wait(queue->handle, time)), time);
 }
 
 void strait_queue_drain(strait_queue *queue)
@@ -320,26 +332,30 @@ static strait_driver_slice driver_slice(strait_slice slice)
     return (strait_driver_slice){.memory = slice.memory->handle, .offset = slice.offset};
 }
 
+static strait_status copy_host(strait_queue *queue, strait_copy_kind kind, strait_slice memory, void *host,
+                               int64_t bytes)
+{
+    strait_device *device = queue->device;
+    /* A driver's copy may wait for what was put on the queue before it, and without a limit. */
+    if (device->timeout_ms > 0 && !device->limits_copies) STRAIT_TRY(strait_queue_wait(queue, -1));
+    strait_status status = answered(
+        device, device->driver.copy(queue->handle, kind, driver_slice(memory), host, (strait_driver_slice){0}, bytes));
+    return ended(device, status, device->timeout_ms);
+}
+
 strait_status strait_copy_to_device(strait_queue *queue, strait_slice to, const void *host, int64_t bytes)
 {
     STRAIT_TRY(check_slice(queue, to, bytes, "copy to device"));
     if (bytes == 0) return STRAIT_OK;
-    /* The copy itself may wait for what was put on the queue before it, and without a limit. */
-    if (queue->device->timeout_ms > 0) STRAIT_TRY(strait_queue_wait(queue, -1));
     /* The driver's one copy entry serves both directions; it only reads `host` for this kind. */
-    return answered(queue->device,
-                    queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_DEVICE, driver_slice(to),
-                                               (void *)(uintptr_t)host, (strait_driver_slice){0}, bytes));
+    return copy_host(queue, STRAIT_COPY_TO_DEVICE, to, (void *)(uintptr_t)host, bytes);
 }
 
 strait_status strait_copy_to_host(strait_queue *queue, void *host, strait_slice from, int64_t bytes)
 {
     STRAIT_TRY(check_slice(queue, from, bytes, "copy to host"));
     if (bytes == 0) return STRAIT_OK;
-    /* The copy itself waits without a limit. */
-    if (queue->device->timeout_ms > 0) STRAIT_TRY(strait_queue_wait(queue, -1));
-    return answered(queue->device, queue->device->driver.copy(queue->handle, STRAIT_COPY_TO_HOST, driver_slice(from),
-                                                              host, (strait_driver_slice){0}, bytes));
+    return copy_host(queue, STRAIT_COPY_TO_HOST, from, host, bytes);
 }
 
 strait_status strait_copy_on_device(strait_queue *queue, strait_slice to, strait_slice from, int64_t bytes)
@@ -394,8 +410,10 @@ strait_status strait_event_record(strait_queue *queue, strait_event *event)
 
 strait_status strait_event_wait(strait_event *event, int64_t timeout_ms)
 {
-    STRAIT_TRY(check_there(event->device));
-    return answered(event->device, event->device->driver.event_wait(event->handle, timeout_ms));
+    strait_device *device = event->device;
+    STRAIT_TRY(check_there(device));
+    int64_t time = time_given(device, timeout_ms);
+    return ended(device, answered(device, device->driver.event_wait(event->handle, time)), time);
 }
 
 strait_status strait_queue_wait_event(strait_queue *queue, strait_event *event)
@@ -412,9 +430,9 @@ strait_status strait_event_elapsed(strait_event *begin, strait_event *end, doubl
 
 /* ---- capture ---- */
 
-bool strait_device_captures(const strait_device *device)
+const char *strait_device_no_capture(const strait_device *device)
 {
-    return device->captures;
+    return device->no_capture;
 }
 
 strait_status strait_capture_begin(strait_queue *queue)

@@ -46,7 +46,10 @@ strait_status strait_device_open(const char *name, const strait_device_options *
                                  strait_device **out) STRAIT_MUST_USE;
 void strait_device_close(strait_device *device);
 const strait_device_props *strait_device_get_props(const strait_device *device);
-/* How long a wait for a queue may take that is given no time of its own, copies to the host included; 0 = for ever. */
+/*
+ * How long a wait for a queue or an event may take that is given no time of its own, and a copy from or to the host; 0
+ * = for ever. What takes longer counts as lost.
+ */
 void strait_device_set_timeout(strait_device *device, int64_t timeout_ms);
 strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total) STRAIT_MUST_USE;
 /* A limit that leaves fewer bytes free than the chip has, in words and with its value; "" where there is none. */
@@ -85,17 +88,18 @@ strait_status strait_fill(strait_queue *queue, strait_slice to, uint8_t byte, in
 strait_status strait_event_create(strait_device *device, strait_event **out) STRAIT_MUST_USE;
 void strait_event_destroy(strait_event *event);
 strait_status strait_event_record(strait_queue *queue, strait_event *event) STRAIT_MUST_USE;
+/* Times as strait_queue_wait's. */
 strait_status strait_event_wait(strait_event *event, int64_t timeout_ms) STRAIT_MUST_USE;
 strait_status strait_queue_wait_event(strait_queue *queue, strait_event *event) STRAIT_MUST_USE;
 strait_status strait_event_elapsed(strait_event *begin, strait_event *end, double *out_seconds) STRAIT_MUST_USE;
 
 /*
- * Whether work can be recorded on a queue: the device offers it and STRAIT_CAPTURE is not "off". Between begin and end
- * ops, fills and copies on the device are recorded and not run; nothing else may be done on the queue, and what is
- * recorded must have run before, since programs are not built meanwhile. A launch has the memory and numbers of the
- * recording, whose memory must still be there.
+ * Why work cannot be recorded on its queues: the device does not offer it, or STRAIT_CAPTURE is "off"; NULL: it can.
+ * Between begin and end ops, fills and copies on the device are recorded and not run; nothing else may be done on the
+ * queue, and what is recorded must have run before, since programs are not built meanwhile. A launch has the memory and
+ * numbers of the recording, whose memory must still be there.
  */
-bool strait_device_captures(const strait_device *device);
+const char *strait_device_no_capture(const strait_device *device);
 strait_status strait_capture_begin(strait_queue *queue) STRAIT_MUST_USE;
 strait_status strait_capture_end(strait_queue *queue, strait_capture **out) STRAIT_MUST_USE;
 strait_status strait_capture_launch(strait_queue *queue, strait_capture *capture) STRAIT_MUST_USE;

@@ -199,6 +199,13 @@ static strait_status stub_measure(strait_handle queue, uint32_t rate, uint32_t d
     return unsupported("measuring itself");
 }
 
+static strait_status stub_set_timeout(strait_handle device, int64_t timeout_ms)
+{
+    (void)device;
+    (void)timeout_ms;
+    return unsupported("a limit of copies");
+}
+
 bool strait__driver_captures(const strait_driver *driver)
 {
     return driver->capture_begin != stub_capture_begin && driver->capture_end != stub_capture_end &&
@@ -256,6 +263,7 @@ strait_status strait__driver_complete(const strait_driver *driver, strait_driver
     OPTIONAL(graph_free)
     OPTIONAL(collectives_open)
     OPTIONAL(measure)
+    OPTIONAL(set_timeout)
 #undef REQUIRED
 #undef OPTIONAL
     *out = full;

@@ -22,8 +22,8 @@ typedef struct strait_replay {
     bool records;
 } strait_replay;
 
-/* `records`: strait_device_captures of the queue's device; false makes every run a plain one. For up to `room` pairs of
- * a program and its memory; what comes beyond that is never recorded. */
+/* `records`: whether the queue's device can (strait_device_no_capture); false makes every run a plain one. For up to
+ * `room` pairs of a program and its memory; what comes beyond that is never recorded. */
 strait_status strait_replay_init(strait_replay *out, bool records, int32_t room) STRAIT_MUST_USE;
 /* Before the device, the queue and the programs end; nothing is in flight. A zeroed one is legal. */
 void strait_replay_fini(strait_replay *replay);

@@ -36,7 +36,7 @@ static void list_one(const char *id, const char *backend, void (*row)(void *user
                              .driver_version = props->driver_version,
                              .compute_units = props->compute_units,
                              .supports_bf16 = props->supports_bf16,
-                             .records = strait_device_captures(device)};
+                             .records = !strait_device_no_capture(device)};
     if (strait_device_memory(device, &out.memory_free, &out.memory_bytes) != STRAIT_OK)
         out.problem = strait_error_message();
     row(user, &out);

@@ -344,7 +344,7 @@ strait_status strait_engine_allocate(strait_engine *engine)
     if (!o->forward_only) STRAIT_TRY(allocate_for_training(engine));
     /* Each program of training with each buffer of gradients, as the first of a shard and as a later one; evaluation.
      */
-    STRAIT_TRY(strait_replay_init(&engine->replay, strait_device_captures(engine->device),
+    STRAIT_TRY(strait_replay_init(&engine->replay, !strait_device_no_capture(engine->device),
                                   engine->train_count * engine->grad_buffers * 2 + 1));
 
     float *table;

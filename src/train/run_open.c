@@ -318,8 +318,21 @@ static void log_tuned(void *user, const char *text)
     run__log(run, STRAIT_LOG_INFO, "%s", text);
 }
 
+/* A processor's own ops have no launches that would be worth it. */
+static void log_capture(strait_run *run)
+{
+    const char *why_not = strait_device_no_capture(run->device);
+    if (strait_device_get_props(run->device)->dialect == STRAIT_DIALECT_NONE) return;
+    if (why_not) {
+        run__log(run, STRAIT_LOG_INFO, "micro-batches are launched kernel by kernel: %s", why_not);
+    } else {
+        run__log(run, STRAIT_LOG_INFO, "micro-batches are recorded and launched as graphs");
+    }
+}
+
 static void log_plan(strait_run *run)
 {
+    log_capture(run);
     run__log(run, STRAIT_LOG_INFO, "%s on %s (%s), %s %s", strait_family_architecture(run->model.family),
              strait_device_get_props(run->device)->name, strait_device_get_props(run->device)->implementation,
              run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast",

@@ -32,6 +32,8 @@ enum {
     DOUBLE_CAPTURE_WRONG_THREAD = 908
 };
 
+enum { DOUBLE_NEVER = -1 };
+
 /* Chips of either vendor as far as a launch meets their limits. */
 enum {
     DOUBLE_MOST_THREADS = 1024,
@@ -67,8 +69,9 @@ enum {
  * drivers do.
  */
 int double_enter(const char *function, unsigned int flags, int *out_late);
-/* An error of work in flight that the environment asks for: the next piece of work, by any stream. */
-int double_work_fails(void);
+/* An error of work in flight that the environment asks for: the next piece of work, by any stream, or the next of its
+ * kind (may be NULL). DOUBLE_NEVER: it does not end. */
+int double_work_fails(const char *kind);
 /* Something that the caller did wrong, for the report. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
@@ -96,6 +99,7 @@ int double_memory_free(uint64_t address);
 int double_memory_info(size_t *out_free, size_t *out_total);
 /* The live allocation that holds [address, address + bytes); NULL with a complaint in the name of `what` otherwise. */
 double_memory *double_memory_at(uint64_t address, size_t bytes, const char *what);
+bool double_memory_is_there(const double_memory *memory);
 void *double_memory_bytes(const double_memory *memory, uint64_t address);
 /* The OpenCL buffer, and where in it an address lies. */
 void *double_memory_buffer(const double_memory *memory, uint64_t address, int64_t *out_offset);
@@ -186,6 +190,12 @@ int double_capture_begin(double_stream *stream, unsigned int mode);
 int double_capture_end(double_stream *stream, int failure, double_graph **out);
 int double_graph_instantiate(double_graph **out, double_graph *graph);
 int double_graph_launch(double_graph *exec, double_stream *stream);
+/*
+ * With STRAIT_DOUBLE_FREEZE a graph is wrong as one is that has the first step's numbers as parameters of its kernels:
+ * whenever it is launched, every place that the host wrote more than once has again what was written there first. This
+ * notes a copy from the host.
+ */
+void double_freeze_note(const double_work *copy);
 /* Either kind; a complaint where it is the other one. */
 int double_graph_destroy(double_graph *graph, bool exec);
 /* Whether the calling thread may not do what is unsafe; such a capture is spoilt by it. */

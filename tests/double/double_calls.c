@@ -1,8 +1,10 @@
 /*
  * Counts calls, lets one fail where the environment says so, and writes what happened when the process ends:
  *   STRAIT_DOUBLE_FAIL=NAME:N:CODE[+]  the Nth call of NAME answers CODE ("+": every one from the Nth on); the name
- *                                      "work" means the Nth piece of work that a stream runs
- *   STRAIT_DOUBLE_REPORT=FILE          lines are appended there; complaints go to stderr without it
+ *                                      "work" means the Nth piece of work that a stream runs, "work_copy_in",
+ *                                      "work_copy_out" and "work_kernel" the Nth of those; CODE -1: it does not end,
+ * and the report says at once what is called from then on STRAIT_DOUBLE_REPORT=FILE          lines are appended there;
+ * complaints go to stderr without it
  */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/double/double.h"
@@ -37,7 +39,9 @@ static struct {
     bool fail_on;
     char failed[LINE_BYTES];
     int lost;
-    bool told; /* the caller was answered that the device is lost, and the report is written */
+    bool hangs;           /* a piece of work does not end */
+    const char *hung_for; /* the function that was called last since */
+    bool told;            /* the caller was answered that the device is lost, and the report is written */
 } all = {.turn = PTHREAD_MUTEX_INITIALIZER};
 
 static const int sticky[] = {4, 46, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999};
@@ -210,6 +214,16 @@ static int lost_locked(const char *name)
     return all.lost;
 }
 
+/* A line whenever it is another function: the last one says with what the caller gave up. */
+static void since_hung_locked(const char *name)
+{
+    char line[LINE_BYTES];
+    if (all.hung_for && strcmp(all.hung_for, name) == 0) return;
+    all.hung_for = name;
+    int length = snprintf(line, sizeof line, "then %s\n", name);
+    put(line, (size_t)length);
+}
+
 static int refuse(const char *name, int answer, const char *why)
 {
     double_complain("%s: %s", name, why);
@@ -223,6 +237,7 @@ int double_enter(const char *name, unsigned int flags, int *out_late)
     begin_locked();
     all.compiler = (flags & DOUBLE_COMPILER) != 0;
     long count = count_locked(name);
+    if (all.hangs) since_hung_locked(name);
     if (all.lost && !(flags & DOUBLE_WORDS)) {
         answer = lost_locked(name);
     } else {
@@ -249,10 +264,15 @@ int double_enter(const char *name, unsigned int flags, int *out_late)
     return 0;
 }
 
-int double_work_fails(void)
+int double_work_fails(const char *kind)
 {
     pthread_mutex_lock(&all.turn);
     int answer = wanted_locked("work", count_locked("work"));
+    if (answer == 0 && kind) answer = wanted_locked(kind, count_locked(kind));
+    if (answer == DOUBLE_NEVER) {
+        all.hangs = true;
+        tell_locked();
+    }
     pthread_mutex_unlock(&all.turn);
     return answer;
 }

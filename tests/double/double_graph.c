@@ -3,8 +3,52 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { RELAXED = 2, THREAD_LOCAL = 1 };
+enum { RELAXED = 2, THREAD_LOCAL = 1, MOST_PLACES = 256 };
+
+/* Where the host wrote, and what it wrote first. Only one thread copies in runs that freeze. */
+typedef struct place {
+    double_work first;
+    int writes;
+} place;
+
+static place places[MOST_PLACES];
+static int place_count;
+
+/* The one of this copy, or a new one; that of memory which was given back is used again. NULL: there are too many. */
+static place *find_place(const double_work *copy)
+{
+    place *room = place_count < MOST_PLACES ? &places[place_count] : NULL;
+    for (int i = 0; i < place_count; i++) {
+        if (places[i].first.to == copy->to && places[i].first.bytes == copy->bytes) return &places[i];
+        if (!double_memory_is_there(places[i].first.to_memory)) room = &places[i];
+    }
+    if (!room) return NULL;
+    place_count += room == &places[place_count];
+    free(room->first.kept);
+    *room = (place){.first = *copy};
+    room->first.kept = malloc(copy->bytes);
+    if (room->first.kept) memcpy(room->first.kept, copy->kept ? copy->kept : copy->host, copy->bytes);
+    return room;
+}
+
+void double_freeze_note(const double_work *copy)
+{
+    if (double_setting("STRAIT_DOUBLE_FREEZE", 0) == 0) return;
+    place *known = find_place(copy);
+    if (known) known->writes++;
+}
+
+/* The first nodes of a graph that freezes. */
+static void freeze(double_graph *graph)
+{
+    for (int i = 0; i < place_count; i++) {
+        bool again = places[i].writes > 1 && double_memory_is_there(places[i].first.to_memory);
+        double_work *copy = again ? double_work_copy(&places[i].first) : NULL;
+        if (copy) double_work_append(&graph->first, &graph->last, copy);
+    }
+}
 
 int double_capture_begin(double_stream *stream, unsigned int mode)
 {
@@ -15,6 +59,7 @@ int double_capture_begin(double_stream *stream, unsigned int mode)
     }
     double_graph *graph = double_object_make(DOUBLE_IS_GRAPH, sizeof *graph);
     if (!graph) return DOUBLE_OUT_OF_MEMORY;
+    freeze(graph);
     pthread_mutex_lock(&double_turn);
     stream->graph = graph;
     stream->capture = DOUBLE_CAPTURES;

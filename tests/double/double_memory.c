@@ -175,6 +175,14 @@ int double_memory_free(uint64_t address)
     return 0;
 }
 
+bool double_memory_is_there(const double_memory *memory)
+{
+    pthread_mutex_lock(&turn);
+    bool alive = memory->alive;
+    pthread_mutex_unlock(&turn);
+    return alive;
+}
+
 int double_memory_info(size_t *out_free, size_t *out_total)
 {
     pthread_mutex_lock(&turn);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 pthread_mutex_t double_turn = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t double_signal = PTHREAD_COND_INITIALIZER;
@@ -75,9 +76,21 @@ static int perform_call(const double_work *work)
     return work->call(work->kept, places);
 }
 
+/* The kinds that an error can be asked for alone. */
+static const char *name_of(double_work_kind kind)
+{
+    switch (kind) {
+    case DOUBLE_COPY_IN: return "work_copy_in";
+    case DOUBLE_COPY_OUT: return "work_copy_out";
+    case DOUBLE_KERNEL: return "work_kernel";
+    default: return NULL;
+    }
+}
+
 static int perform(const double_work *work)
 {
-    int answer = double_work_fails();
+    int answer = double_work_fails(name_of(work->kind));
+    while (answer == DOUBLE_NEVER) pause();
     if (answer != 0) return answer;
     unsigned char *to = work->to_memory ? double_memory_bytes(work->to_memory, work->to) : work->host;
     const unsigned char *from = work->from_memory ? double_memory_bytes(work->from_memory, work->from) : work->host;
@@ -268,6 +281,7 @@ int double_copy(double_stream *stream, const double_work *copy)
         if (!work.kept) return DOUBLE_OUT_OF_MEMORY;
         memcpy(work.kept, work.host, work.bytes);
     }
+    if (in) double_freeze_note(&work);
     int answer = double_submit(stream, &work);
     free(work.kept);
     if (answer != 0 || !out || !ordinary || stream->capture != DOUBLE_CAPTURES_NOT) return answer;

@@ -53,7 +53,7 @@ hipError_t hipInit(unsigned int flags)
 
 hipError_t hipRuntimeGetVersion(int *out)
 {
-    ANSWER(DOUBLE_EARLY, set_number(out, HIP_VERSION));
+    ANSWER(DOUBLE_EARLY, set_number(out, STRAIT_DOUBLE_ROCM_6 && HIP_VERSION_MAJOR < 6 ? 60000000 : HIP_VERSION));
 }
 
 const char *hipGetErrorName(hipError_t answer)
@@ -141,6 +141,50 @@ hipError_t hipGetDeviceProperties(hipDeviceProp_t *out, int device)
 {
     ANSWER(0, device == 0 ? properties(out) : DOUBLE_INVALID_DEVICE);
 }
+
+#if STRAIT_DOUBLE_ROCM_6 && HIP_VERSION_MAJOR < 6
+/* The properties of ROCm 6 and 7, for headers that have the older ones only: what the vendor declares, in groups. */
+typedef struct properties_6 {
+    char name[256];
+    char uuid[16];
+    char luid[8];
+    unsigned int luid_mask;
+    size_t memory[2]; /* in all, of a block */
+    int registers[2]; /* of a block, and the warp's size */
+    size_t pitch;
+    int threads[8]; /* the most of a block, its three sizes, a grid's three, and the clock */
+    size_t constants;
+    int capability[2];
+    size_t texture_alignments[2];
+    int features[6];
+    int textures[26];
+    int surfaces[14];
+    size_t surface_alignment;
+    int places[16]; /* from concurrentKernels to localL1CacheSupported */
+    size_t processor_memory;
+    int processor[12]; /* from regsPerMultiprocessor to cooperativeMultiDeviceLaunch */
+    size_t block_memory;
+    int blocks[4];
+    size_t reserved_memory;
+    int sharing[13]; /* from hostRegisterSupported to unifiedFunctionPointers */
+    int reserved[63 + 32];
+    char gcnArchName[256];
+    char more[512];
+} properties_6;
+
+static int fill_properties_6(properties_6 *out)
+{
+    memset(out, 0x5A, sizeof *out); /* nothing else is to be read of it */
+    snprintf(out->gcnArchName, sizeof out->gcnArchName, "%s", double_architecture());
+    return 0;
+}
+
+DOUBLE_EXPORT hipError_t hipGetDevicePropertiesR0600(properties_6 *out, int device);
+DOUBLE_EXPORT hipError_t hipGetDevicePropertiesR0600(properties_6 *out, int device)
+{
+    ANSWER(0, device == 0 ? fill_properties_6(out) : DOUBLE_INVALID_DEVICE);
+}
+#endif
 
 hipError_t hipSetDevice(int device)
 {

@@ -309,12 +309,6 @@ gpu_answer vendor_StreamQuery(gpu_stream stream)
     return answer("StreamQuery");
 }
 
-gpu_answer vendor_StreamSynchronize(gpu_stream stream)
-{
-    (void)stream;
-    return answer("StreamSynchronize");
-}
-
 gpu_answer vendor_StreamWaitEvent(gpu_stream stream, gpu_event event, unsigned int flags)
 {
     (void)stream;

@@ -42,6 +42,10 @@ fuzz:
 # The AVX-512 kernels, executed by the emulator Bochs where the processor has none; ARGS="--op linear" is a part.
 avx512:
 	tests/bochs.sh $(ARGS)
+# Op by op, the kernels for arm64 under qemu-user, and those for AVX-512, AVX512-BF16 and AMX with intrinsics in C.
+emulated: all
+	tests/neon.sh $(ARGS)
+	tests/avx512.sh $(ARGS)
 # Loss curves of two ways to train against the noise of seeds: fast and exact, or ARGS="--a dtype=f32 --b dtype=bf16".
 curves: all
 	tests/held/curves.sh $(ARGS)
@@ -62,4 +66,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 curves tokens tidy format interop peers clean install
+.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 emulated curves tokens tidy format interop peers clean install

@@ -57,7 +57,7 @@ int cmd_trace(int argc, char **argv)
     };
     int positional = 0;
     const char *usage = "strait trace MODEL --tokens IDS.json --out FILE.safetensors [options]\n"
-                        "Writes logits, loss and, where asked, activations, gradients and optimizer steps of MODEL.";
+                        "Writes logits, loss and, where asked, gradients, steps and more of MODEL.";
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;
     if (positional < 1) return cli_usage("trace", "no MODEL given: a model directory, a checkpoint or a run");

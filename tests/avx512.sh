@@ -1,7 +1,7 @@
 #!/bin/bash
 # The op suite for AVX-512, AVX512-BF16 and AMX on any processor: the intrinsics come from tests/emulate, in plain C. It
 # checks what the kernels compute, not what the compiler makes of the real intrinsics. All arguments go to the suite;
-# `--program` alone makes build/avx512/strait, the program with these kernels, and runs nothing.
+# with `--engine` alone it is left out, and `--program` alone makes build/avx512/strait, the program with these kernels, and runs nothing.
 # Prints `ok NAME_emulated`, or `FAIL NAME_emulated why`, for each.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -31,9 +31,10 @@ if [ "${1:-}" = --program ]; then
     link_program
     exit 0
 fi
-link_suite ""
 failed=0
-for isa in avx512 avx512bf16 amx; do
+suites="avx512 avx512bf16 amx"
+if [ "${1:-}" = --engine ]; then suites=; else link_suite ""; fi
+for isa in $suites; do
     if $out/strait_check --isa $isa "$@"; then
         echo "ok ${isa}_emulated"
     else

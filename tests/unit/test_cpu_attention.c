@@ -184,7 +184,8 @@ static void check_shape(const setup *s, const shape *h)
     reference_forward(&x, scale);
     strait_op_desc desc = {
         .op = STRAIT_OP_ATTENTION, .dims = {h->b, h->tq, h->tk, h->hq, h->hkv, h->d, h->window}, .scalars = {scale}};
-    void *forward[ATTENTION_BUFFERS] = {x.q.stored, x.k.stored, x.v.stored, x.documents, x.lengths, x.o.stored, x.m.stored, x.r.stored};
+    void *forward[ATTENTION_BUFFERS] = {x.q.stored, x.k.stored, x.v.stored, x.documents,
+                                        x.lengths,  x.o.stored, x.m.stored, x.r.stored};
     run_op(s, &desc, forward, ATTENTION_BUFFERS);
     char what[96];
     snprintf(what, sizeof what, "attention %lld of %lld x %lld/%lld x %lld", (long long)h->tq, (long long)h->tk,
@@ -195,8 +196,9 @@ static void check_shape(const setup *s, const shape *h)
     if (h->tq == h->tk) {
         for (int64_t i = 0; i < x.o.count; ++i) x.o.exact[i] = array_at(&x.o, i);
         reference_backward(&x, scale);
-        void *backward[ATTENTION_BWD_BUFFERS] = {x.q.stored,   x.k.stored,  x.v.stored,  x.o.stored,  x.m.stored, x.r.stored,
-                            x.d_o.stored, x.documents, x.dq.stored, x.dk.stored, x.dv.stored};
+        void *backward[ATTENTION_BWD_BUFFERS] = {x.q.stored,  x.k.stored,  x.v.stored,   x.o.stored,
+                                                 x.m.stored,  x.r.stored,  x.d_o.stored, x.documents,
+                                                 x.dq.stored, x.dk.stored, x.dv.stored};
         desc.op = STRAIT_OP_ATTENTION_BWD;
         run_op(s, &desc, backward, ATTENTION_BWD_BUFFERS);
         array_compare(&x.dv, s, what);

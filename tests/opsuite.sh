@@ -68,7 +68,7 @@ link_engine() { # flags
     local sources program parts
     mkdir -p "$out/include"
     cp "$(pkg-config --variable=includedir jansson)"/jansson*.h "$out/include" || { echo "FAIL $label no jansson.h"; exit 1; }
-    sources=$(ls src/base/clock.c src/graph/*.c src/model/*.c src/optim/*.c src/train/engine*.c src/train/tolerance.c ops/*/*.graph.c ops/rules.c \
+    sources=$(ls src/base/clock.c src/graph/*.c src/model/*.c src/optim/*.c src/train/engine*.c src/train/routing.c src/train/tolerance.c ops/*/*.graph.c ops/rules.c \
         tests/exact/steps.c tests/held/held.c)
     # shellcheck disable=SC2086
     compile "" "-O2 -I$out/include" $sources

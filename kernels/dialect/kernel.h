@@ -116,23 +116,26 @@ DEVICE vf v_first(vf yes, vf no, i64 n)
 DEVICE float lanes_fold(const vf *lanes, LANES_PTR scratch)
 {
 #if WG > 1
-    i32 pair = LANES / 2;
     BARRIER();
     for (i32 v = 0; v < VL; ++v) V_STORE(scratch + LANE_AT(v), lanes[v]);
     BARRIER();
+    for (i32 pair = LANES / 2; pair > 0; pair /= 2) {
+        for (i32 i = LOCAL_ID; i < pair; i += WG) scratch[i] = scratch[i] + scratch[i + pair];
+        BARRIER();
+    }
 #else
-    i32 pair = VW / 2;
     vf part[VL];
-    for (i32 v = 0; v < VL; ++v) part[v] = lanes[v];
-    for (i32 count = VL / 2; count > 0; count /= 2) {
-        for (i32 v = 0; v < count; ++v) part[v] = part[v] + part[v + count];
+    UNROLL for (i32 v = 0; v < VL; ++v) part[v] = lanes[v];
+    UNROLL for (i32 count = VL / 2; count > 0; count /= 2)
+    {
+        UNROLL for (i32 v = 0; v < count; ++v) part[v] = part[v] + part[v + count];
     }
     V_STORE(scratch, part[0]);
-#endif
-    for (; pair > 0; pair /= 2) {
-        for (i32 i = LOCAL_ID; i < pair; i += WG) scratch[i] = scratch[i] + scratch[i + pair];
-        GROUP_BARRIER();
+    UNROLL for (i32 pair = VW / 2; pair > 0; pair /= 2)
+    {
+        UNROLL for (i32 i = 0; i < pair; ++i) scratch[i] = scratch[i] + scratch[i + pair];
     }
+#endif
     return scratch[0];
 }
 

@@ -5,16 +5,30 @@ DEVICE float norm_reciprocal(GLOBAL const st *x, i64 n, float eps, LANES_PTR scr
 {
     vf lanes[VL];
     for (i32 v = 0; v < VL; ++v) lanes[v] = V_SET(0.0f);
-    for (i64 i = 0; i < n; i += LANES) {
-        for (i32 v = 0; v < VL; ++v) {
-            i64 at = i + LANE_AT(v);
-            if (at >= n) continue;
-            vf a = s_load_n(x + at, n - at);
-            lanes[v] = v_first(V_FMA(a, a, lanes[v]), lanes[v], n - at);
+    i64 whole = n / LANES * LANES;
+    for (i64 i = 0; i < whole; i += LANES) {
+        UNROLL for (i32 v = 0; v < VL; ++v)
+        {
+            vf a = s_load(x + i + LANE_AT(v));
+            lanes[v] = V_FMA(a, a, lanes[v]);
         }
+    }
+    UNROLL for (i32 v = 0; v < VL; ++v)
+    {
+        i64 at = whole + LANE_AT(v);
+        if (at >= n) continue;
+        vf a = s_load_n(x + at, n - at);
+        lanes[v] = v_first(V_FMA(a, a, lanes[v]), lanes[v], n - at);
     }
     float ms = lanes_fold(lanes, scratch) / (float)(i32)n;
     return 1.0f / F32_SQRT(ms + eps);
+}
+
+/* The first `left` elements of a lane's vector in sum(g x^): lane + g x^ by fma, g = dy w, x^ = x r. */
+DEVICE vf norm_projected(vf lane, vf dy, GLOBAL const st *x, GLOBAL const st *w, vf r, i64 left)
+{
+    vf g = dy * s_load_n(w, left);
+    return v_first(V_FMA(g, s_load_n(x, left) * r, lane), lane, left);
 }
 
 enum { COLUMN_BLOCK = 64 };

@@ -34,15 +34,20 @@ rmsnorm(IN_SHARED(st, x), IN_SHARED(st, d), IN(st, w), INOUT(st, xsum), OUT(st, 
 DEVICE float projection(GLOBAL const st *dy, GLOBAL const st *x, GLOBAL const st *w, float r, i64 n, LANES_PTR scratch)
 {
     vf lanes[VL];
+    i64 whole = n / LANES * LANES;
     for (i32 v = 0; v < VL; ++v) lanes[v] = V_SET(0.0f);
-    for (i64 i = 0; i < n; i += LANES) {
-        for (i32 v = 0; v < VL; ++v) {
+    for (i64 i = 0; i < whole; i += LANES) {
+        UNROLL for (i32 v = 0; v < VL; ++v)
+        {
             i64 at = i + LANE_AT(v);
-            if (at >= n) continue;
-            vf g = s_load_n(dy + at, n - at) * s_load_n(w + at, n - at);
-            vf sum = V_FMA(g, s_load_n(x + at, n - at) * V_SET(r), lanes[v]);
-            lanes[v] = v_first(sum, lanes[v], n - at);
+            lanes[v] = norm_projected(lanes[v], s_load(dy + at), x + at, w + at, V_SET(r), VW);
         }
+    }
+    UNROLL for (i32 v = 0; v < VL; ++v)
+    {
+        i64 at = whole + LANE_AT(v);
+        if (at >= n) continue;
+        lanes[v] = norm_projected(lanes[v], s_load_n(dy + at, n - at), x + at, w + at, V_SET(r), n - at);
     }
     return lanes_fold(lanes, scratch);
 }

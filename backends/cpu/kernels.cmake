@@ -6,6 +6,20 @@ list(FILTER STRAIT_KERNEL_SOURCES EXCLUDE REGEX "_fast\\.c$")
 set(STRAIT_FAST_SOURCES attention.c attention_bwd.c linear.c matmul.c matmul_fast.c rates.c table.c xent.c)
 list(TRANSFORM STRAIT_FAST_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/kernels/)
 
+# What this machine cannot run is linked into a sanitized build all the same, but neither optimised nor instrumented there:
+# half of the time that its kernels take to compile.
+set(STRAIT_FLAG_avx512 avx512f)
+set(STRAIT_FLAG_avx512bf16 avx512_bf16)
+set(STRAIT_FLAG_amx amx_bf16)
+function(strait_absent_kernels target isa)
+  if(STRAIT_SANITIZE AND DEFINED STRAIT_FLAG_${isa} AND EXISTS /proc/cpuinfo)
+    file(READ /proc/cpuinfo processor)
+    if(NOT processor MATCHES "[ \t]${STRAIT_FLAG_${isa}}[ \n]")
+      target_compile_options(${target} PRIVATE -O0 -fno-sanitize=all)
+    endif()
+  endif()
+endfunction()
+
 # The objects of one instruction set. VECTORS: whose vector words they are written in (simd/); UNIT: the matrix unit, or
 # NONE; SOURCES: the files.
 function(strait_kernel_objects isa vectors unit sources)
@@ -15,6 +29,7 @@ function(strait_kernel_objects isa vectors unit sources)
   target_link_libraries(${target} PRIVATE strait_flags)
   # -O3 for these files only; -ffp-contract=off again beside it because a product must never slip into an add here.
   target_compile_options(${target} PRIVATE -O3 -ffp-contract=off ${ARGN})
+  strait_absent_kernels(${target} ${isa})
   set(definitions STRAIT_ISA=${isa})
   foreach(name GENERIC AVX2 AVX512 NEON)
     if(name STREQUAL vectors)

@@ -9,7 +9,7 @@
 
 /* A shape with more work than this is left to the other half of the level (a3_products.c). */
 static const double MOST_FLOPS = 3e6;
-enum { RESIDUES = 64, MOST_FREE = 4 };
+enum { RESIDUES = STRAIT_CERTIFY_RESIDUES, STRIDE = RESIDUES * RESIDUES };
 
 /* Which dimensions may have any length: those that grow by one together, and those that shrink. Case 0 gives the rest.
  */
@@ -47,12 +47,22 @@ static const freedom freedoms[STRAIT_OP_COUNT] = {
     [STRAIT_OP_ADD] = {.dims = {-1}},
     [STRAIT_OP_GRAD_NORM] = {.dims = {0, -1}, .fixed = {1}},
     [STRAIT_OP_ADAMW] = {.dims = {0, -1}, .fixed = {1}},
+    [STRAIT_OP_MOE_CHOOSE] = {.dims = {-2, -1}, .fixed = {0, 0, 1}},
+    [STRAIT_OP_MOE_WEIGH] = {.dims = {-2, -1}, .fixed = {0, 0, 1, 0, 1}, .scalar = 1.0F},
+    [STRAIT_OP_MOE_WEIGH_BWD] = {.dims = {-2, -1, 0, 0, 0, -2}, .fixed = {0, 0, 1, 0, 1}, .scalar = 1.0F},
+    [STRAIT_OP_MOE_DISPATCH] = {.dims = {-2, 0, -1, 0, -2}, .fixed = {0, 2, 0, 3}},
+    [STRAIT_OP_MOE_DISPATCH_BWD] = {.dims = {-2, 0, -1}, .fixed = {0, 2}},
+    [STRAIT_OP_MOE_LINEAR] = {.dims = {-1, -2, 0, -1}, .fixed = {0, 0, 1, 0, 3, 1, STRIDE}},
+    [STRAIT_OP_MOE_LINEAR_DX] = {.dims = {-1, -2, 0, -1}, .fixed = {0, 0, 1, 0, 3, 1, STRIDE}},
+    [STRAIT_OP_MOE_LINEAR_DW] = {.dims = {-1, -2, 0, -1}, .fixed = {0, 0, 1, 0, 3, 1, STRIDE}},
+    [STRAIT_OP_MOE_COMBINE] = {.dims = {-2, 0, -1}, .fixed = {0, 2}},
+    [STRAIT_OP_MOE_COMBINE_BWD] = {.dims = {-2, 0, -1}, .fixed = {0, 2}},
     [STRAIT_OP_BIAS] = {.dims = {-1, -2}},
     [STRAIT_OP_BIAS_BWD] = {.dims = {-1, -2, -1}},
     [STRAIT_OP_DROPOUT] = {.dims = {-1, -2, -1}, .fixed = {0, 0, 0, 65540}, .scalar = 0.25F},
 };
 
-static strait_check_case residue_case(strait_op op, int residue)
+strait_check_case strait__residue_case(strait_op op, int residue)
 {
     const freedom *free_dims = &freedoms[op];
     strait_check_case out = {.scalars = {free_dims->scalar}, .absent = free_dims->absent};
@@ -176,7 +186,7 @@ strait_status strait__ops_reference(uint32_t seed, const char *item, char out[ST
 static strait_status run_residues(tally *t, uint32_t seed, strait_op op, strait_dtype dtype)
 {
     for (int residue = 0; residue < RESIDUES; residue++) {
-        strait_check_case shape = residue_case(op, residue);
+        strait_check_case shape = strait__residue_case(op, residue);
         strait_check_problem problem;
         strait_status status = strait_problem_init(&problem, op, dtype, &shape);
         int64_t before = t->wrong;

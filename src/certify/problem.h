@@ -11,6 +11,10 @@
 /* The check of an op. Never NULL. */
 const strait_op_check *strait_check_of(strait_op op);
 
+/* What A3 asks for (a3_ops.c): the shape of an op with length 1 + residue, residue below STRAIT_CERTIFY_RESIDUES. */
+enum { STRAIT_CERTIFY_RESIDUES = 64 };
+strait_check_case strait__residue_case(strait_op op, int residue);
+
 /* ---- problem.c: one op on one shape, on host arrays ---- */
 
 /* What float inputs are filled with. */

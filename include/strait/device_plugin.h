@@ -3,9 +3,10 @@
  * nothing of Strait, and compiles as C11 and C++11.
  *
  * A plug-in is a shared object strait_<name>.so that exports one function, strait_plugin_query_v1. The major version
- * stands in that name, the minor in STRAIT_PLUGIN_MINOR. A minor version adds at the end of structs and nothing else:
- * every struct begins with its size, each side reads what the other's size covers, and what lies beyond is absent
- * (zero). What is optional stays optional. (strait_driver_slice and strait_kernel_argument stand in arrays and are
+ * stands in that name, the minor in STRAIT_PLUGIN_MINOR. A minor version adds at the end of structs, of the list of ops
+ * and of an op's dims: every struct begins with its size, each side reads what the other's size covers, and what lies
+ * beyond is absent (zero); an older plug-in is not asked for an op that uses what its header lacks. What is optional
+ * stays optional. (strait_driver_slice and strait_kernel_argument stand in arrays and are
  * therefore fixed.)
  *
  * Rules for both sides:

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -476,9 +477,19 @@ void strait_capture_destroy(strait_capture *capture)
 
 /* ---- ops: the driver's own where it has one that may be used, else the portable kernel ---- */
 
-/* The library of a tuned op is opened when it is asked about, and may switch subnormals off in this thread. */
+/*
+ * The library of a tuned op is opened when it is asked about, and may switch subnormals off in this thread. A driver
+ * built with the header of 1.0 is not asked for what that header does not have: it would not look at it.
+ */
 static strait_status ask_driver(strait_device *device, const strait_op_desc *desc, strait_op_info *out)
 {
+    bool is_older =
+        device->driver.struct_size < offsetof(strait_driver, set_timeout) + sizeof device->driver.set_timeout;
+    if (is_older && strait__op_is_of_1_2(desc)) {
+        out->reason =
+            "the device's plug-in was built with an older header, which does not have this op so: build it again";
+        return STRAIT_OK;
+    }
     bool right = strait_fpenv_get() == strait_fpenv_wanted();
     strait_status status = answered(device, device->driver.op_query(device->handle, desc, out));
     if (right) strait_fpenv_set();

@@ -89,6 +89,8 @@ static strait_status take_driver(const strait_plugin *plugin, const char *path, 
     driver.struct_size = sizeof driver;
     driver.name = plugin->name;
     STRAIT_TRY_CTX(strait__driver_complete(&driver, out), "plug-in %s", path);
+    /* From here on the size says which header it was built with. */
+    if (bytes < sizeof driver) out->struct_size = (uint32_t)bytes;
     return STRAIT_OK;
 }
 

@@ -144,6 +144,14 @@ static int32_t two(strait_handle queue, strait_handle event)
     return called();
 }
 
+/* It says that it turns, whatever else is asked: what its header does not have, it does not look at. */
+static int32_t op_query(strait_handle device, const strait_op_desc *desc, strait_op_info *out)
+{
+    (void)device;
+    out->supported = desc->op == STRAIT_OP_NORM_ROPE;
+    return called();
+}
+
 /* As a later version might have it: another function at the end, and a description with more to say. */
 typedef struct later_driver {
     strait_driver driver;
@@ -179,6 +187,7 @@ static const later_driver table = {
             .event_record = two,
             .event_wait = wait_for,
             .queue_wait_event = two,
+            .op_query = op_query,
         },
     .more = close_device,
 };

@@ -77,6 +77,28 @@ static void one_built_with_the_first_header_works(void **state)
     it_computes_nothing_but_moves_bytes("frozen");
 }
 
+static bool it_turns(const char *name, int64_t interleaved, strait_op_info *info)
+{
+    strait_device *device = NULL;
+    const strait_op_desc desc = {.struct_size = sizeof desc,
+                                 .op = STRAIT_OP_NORM_ROPE,
+                                 .dims = {1, 1, 2, 1, [NORM_ROPE_DIM_INTERLEAVED] = interleaved}};
+    if (strait_device_open(name, NULL, &device) != STRAIT_OK) fail_msg("%s", strait_error_message());
+    assert_int_equal(strait_op_query(device, &desc, info), STRAIT_OK);
+    strait_device_close(device);
+    return info->supported != 0;
+}
+
+static void one_built_with_the_first_header_is_not_asked_for_what_it_cannot_know(void **state)
+{
+    (void)state;
+    strait_op_info info;
+    assert_true(it_turns("frozen", 0, &info));
+    assert_true(it_turns("fine", 1, &info));
+    assert_false(it_turns("frozen", 1, &info));
+    assert_non_null(strstr(info.reason, "older header"));
+}
+
 static void the_tail_of_a_newer_one_is_ignored(void **state)
 {
     (void)state;
@@ -249,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plugin_works),
         cmocka_unit_test(one_built_with_the_first_header_works),
+        cmocka_unit_test(one_built_with_the_first_header_is_not_asked_for_what_it_cannot_know),
         cmocka_unit_test(the_tail_of_a_newer_one_is_ignored),
         cmocka_unit_test(what_a_constructor_prints_disturbs_nothing),
         cmocka_unit_test(loading_one_changes_no_arithmetic),

@@ -129,6 +129,32 @@ typedef struct strait_moe_route {
 } strait_moe_route;
 strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op) STRAIT_MUST_USE;
 
+/* counts = or += how often each expert stands in each of counts' runs of tokens. `counts` is made by the caller. */
+typedef struct strait_moe_count {
+    strait_tensor_id ids;
+    strait_tensor_id counts; /* i32 [G, E] */
+    bool accumulate;
+} strait_moe_count;
+strait_status strait_emit_moe_count(strait_graph *graph, const strait_moe_count *op) STRAIT_MUST_USE;
+
+/*
+ * The losses of a router's logits for each token; where they stand in a graph, the router's gradient has theirs. `aux`
+ * and `z` are made by the caller, `z` may be STRAIT_NO_TENSOR, and so may `counts` and `aux` together.
+ */
+typedef struct strait_moe_balance {
+    strait_tensor_id logits; /* f32 [M, E] */
+    strait_tensor_id counts; /* i32 [G, E] */
+    strait_tensor_id aux;    /* f32 [M] */
+    strait_tensor_id z;      /* f32 [M] */
+    int64_t score;           /* STRAIT_MOE_SOFTMAX or STRAIT_MOE_SIGMOID */
+    int64_t sequence_length;
+    float factor; /* gradient of a score for each that was counted */
+    float half_z;
+    bool accumulate; /* the losses are added to what stands there */
+} strait_moe_balance;
+strait_status strait_emit_moe_balance(strait_graph *graph, const char *name,
+                                      const strait_moe_balance *op) STRAIT_MUST_USE;
+
 /* The rows of x sorted by the experts they go to. */
 typedef struct strait_moe_dispatch {
     strait_tensor_id ids;

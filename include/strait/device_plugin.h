@@ -215,7 +215,9 @@ enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
     STRAIT_OP(MOE_COMBINE_BWD, moe_combine_bwd)   \
     STRAIT_OP(BIAS, bias)                         \
     STRAIT_OP(BIAS_BWD, bias_bwd)                 \
-    STRAIT_OP(DROPOUT, dropout)
+    STRAIT_OP(DROPOUT, dropout)                   \
+    STRAIT_OP(MOE_COUNT, moe_count)               \
+    STRAIT_OP(MOE_BALANCE, moe_balance)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -514,8 +516,9 @@ enum {
 
 /*
  * MOE_WEIGH: weight = (score / sum) SCALE, the sum being that of the chosen scores, at least LEAST, plus EPS; without
- * NORMALISE score x SCALE. MOE_WEIGH_BWD: the gradient of the logits, to which DSCORE adds its part of the gradient of
- * each score, the same for all tokens of a sequence, and Z that of Z/2 x logsumexp^2 (softmax only).
+ * NORMALISE score x SCALE. MOE_WEIGH_BWD: the gradient of the logits, to which DSCORE adds a gradient of each score
+ * (of sigmoids: of each score over the sum of all), the same for all tokens of a sequence, and Z that of Z/2 x
+ * logsumexp^2 (softmax only).
  */
 enum {
     MOE_WEIGH_LOGITS,  /* f32 [M, E] */
@@ -604,6 +607,36 @@ enum {
     MOE_LINEAR_DIM_DX_F32,    /* MOE_LINEAR_DX only */
     MOE_LINEAR_DIM_ACCUMULATE /* MOE_LINEAR_DW only */
 };
+
+/*
+ * MOE_COUNT: counts[g][e] = or += the pairs of expert e among the g-th of G equal runs of tokens; a pair is counted
+ * once for each time that its id stands there.
+ */
+enum { MOE_COUNT_IDS /* i32 [M, K] */, MOE_COUNT_COUNTS /* i32 [G, E] in out */, MOE_COUNT_BUFFERS };
+enum { MOE_COUNT_DIM_M, MOE_COUNT_DIM_K, MOE_COUNT_DIM_E, MOE_COUNT_DIM_G, MOE_COUNT_DIM_ACCUMULATE };
+
+/*
+ * MOE_BALANCE: what a router's own losses are for each token, and the gradient of the first by its scores. dscore[b][e]
+ * = FACTOR counts[g][e], g being the run of tokens that sequence b lies in; aux[m] = or += the sum over e of dscore x
+ * share, shares being the softmax, or sigmoids over their sum; z[m] = or += HALF_Z logsumexp^2 (softmax; else +0).
+ */
+enum {
+    MOE_BALANCE_LOGITS, /* f32 [M, E] */
+    MOE_BALANCE_COUNTS, /* i32 [G, E] or absent, and DSCORE and AUX with it */
+    MOE_BALANCE_DSCORE, /* f32 [M/T, E] out */
+    MOE_BALANCE_AUX,    /* f32 [M] in out */
+    MOE_BALANCE_Z,      /* f32 [M] in out, or absent */
+    MOE_BALANCE_BUFFERS
+};
+enum {
+    MOE_BALANCE_DIM_M,
+    MOE_BALANCE_DIM_E,
+    MOE_BALANCE_DIM_SCORE,
+    MOE_BALANCE_DIM_T,
+    MOE_BALANCE_DIM_G, /* a divisor of M/T */
+    MOE_BALANCE_DIM_ACCUMULATE
+};
+enum { MOE_BALANCE_SCALAR_FACTOR, MOE_BALANCE_SCALAR_HALF_Z };
 
 /* MOE_COMBINE: y[m] = sum over j of weights[m][j] ye[places[m][j]], then + shared[m]. */
 enum {

@@ -1,4 +1,4 @@
-/* Error bounds of moe_dispatch, which copies, and of moe_dispatch_bwd. */
+/* Error bounds of moe_dispatch, which copies, of moe_dispatch_bwd, and of moe_count (which has no float output). */
 #include "ops/bounded.h"
 
 static strait_status dispatch_bound(const strait_op_desc *desc, void *const *buffers)
@@ -48,3 +48,12 @@ static strait_status dispatch_bwd_bound(const strait_op_desc *desc, void *const 
 }
 
 const strait_op_bound strait_op_bound_moe_dispatch_bwd = {.bound = dispatch_bwd_bound, .columns = row_columns};
+
+static strait_status count_bound(const strait_op_desc *desc, void *const *buffers)
+{
+    (void)desc;
+    (void)buffers;
+    return STRAIT_OK;
+}
+
+const strait_op_bound strait_op_bound_moe_count = {.bound = count_bound};

@@ -1,4 +1,6 @@
-/* Dispatch of tokens to their experts: rows sorted by expert, and the sum of all that comes back. */
+/*
+ * Dispatch of tokens to their experts: how many go to each, rows sorted by expert, and the sum of all that comes back.
+ */
 #include "ops/op_def.h"
 
 static void dispatch_cost(const strait_op_desc *desc, uint32_t absent, strait_op_cost *inout)
@@ -69,4 +71,26 @@ const strait_op_def strait_op_def_moe_dispatch_bwd = {
     .types = "FFFIS",
     .cost = dispatch_bwd_cost,
     .reference = dispatch_bwd_reference,
+};
+
+/* ---- how many go to each ---- */
+
+static strait_status count_reference(const strait_op_desc *desc, void *const *buffers)
+{
+    const int32_t *ids = buffers[MOE_COUNT_IDS];
+    int32_t *counts = buffers[MOE_COUNT_COUNTS];
+    const int64_t *d = desc->dims;
+    int64_t each = d[MOE_COUNT_DIM_M] / d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_K];
+    for (int64_t i = 0; i < d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_E]; i++) {
+        if (!d[MOE_COUNT_DIM_ACCUMULATE]) counts[i] = 0;
+    }
+    for (int64_t i = 0; i < each * d[MOE_COUNT_DIM_G]; i++) counts[i / each * d[MOE_COUNT_DIM_E] + ids[i]]++;
+    return STRAIT_OK;
+}
+
+const strait_op_def strait_op_def_moe_count = {
+    .op = STRAIT_OP_MOE_COUNT,
+    .types = "II",
+    .cost = dispatch_cost,
+    .reference = count_reference,
 };

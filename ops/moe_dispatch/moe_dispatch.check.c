@@ -1,4 +1,4 @@
-/* Exact oracle and cases of moe_dispatch and moe_dispatch_bwd. */
+/* Exact oracle and cases of moe_dispatch, moe_dispatch_bwd and moe_count. */
 #include "ops/exact.h"
 #include "ops/op_check.h"
 
@@ -147,4 +147,57 @@ const strait_op_check strait_op_check_moe_dispatch_bwd = {
     .exact = dispatch_bwd_exact,
     .prepare = permutation_prepare,
     .tolerance = dispatch_bwd_tolerance,
+};
+
+/* ---- how many go to each ---- */
+
+static strait_status count_exact(const strait_op_desc *desc, void *const *buffers)
+{
+    const int32_t *ids = buffers[MOE_COUNT_IDS];
+    int32_t *counts = buffers[MOE_COUNT_COUNTS];
+    const int64_t *d = desc->dims;
+    int64_t each = d[MOE_COUNT_DIM_M] / d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_K];
+    for (int64_t at = 0; at < d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_E]; at++) {
+        const int32_t *run = ids + at / d[MOE_COUNT_DIM_E] * each;
+        int32_t count = d[MOE_COUNT_DIM_ACCUMULATE] ? counts[at] : 0;
+        for (int64_t i = 0; i < each; i++) count += run[i] == at % d[MOE_COUNT_DIM_E];
+        counts[at] = count;
+    }
+    return STRAIT_OK;
+}
+
+/* variant 1: all to the last expert. What is added to is not small. */
+static strait_status count_prepare(const strait_op_desc *desc, const strait_check_case *shape,
+                                   strait_check_random *random, void *const *buffers)
+{
+    int32_t *ids = buffers[MOE_COUNT_IDS];
+    int32_t *counts = buffers[MOE_COUNT_COUNTS];
+    const int64_t *d = desc->dims;
+    for (int64_t i = 0; i < d[MOE_COUNT_DIM_M] * d[MOE_COUNT_DIM_K]; i++) {
+        int64_t id = strait_check_below(random, d[MOE_COUNT_DIM_E]);
+        ids[i] = (int32_t)(shape->variant == 1 ? d[MOE_COUNT_DIM_E] - 1 : id);
+    }
+    for (int64_t i = 0; i < d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_E]; i++) {
+        counts[i] = (int32_t)strait_check_below(random, INT64_C(1) << 30);
+    }
+    return STRAIT_OK;
+}
+
+/* dims: M, K, E, G, accumulate */
+const strait_op_check strait_op_check_moe_count = {
+    .op = STRAIT_OP_MOE_COUNT,
+    .cases =
+        (const strait_check_case[]){
+            {.dims = {1, 1, 1, 1, 0}},
+            {.dims = {6, 2, 5, 2, 1}},
+            {.dims = {33, 3, 7, 11, 0}},
+            {.dims = {65, 8, 64, 1, 1}},
+            {.dims = {40, 4, 9, 8, 0}, .variant = 1},
+            {.dims = {66, 5, 130, 3, 1}},
+            {.dims = {4096, 8, 128, 8, 0}, .bench = true},
+            STRAIT_CHECK_END,
+        },
+    .exact = count_exact,
+    .prepare = count_prepare,
+    .tolerance = no_arithmetic,
 };

@@ -35,3 +35,17 @@ strait_status strait_grad_moe_dispatch(strait_backward *backward, int32_t node)
     (void)node;
     return STRAIT_OK;
 }
+
+strait_status strait_emit_moe_count(strait_graph *graph, const strait_moe_count *op)
+{
+    strait_tensor ids = graph->tensors[op->ids];
+    strait_tensor counts = graph->tensors[op->counts];
+    strait_op_desc desc = {.op = STRAIT_OP_MOE_COUNT};
+    desc.dims[MOE_COUNT_DIM_M] = ids.rows;
+    desc.dims[MOE_COUNT_DIM_K] = ids.columns;
+    desc.dims[MOE_COUNT_DIM_E] = counts.columns;
+    desc.dims[MOE_COUNT_DIM_G] = counts.rows;
+    desc.dims[MOE_COUNT_DIM_ACCUMULATE] = op->accumulate;
+    const strait_tensor_id buffers[] = {op->ids, op->counts};
+    return strait_graph_emit(graph, &desc, buffers, -1);
+}

@@ -1,4 +1,4 @@
-/* MOE_DISPATCH in four kernels: count, add up, place, copy; and its gradient. */
+/* MOE_DISPATCH in four kernels: count, add up, place, copy; its gradient; and MOE_COUNT. */
 #include "kernels/dialect/kernel.h"
 
 /* A work-item is an expert. The count of its sequence b goes to offsets[e * sequences + b + 1]. */
@@ -68,4 +68,18 @@ moe_dispatch_bwd(IN(float, router), IN(float, dxe), IN(float, shared), IN(i32, p
         if (has_shared) sum = sum + f_load_n(shared + row + i, h - i);
         s_store_n(dx + row + i, sum, h - i);
     }
+}
+
+/* A work-item is a run of tokens and an expert. */
+KERNEL(WG)
+moe_tally(IN(i32, ids), INOUT(i32, counts), i64 pairs, i64 each, i64 experts, i32 accumulate)
+{
+    OPEN_IN(i32, ids);
+    OPEN(i32, counts);
+    i64 at = GROUP_ID * WG + LOCAL_ID;
+    if (at >= pairs / each * experts) return;
+    i32 count = accumulate ? counts[at] : 0;
+    for (i64 i = at / experts * each; i < (at / experts + 1) * each; ++i)
+        count += ids[i] == (i32)(at % experts) ? 1 : 0;
+    counts[at] = count;
 }

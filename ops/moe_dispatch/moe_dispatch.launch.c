@@ -1,4 +1,4 @@
-/* How MOE_DISPATCH and its gradient run on a device that compiles kernels. */
+/* How MOE_DISPATCH, its gradient and MOE_COUNT run on a device that compiles kernels. */
 #include "device/portable.h"
 
 extern const char strait_text_moe_dispatch[];
@@ -53,5 +53,21 @@ static strait_status dispatch_bwd_launch(const strait_portable_call *call)
     return STRAIT_PORTABLE_LAUNCH(call, &kernel, call->desc->dtype, d[MOE_DISPATCH_DIM_M], arguments);
 }
 
+static strait_status count_launch(const strait_portable_call *call)
+{
+    const strait_portable_kernel kernel = {strait_text_moe_dispatch, "moe_tally"};
+    const int64_t *d = call->desc->dims;
+    int64_t pairs = d[MOE_COUNT_DIM_M] * d[MOE_COUNT_DIM_K];
+    int64_t items = d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_E];
+    const strait_kernel_argument arguments[] = {strait_arg_in(call->buffers[MOE_COUNT_IDS]),
+                                                strait_arg_inout(call->buffers[MOE_COUNT_COUNTS]),
+                                                strait_arg_i64(pairs),
+                                                strait_arg_i64(pairs / d[MOE_COUNT_DIM_G]),
+                                                strait_arg_i64(d[MOE_COUNT_DIM_E]),
+                                                strait_arg_i32(d[MOE_COUNT_DIM_ACCUMULATE] != 0)};
+    return STRAIT_PORTABLE_LAUNCH(call, &kernel, STRAIT_DTYPE_F32, strait_div_up(items, call->shape->group), arguments);
+}
+
+const strait_portable_op strait_portable_moe_count = {.launch = count_launch};
 const strait_portable_op strait_portable_moe_dispatch = {.launch = dispatch_launch};
 const strait_portable_op strait_portable_moe_dispatch_bwd = {.launch = dispatch_bwd_launch};

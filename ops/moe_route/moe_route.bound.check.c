@@ -1,4 +1,4 @@
-/* Error bounds of moe_choose (which has no float output), moe_weigh and moe_weigh_bwd. */
+/* Error bounds of moe_choose (which has no float output), moe_weigh, moe_weigh_bwd and moe_balance. */
 #include "base/memory.h"
 #include "ops/bounded.h"
 
@@ -106,7 +106,13 @@ static void bounded_gradients(const strait_op_desc *desc, void *const *buffers, 
     }
     if (!dscore) return;
     dscore += m / desc->dims[MOE_WEIGH_DIM_T] * n;
-    for (int64_t e = 0; e < n; e++) d[e] = strait_bounded_add(d[e], dscore[e]);
+    if (desc->dims[MOE_WEIGH_DIM_SCORE] == STRAIT_MOE_SIGMOID) {
+        strait_bounded r = strait_bounded_div(strait_bounded_of(1.0F), strait_bounded_sum(scores, n));
+        strait_bounded common = strait_bounded_mul(strait_bounded_dot(dscore, scores, n), r);
+        for (int64_t e = 0; e < n; e++) d[e] = strait_bounded_fma(strait_bounded_sub(dscore[e], common), r, d[e]);
+    } else {
+        for (int64_t e = 0; e < n; e++) d[e] = strait_bounded_add(d[e], dscore[e]);
+    }
 }
 
 static strait_status weigh_bwd_bound(const strait_op_desc *desc, void *const *buffers)
@@ -142,3 +148,51 @@ static int64_t weigh_bwd_columns(const strait_op_desc *desc, int buffer)
 }
 
 const strait_op_bound strait_op_bound_moe_weigh_bwd = {.bound = weigh_bwd_bound, .columns = weigh_bwd_columns};
+
+static strait_status balance_bound(const strait_op_desc *desc, void *const *buffers)
+{
+    const int32_t *counts = buffers[MOE_BALANCE_COUNTS];
+    strait_bounded *dscore = buffers[MOE_BALANCE_DSCORE];
+    strait_bounded *aux = buffers[MOE_BALANCE_AUX];
+    strait_bounded *z = buffers[MOE_BALANCE_Z];
+    const int64_t *d = desc->dims;
+    int64_t n = d[MOE_BALANCE_DIM_E];
+    int64_t run = d[MOE_BALANCE_DIM_M] / d[MOE_BALANCE_DIM_G];
+    bool sigmoid = d[MOE_BALANCE_DIM_SCORE] == STRAIT_MOE_SIGMOID;
+    bool adds = d[MOE_BALANCE_DIM_ACCUMULATE] != 0;
+    const strait_bounded factor = strait_bounded_of(desc->scalars[MOE_BALANCE_SCALAR_FACTOR]);
+    const strait_bounded half_z = strait_bounded_of(desc->scalars[MOE_BALANCE_SCALAR_HALF_Z]);
+    strait_bounded *scores;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)n, sizeof *scores, &scores));
+    for (int64_t m = 0; m < d[MOE_BALANCE_DIM_M]; m++) {
+        strait_bounded lse =
+            bounded_scores((const strait_bounded *)buffers[MOE_BALANCE_LOGITS] + m * n, n, sigmoid, scores);
+        if (counts) {
+            strait_bounded *gradient = dscore + m / d[MOE_BALANCE_DIM_T] * n;
+            for (int64_t e = 0; e < n; e++) {
+                strait_bounded count =
+                    strait_bounded_rounded((double)counts[m / run * n + e], 0.0, false, STRAIT_DTYPE_F32);
+                gradient[e] = strait_bounded_mul(count, factor);
+            }
+            strait_bounded loss = strait_bounded_dot(gradient, scores, n);
+            if (sigmoid) {
+                loss = strait_bounded_mul(loss,
+                                          strait_bounded_div(strait_bounded_of(1.0F), strait_bounded_sum(scores, n)));
+            }
+            aux[m] = adds ? strait_bounded_add(aux[m], loss) : loss;
+        }
+        if (z) {
+            strait_bounded square = strait_bounded_mul(lse, lse);
+            z[m] = adds ? strait_bounded_fma(square, half_z, z[m]) : strait_bounded_mul(square, half_z);
+        }
+    }
+    strait_free(scores);
+    return STRAIT_OK;
+}
+
+static int64_t balance_columns(const strait_op_desc *desc, int buffer)
+{
+    return buffer == MOE_BALANCE_LOGITS || buffer == MOE_BALANCE_DSCORE ? desc->dims[MOE_BALANCE_DIM_E] : 1;
+}
+
+const strait_op_bound strait_op_bound_moe_balance = {.bound = balance_bound, .columns = balance_columns};

@@ -1,4 +1,7 @@
-/* Routers of mixtures of experts: which experts a token goes to, how much each counts, and the gradient of that. */
+/*
+ * Routers of mixtures of experts: which experts a token goes to, how much each counts, the gradient of that, and the
+ * losses that keep a router in balance.
+ */
 #include "ops/op_def.h"
 
 #include "base/math64.h"
@@ -163,7 +166,7 @@ static void weigh_bwd_cost(const strait_op_desc *desc, uint32_t absent, strait_o
     scores_cost(desc, STRAIT_FLOPS_FUNCTION + 9.0, inout);
 }
 
-/* The gradient of each score into d[n]: of the weights, and what DSCORE adds. */
+/* The gradient of each score into d[n]: of the weights, and what DSCORE adds, for sigmoids through their shares. */
 static void score_gradients(const strait_op_desc *desc, void *const *buffers, int64_t m, const double *scores,
                             double *d)
 {
@@ -177,7 +180,15 @@ static void score_gradients(const strait_op_desc *desc, void *const *buffers, in
     double inverse = normaliser(desc, scores, ids, &moves);
     double mean = 0.0;
     for (int64_t j = 0; moves && j < k; j++) mean += dw[j] * scale * scores[ids[j]] * inverse;
-    for (int64_t e = 0; e < n; e++) d[e] = dscore ? dscore[m / desc->dims[MOE_WEIGH_DIM_T] * n + e] : 0.0;
+    double total = 1.0;
+    double common = 0.0;
+    if (dscore) dscore += m / desc->dims[MOE_WEIGH_DIM_T] * n;
+    if (dscore && desc->dims[MOE_WEIGH_DIM_SCORE] == STRAIT_MOE_SIGMOID) {
+        total = 0.0;
+        for (int64_t e = 0; e < n; e++) total += scores[e];
+        for (int64_t e = 0; e < n; e++) common += dscore[e] * scores[e] / total;
+    }
+    for (int64_t e = 0; e < n; e++) d[e] = dscore ? (dscore[e] - common) / total : 0.0;
     for (int64_t j = 0; j < k; j++) d[ids[j]] += (dw[j] * scale - mean) * inverse;
 }
 
@@ -209,4 +220,49 @@ const strait_op_def strait_op_def_moe_weigh_bwd = {
     .types = "FIFFF",
     .cost = weigh_bwd_cost,
     .reference = weigh_bwd_reference,
+};
+
+/* ---- balance ---- */
+
+static void balance_cost(const strait_op_desc *desc, uint32_t absent, strait_op_cost *inout)
+{
+    (void)absent;
+    scores_cost(desc, STRAIT_FLOPS_FUNCTION + 6.0, inout);
+}
+
+static strait_status balance_reference(const strait_op_desc *desc, void *const *buffers)
+{
+    const int32_t *counts = buffers[MOE_BALANCE_COUNTS];
+    double *dscore = buffers[MOE_BALANCE_DSCORE];
+    double *aux = buffers[MOE_BALANCE_AUX];
+    double *z = buffers[MOE_BALANCE_Z];
+    const int64_t *d = desc->dims;
+    int64_t n = d[MOE_BALANCE_DIM_E];
+    int64_t run = d[MOE_BALANCE_DIM_M] / d[MOE_BALANCE_DIM_G];
+    double *scores;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)n, sizeof *scores, &scores));
+    for (int64_t m = 0; m < d[MOE_BALANCE_DIM_M]; m++) {
+        double lse = scores_of((const double *)buffers[MOE_BALANCE_LOGITS] + m * n, n,
+                               d[MOE_BALANCE_DIM_SCORE] == STRAIT_MOE_SIGMOID, scores);
+        double total = 0.0;
+        double loss = 0.0;
+        for (int64_t e = 0; e < n; e++) total += scores[e];
+        for (int64_t e = 0; counts && e < n; e++) {
+            double gradient = (double)desc->scalars[MOE_BALANCE_SCALAR_FACTOR] * (double)counts[m / run * n + e];
+            if (dscore) dscore[m / d[MOE_BALANCE_DIM_T] * n + e] = gradient;
+            loss += gradient * scores[e] / total;
+        }
+        bool adds = d[MOE_BALANCE_DIM_ACCUMULATE] != 0;
+        if (aux) aux[m] = (adds ? aux[m] : 0.0) + loss;
+        if (z) z[m] = (adds ? z[m] : 0.0) + lse * lse * (double)desc->scalars[MOE_BALANCE_SCALAR_HALF_Z];
+    }
+    strait_free(scores);
+    return STRAIT_OK;
+}
+
+const strait_op_def strait_op_def_moe_balance = {
+    .op = STRAIT_OP_MOE_BALANCE,
+    .types = "FIFFF",
+    .cost = balance_cost,
+    .reference = balance_reference,
 };

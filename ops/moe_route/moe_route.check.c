@@ -1,4 +1,4 @@
-/* Exact oracle and cases of moe_choose, moe_weigh and moe_weigh_bwd. */
+/* Exact oracle and cases of moe_choose, moe_weigh, moe_weigh_bwd and moe_balance. */
 #include "base/memory.h"
 #include "kernels/formula/scalar.h"
 #include "ops/exact.h"
@@ -269,7 +269,13 @@ static void exact_score_gradients(const strait_op_desc *desc, void *const *buffe
     }
     if (!dscore) return;
     dscore += m / desc->dims[MOE_WEIGH_DIM_T] * n;
-    for (int64_t e = 0; e < n; e++) d[e] = d[e] + dscore[e];
+    if (desc->dims[MOE_WEIGH_DIM_SCORE] == STRAIT_MOE_SIGMOID) {
+        float r = 1.0F / strait_exact_sum(scores, n);
+        float common = strait_exact_dot(dscore, scores, n) * r;
+        for (int64_t e = 0; e < n; e++) d[e] = fmaf(dscore[e] - common, r, d[e]);
+    } else {
+        for (int64_t e = 0; e < n; e++) d[e] = d[e] + dscore[e];
+    }
 }
 
 static strait_status weigh_bwd_exact(const strait_op_desc *desc, void *const *buffers)
@@ -333,5 +339,87 @@ const strait_op_check strait_op_check_moe_weigh_bwd = {
     .exact = weigh_bwd_exact,
     .prepare = weigh_bwd_prepare,
     .tolerance = weigh_bwd_tolerance,
+    .least_scale = 1.0,
+};
+
+/* ---- balance ---- */
+
+static strait_status balance_exact(const strait_op_desc *desc, void *const *buffers)
+{
+    const int32_t *counts = buffers[MOE_BALANCE_COUNTS];
+    float *dscore = buffers[MOE_BALANCE_DSCORE];
+    float *aux = buffers[MOE_BALANCE_AUX];
+    float *z = buffers[MOE_BALANCE_Z];
+    const int64_t *d = desc->dims;
+    int64_t n = d[MOE_BALANCE_DIM_E];
+    int64_t run = d[MOE_BALANCE_DIM_M] / d[MOE_BALANCE_DIM_G];
+    int sigmoid = d[MOE_BALANCE_DIM_SCORE] == STRAIT_MOE_SIGMOID;
+    float half_z = desc->scalars[MOE_BALANCE_SCALAR_HALF_Z];
+    float *scores;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)n * 2, sizeof *scores, &scores));
+    float *gradient = scores + n;
+    for (int64_t m = 0; m < d[MOE_BALANCE_DIM_M]; m++) {
+        float lse = exact_scores((const float *)buffers[MOE_BALANCE_LOGITS] + m * n, n, sigmoid, scores);
+        float r = sigmoid ? 1.0F / strait_exact_sum(scores, n) : 1.0F;
+        for (int64_t e = 0; counts && e < n; e++) {
+            gradient[e] = (float)counts[m / run * n + e] * desc->scalars[MOE_BALANCE_SCALAR_FACTOR];
+            dscore[m / d[MOE_BALANCE_DIM_T] * n + e] = gradient[e];
+        }
+        if (counts) {
+            float loss = strait_exact_dot(gradient, scores, n);
+            if (sigmoid) loss = loss * r;
+            aux[m] = d[MOE_BALANCE_DIM_ACCUMULATE] ? aux[m] + loss : loss;
+        }
+        if (z) z[m] = d[MOE_BALANCE_DIM_ACCUMULATE] ? fmaf(lse * lse, half_z, z[m]) : (lse * lse) * half_z;
+    }
+    strait_free(scores);
+    return STRAIT_OK;
+}
+
+/* Counts as they come about, some of them 0. */
+static strait_status balance_prepare(const strait_op_desc *desc, const strait_check_case *shape,
+                                     strait_check_random *random, void *const *buffers)
+{
+    (void)shape;
+    int32_t *counts = buffers[MOE_BALANCE_COUNTS];
+    int64_t cells = desc->dims[MOE_BALANCE_DIM_G] * desc->dims[MOE_BALANCE_DIM_E];
+    for (int64_t i = 0; counts && i < cells; i++) {
+        int64_t count = strait_check_below(random, 100);
+        counts[i] = (int32_t)(count < 20 ? 0 : count * count * count * count);
+    }
+    return STRAIT_OK;
+}
+
+/* As the weights' scores, and a dot product with them; log and two products for z. */
+static double balance_tolerance(const strait_op_desc *desc, int buffer)
+{
+    (void)buffer;
+    return 24.0 + 2.0 * sqrt((double)desc->dims[MOE_BALANCE_DIM_E] / 64.0 + 6.0);
+}
+
+enum {
+    NO_BALANCE = 1U << MOE_BALANCE_COUNTS | 1U << MOE_BALANCE_DSCORE | 1U << MOE_BALANCE_AUX,
+    NO_Z = 1U << MOE_BALANCE_Z
+};
+
+/* dims: M, E, score, T, G, accumulate; scalars: factor, half z */
+const strait_op_check strait_op_check_moe_balance = {
+    .op = STRAIT_OP_MOE_BALANCE,
+    .cases =
+        (const strait_check_case[]){
+            {.dims = {1, 1, 0, 1, 1, 0}, .scalars = {1.0F}, .absent = NO_Z},
+            {.dims = {6, 5, 0, 3, 2, 1}, .scalars = {0.125F, 0.5F}},
+            {.dims = {33, 8, 0, 11, 1, 0}, .scalars = {1e-3F, 1e-3F}},
+            {.dims = {66, 17, 0, 33, 2, 1}, .scalars = {1e-7F}, .absent = NO_Z},
+            {.dims = {19, 63, STRAIT_MOE_SIGMOID, 19, 1, 0}, .scalars = {1e-5F}, .absent = NO_Z},
+            {.dims = {130, 65, STRAIT_MOE_SIGMOID, 13, 10, 1}, .scalars = {1e-5F}, .absent = NO_Z},
+            {.dims = {21, 65, 0, 7, 1, 1}, .scalars = {0.0F, 1.0F}, .absent = NO_BALANCE},
+            {.dims = {67, 256, 0, 67, 1, 0}, .scalars = {1e-6F, 1e-4F}},
+            {.dims = {4096, 128, 0, 512, 8, 0}, .scalars = {1e-6F, 1e-4F}, .bench = true},
+            STRAIT_CHECK_END,
+        },
+    .exact = balance_exact,
+    .prepare = balance_prepare,
+    .tolerance = balance_tolerance,
     .least_scale = 1.0,
 };

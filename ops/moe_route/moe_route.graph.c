@@ -49,6 +49,38 @@ strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strai
     return strait_graph_emit(graph, &desc, buffers, -1);
 }
 
+strait_status strait_emit_moe_balance(strait_graph *graph, const char *name, const strait_moe_balance *op)
+{
+    strait_tensor logits = graph->tensors[op->logits];
+    strait_op_desc desc = {.op = STRAIT_OP_MOE_BALANCE};
+    desc.dims[MOE_BALANCE_DIM_M] = logits.rows;
+    desc.dims[MOE_BALANCE_DIM_E] = logits.columns;
+    desc.dims[MOE_BALANCE_DIM_SCORE] = op->score;
+    desc.dims[MOE_BALANCE_DIM_T] = op->sequence_length;
+    desc.dims[MOE_BALANCE_DIM_G] = 1;
+    desc.dims[MOE_BALANCE_DIM_ACCUMULATE] = op->accumulate;
+    desc.scalars[MOE_BALANCE_SCALAR_FACTOR] = op->factor;
+    desc.scalars[MOE_BALANCE_SCALAR_HALF_Z] = op->half_z;
+    strait_tensor_id dscore = STRAIT_NO_TENSOR;
+    if (op->counts != STRAIT_NO_TENSOR) {
+        desc.dims[MOE_BALANCE_DIM_G] = graph->tensors[op->counts].rows;
+        STRAIT_TRY(strait_graph_activation(graph, name, STRAIT_DTYPE_F32, logits.rows / op->sequence_length,
+                                           logits.columns, STRAIT_KEEP_BOUNDARY, &dscore));
+    }
+    const strait_tensor_id buffers[] = {op->logits, op->counts, dscore, op->aux, op->z};
+    return strait_graph_emit(graph, &desc, buffers, -1);
+}
+
+/* The node of the losses of a router, or NULL. */
+static const strait_node *balance_of(const strait_graph *graph, strait_tensor_id logits)
+{
+    for (int32_t i = 0; i < graph->forward_count; i++) {
+        const strait_node *node = &graph->nodes[i];
+        if (node->desc.op == STRAIT_OP_MOE_BALANCE && node->buffers[MOE_BALANCE_LOGITS] == logits) return node;
+    }
+    return NULL;
+}
+
 /* The node that sent x to the experts of `ids`, or NULL. */
 static const strait_node *dispatch_of(const strait_graph *graph, strait_tensor_id ids)
 {
@@ -126,6 +158,11 @@ strait_status strait_grad_moe_weigh(strait_backward *backward, int32_t node)
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[MOE_WEIGH_IDS], &buffers[MOE_WEIGH_BWD_IDS]));
     buffers[MOE_WEIGH_BWD_DWEIGHTS] = strait_backward_grad(backward, forward.buffers[MOE_WEIGH_WEIGHTS]);
     buffers[MOE_WEIGH_BWD_DSCORE] = STRAIT_NO_TENSOR;
+    const strait_node *balance = balance_of(graph, logits);
+    if (balance) {
+        buffers[MOE_WEIGH_BWD_DSCORE] = balance->buffers[MOE_BALANCE_DSCORE];
+        desc.scalars[MOE_WEIGH_SCALAR_Z] = 2.0F * balance->desc.scalars[MOE_BALANCE_SCALAR_HALF_Z];
+    }
     STRAIT_TRY(strait_backward_like(backward, logits, &buffers[MOE_WEIGH_BWD_DLOGITS]));
     STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, -1));
     strait_tensor_id dx;

@@ -1,4 +1,5 @@
-/* MOE_CHOOSE, MOE_WEIGH and its gradient. A work-item is a token; its row of scores stands in the workspace. */
+/* MOE_CHOOSE, MOE_WEIGH, its gradient and MOE_BALANCE. A work-item is a token; its row of scores stands in the
+ * workspace. */
 #include "kernels/dialect/kernel.h"
 
 #define TOKEN (GROUP_ID * WG + LOCAL_ID)
@@ -170,11 +171,48 @@ moe_weigh_bwd(IN(float, logits), IN(i32, ids), IN(float, dweights), IN(float, ds
         if (moves) g = F32_FMA(dw[j], scale, -0.0f) - c;
         d[chosen[j]] = g * inverse;
     }
-    for (i64 e = 0; scored && e < n; ++e) d[e] = d[e] + dscore[TOKEN / t * n + e];
+    GLOBAL const float *added = dscore + TOKEN / t * n;
+    if (scored && sigmoid) {
+        float inverse_sum = 1.0f / row_sum(scores, n);
+        /* An fma with -0: the product may not slip into the differences. */
+        float common = F32_FMA(row_dot(added, scores, n), inverse_sum, -0.0f);
+        for (i64 e = 0; e < n; ++e) d[e] = F32_FMA(added[e] - common, inverse_sum, d[e]);
+    } else if (scored) {
+        for (i64 e = 0; e < n; ++e) d[e] = d[e] + added[e];
+    }
     float dot = sigmoid ? 0.0f : row_dot(d, scores, n);
     for (i64 e = 0; e < n; ++e) {
         float slope = sigmoid ? d[e] * (scores[e] * (1.0f - scores[e])) : scores[e] * (d[e] - dot);
         if (!sigmoid && z != 0.0f) slope = F32_FMA(z * lse, scores[e], slope);
         out[e] = slope;
     }
+}
+
+/* ---- balance ---- */
+
+KERNEL(WG)
+moe_balance(IN(float, logits), IN(i32, counts), OUT(float, dscore), INOUT(float, aux), INOUT(float, z),
+            INOUT(float, room), i64 m, i64 n, i64 t, i64 run, i32 sigmoid, i32 counted, i32 has_z, i32 accumulate,
+            float factor, float half_z)
+{
+    OPEN_IN(float, logits);
+    OPEN_IN(i32, counts);
+    OPEN(float, dscore);
+    OPEN(float, aux);
+    OPEN(float, z);
+    OPEN(float, room);
+    if (TOKEN >= m) return;
+    GLOBAL float *scores = room + TOKEN * 2 * n;
+    GLOBAL float *gradient = scores + n;
+    float lse = row_scores(logits + TOKEN * n, n, sigmoid, scores);
+    if (counted) {
+        for (i64 e = 0; e < n; ++e) gradient[e] = (float)counts[TOKEN / run * n + e] * factor;
+        /* One of a sequence's tokens writes for all. */
+        for (i64 e = 0; TOKEN % t == 0 && e < n; ++e) dscore[TOKEN / t * n + e] = gradient[e];
+        float loss = row_dot(gradient, scores, n);
+        /* An fma with -0: the product may not slip into the sum. */
+        if (sigmoid) loss = F32_FMA(loss, 1.0f / row_sum(scores, n), -0.0f);
+        aux[TOKEN] = accumulate ? aux[TOKEN] + loss : loss;
+    }
+    if (has_z) z[TOKEN] = accumulate ? F32_FMA(lse * lse, half_z, z[TOKEN]) : (lse * lse) * half_z;
 }

@@ -235,6 +235,17 @@ static void moe_rows_buffers(buffer_list *list, const int64_t *d)
     }
 }
 
+static void moe_balance_buffers(buffer_list *list, const int64_t *d)
+{
+    int64_t m = d[MOE_BALANCE_DIM_M];
+    int64_t n = d[MOE_BALANCE_DIM_E];
+    put_f(list, m, n, IN);
+    put_i(list, times(list, d[MOE_BALANCE_DIM_G], n), IN | OPTIONAL);
+    put_f(list, m / d[MOE_BALANCE_DIM_T], n, OUT | OPTIONAL);
+    put_f(list, m, 1, INOUT | OPTIONAL);
+    put_f(list, m, 1, INOUT | OPTIONAL);
+}
+
 static strait_status check_moe_dims(const strait_op_desc *desc)
 {
     const char *name = strait_op_name(desc->op);
@@ -261,6 +272,22 @@ static strait_status check_moe_dims(const strait_op_desc *desc)
         if (d[MOE_CHOOSE_DIM_SCORE] > STRAIT_MOE_SIGMOID) {
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: score %lld, 0 and 1 are possible", name,
                                (long long)d[MOE_CHOOSE_DIM_SCORE]);
+        }
+        break;
+    case STRAIT_OP_MOE_COUNT:
+        if (d[MOE_COUNT_DIM_G] < 1 || d[MOE_COUNT_DIM_M] % d[MOE_COUNT_DIM_G] != 0 || d[MOE_COUNT_DIM_E] > INT32_MAX) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld tokens in %lld runs, of %lld experts", name,
+                               (long long)d[MOE_COUNT_DIM_M], (long long)d[MOE_COUNT_DIM_G],
+                               (long long)d[MOE_COUNT_DIM_E]);
+        }
+        break;
+    case STRAIT_OP_MOE_BALANCE:
+        if (d[MOE_BALANCE_DIM_G] < 1 || d[MOE_BALANCE_DIM_T] < 1 || d[MOE_BALANCE_DIM_E] > INT32_MAX ||
+            d[MOE_BALANCE_DIM_M] / d[MOE_BALANCE_DIM_T] % d[MOE_BALANCE_DIM_G] != 0 ||
+            d[MOE_BALANCE_DIM_SCORE] > STRAIT_MOE_SIGMOID) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld tokens, sequences of %lld, %lld runs, score %lld", name,
+                               (long long)d[MOE_BALANCE_DIM_M], (long long)d[MOE_BALANCE_DIM_T],
+                               (long long)d[MOE_BALANCE_DIM_G], (long long)d[MOE_BALANCE_DIM_SCORE]);
         }
         break;
     case STRAIT_OP_MOE_LINEAR:
@@ -350,6 +377,7 @@ static strait_status check_all_sequences(const strait_op_desc *desc)
     case STRAIT_OP_LOSS_SUM: return check_sequences(desc, LOSS_SUM_DIM_M, LOSS_SUM_DIM_T);
     case STRAIT_OP_MOE_WEIGH_BWD: return check_sequences(desc, MOE_WEIGH_DIM_M, MOE_WEIGH_DIM_T);
     case STRAIT_OP_MOE_DISPATCH: return check_sequences(desc, MOE_DISPATCH_DIM_M, MOE_DISPATCH_DIM_T);
+    case STRAIT_OP_MOE_BALANCE: return check_sequences(desc, MOE_BALANCE_DIM_M, MOE_BALANCE_DIM_T);
     case STRAIT_OP_BIAS_BWD: return check_sequences(desc, BIAS_BWD_DIM_M, BIAS_BWD_DIM_T);
     case STRAIT_OP_DROPOUT: return check_sequences(desc, DROPOUT_DIM_M, DROPOUT_DIM_T);
     default: return STRAIT_OK;
@@ -504,6 +532,11 @@ strait_status strait_op_buffers(const strait_op_desc *desc, strait_op_buffer out
     case STRAIT_OP_MOE_DISPATCH_BWD:
     case STRAIT_OP_MOE_COMBINE:
     case STRAIT_OP_MOE_COMBINE_BWD: moe_rows_buffers(&list, desc->dims); break;
+    case STRAIT_OP_MOE_COUNT:
+        put_i(&list, times(&list, desc->dims[MOE_COUNT_DIM_M], desc->dims[MOE_COUNT_DIM_K]), IN);
+        put_i(&list, times(&list, desc->dims[MOE_COUNT_DIM_G], desc->dims[MOE_COUNT_DIM_E]), INOUT);
+        break;
+    case STRAIT_OP_MOE_BALANCE: moe_balance_buffers(&list, desc->dims); break;
     case STRAIT_OP_MOE_LINEAR:
     case STRAIT_OP_MOE_LINEAR_DX:
     case STRAIT_OP_MOE_LINEAR_DW: moe_linear_buffers(&list, desc->dims); break;

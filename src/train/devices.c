@@ -84,6 +84,10 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         break;
     case STRAIT_OP_MOE_WEIGH:
     case STRAIT_OP_MOE_WEIGH_BWD: desc.dims[MOE_WEIGH_DIM_SCORE] = STRAIT_MOE_SOFTMAX; break;
+    case STRAIT_OP_MOE_BALANCE:
+        desc.dims[MOE_BALANCE_DIM_SCORE] = STRAIT_MOE_SOFTMAX;
+        desc.dims[MOE_BALANCE_DIM_G] = 1;
+        break;
     case STRAIT_OP_MOE_LINEAR:
     case STRAIT_OP_MOE_LINEAR_DX:
     case STRAIT_OP_MOE_LINEAR_DW:

@@ -1,4 +1,4 @@
-/* MOE_CHOOSE, MOE_WEIGH and its gradient: a token is one row of scores, in a few vectors. */
+/* MOE_CHOOSE, MOE_WEIGH, its gradient and MOE_BALANCE: a token is one row of scores, in a few vectors. */
 #include "backends/cpu/kernels/softmax.h"
 
 /* A token's row in the worker's own memory: `parts` rows of E floats, a cache line's multiple each. */
@@ -192,6 +192,35 @@ strait_status STRAIT_CPU_RUN(moe_weigh)(const strait_cpu_call *call)
     return STRAIT_OK;
 }
 
+static float sum_of(const float *x, int64_t n)
+{
+    vf lanes[VL];
+    lanes_zero(lanes);
+    for (int64_t i = 0; i < n; i += LANES) {
+        for (int v = 0; v < VL; ++v) {
+            int64_t at = i + v * VW;
+            /* Lanes that are not there get a +0, which changes none. */
+            if (at < n) lanes[v] = vf_add(lanes[v], s_load_to(x, at, n, STRAIT_DTYPE_F32));
+        }
+    }
+    return lanes_fold(lanes);
+}
+
+static float dot_of(const float *a, const float *b, int64_t n)
+{
+    vf lanes[VL];
+    lanes_zero(lanes);
+    for (int64_t i = 0; i < n; i += LANES) {
+        for (int v = 0; v < VL; ++v) {
+            int64_t at = i + v * VW;
+            if (at >= n) continue;
+            vf x = s_load_to(a, at, n, STRAIT_DTYPE_F32);
+            lanes[v] = vf_fma(x, s_load_to(b, at, n, STRAIT_DTYPE_F32), lanes[v]);
+        }
+    }
+    return lanes_fold(lanes);
+}
+
 /* The gradient of each score. */
 static void score_gradients(const route *r, int64_t m, const float *scores, float *d)
 {
@@ -213,22 +242,17 @@ static void score_gradients(const route *r, int64_t m, const float *scores, floa
     }
     if (!dscore) return;
     dscore += m / r->dims[MOE_WEIGH_DIM_T] * r->n;
-    for (int64_t e = 0; e < r->n; ++e) d[e] = d[e] + dscore[e];
-}
-
-static float dot_of(const float *a, const float *b, int64_t n)
-{
-    vf lanes[VL];
-    lanes_zero(lanes);
-    for (int64_t i = 0; i < n; i += LANES) {
-        for (int v = 0; v < VL; ++v) {
-            int64_t at = i + v * VW;
-            if (at >= n) continue;
-            vf x = s_load_to(a, at, n, STRAIT_DTYPE_F32);
-            lanes[v] = vf_fma(x, s_load_to(b, at, n, STRAIT_DTYPE_F32), lanes[v]);
-        }
+    if (!r->sigmoid) {
+        for (int64_t e = 0; e < r->n; ++e) d[e] = d[e] + dscore[e];
+        return;
     }
-    return lanes_fold(lanes);
+    vf inverse_sum = vf_set1(1.0f / sum_of(scores, r->n));
+    vf common = vf_mul(vf_set1(dot_of(dscore, scores, r->n)), inverse_sum);
+    for (int64_t e = 0; e < r->n; e += VW) {
+        vf from_share = vf_sub(s_load_to(dscore, e, r->n, STRAIT_DTYPE_F32), common);
+        vf sum = vf_fma(from_share, inverse_sum, s_load_to(d, e, r->n, STRAIT_DTYPE_F32));
+        s_store_to(d, e, r->n, sum, STRAIT_DTYPE_F32);
+    }
 }
 
 static void weigh_bwd_part(void *context, int64_t task, int worker)
@@ -263,5 +287,58 @@ strait_status STRAIT_CPU_RUN(moe_weigh_bwd)(const strait_cpu_call *call)
 {
     route r = route_of(call, WEIGH_PARTS);
     run_rows(call, &r, weigh_bwd_part);
+    return STRAIT_OK;
+}
+
+/* ---- balance ---------------------------------------------------------------------------------------------------- */
+
+static void balance_part(void *context, int64_t task, int worker)
+{
+    const route *r = context;
+    const int64_t *d = r->dims;
+    float *scores = r->own + worker * r->parts * r->stride;
+    float *gradient = scores + r->stride;
+    const int32_t *counts = r->buffers[MOE_BALANCE_COUNTS];
+    float *dscore = r->buffers[MOE_BALANCE_DSCORE];
+    float *aux = r->buffers[MOE_BALANCE_AUX];
+    float *z = r->buffers[MOE_BALANCE_Z];
+    int adds = d[MOE_BALANCE_DIM_ACCUMULATE] != 0;
+    vf half_z = vf_set1(r->scalars[MOE_BALANCE_SCALAR_HALF_Z]);
+    int64_t run = r->m / d[MOE_BALANCE_DIM_G];
+    int64_t end = min_i64(r->m, (task + 1) * ROWS_PER_TASK);
+    for (int64_t m = task * ROWS_PER_TASK; m < end; ++m) {
+        float lse = row_scores(r, m, scores);
+        if (counts) {
+            const int32_t *of = counts + m / run * r->n;
+            for (int64_t e = 0; e < r->n; ++e) gradient[e] = (float)of[e] * r->scalars[MOE_BALANCE_SCALAR_FACTOR];
+            /* One of a sequence's tokens writes for all. */
+            float *to = m % d[MOE_BALANCE_DIM_T] == 0 ? dscore + m / d[MOE_BALANCE_DIM_T] * r->n : NULL;
+            if (to) memcpy(to, gradient, (size_t)r->n * sizeof *to);
+            vf loss = vf_set1(dot_of(gradient, scores, r->n));
+            if (r->sigmoid) loss = vf_mul(loss, vf_set1(1.0f / sum_of(scores, r->n)));
+            aux[m] = vf_lane(adds ? vf_add(vf_set1(aux[m]), loss) : loss, 0);
+        }
+        if (z) {
+            vf square = vf_set1(lse * lse);
+            z[m] = vf_lane(adds ? vf_fma(square, half_z, vf_set1(z[m])) : vf_mul(square, half_z), 0);
+        }
+    }
+}
+
+int64_t STRAIT_CPU_WORKSPACE(moe_balance)(const strait_op_desc *desc, int threads)
+{
+    return threads * WEIGH_PARTS * padded(desc->dims[MOE_BALANCE_DIM_E]) * (int64_t)sizeof(float);
+}
+
+strait_status STRAIT_CPU_RUN(moe_balance)(const strait_cpu_call *call)
+{
+    const int64_t *d = call->desc->dims;
+    route r = {.dims = d, .scalars = call->desc->scalars, .buffers = call->buffers, .own = call->workspace};
+    r.m = d[MOE_BALANCE_DIM_M];
+    r.n = d[MOE_BALANCE_DIM_E];
+    r.stride = padded(r.n);
+    r.parts = WEIGH_PARTS;
+    r.sigmoid = d[MOE_BALANCE_DIM_SCORE] == STRAIT_MOE_SIGMOID;
+    run_rows(call, &r, balance_part);
     return STRAIT_OK;
 }

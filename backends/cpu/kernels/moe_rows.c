@@ -1,4 +1,4 @@
-/* MOE_DISPATCH, MOE_COMBINE and their gradients: rows that go to their experts and come back. */
+/* MOE_DISPATCH, MOE_COMBINE and their gradients, and MOE_COUNT: rows that go to their experts and come back. */
 #include "backends/cpu/kernels/storage.h"
 
 typedef struct rows {
@@ -171,5 +171,22 @@ strait_status STRAIT_CPU_RUN(moe_combine_bwd)(const strait_cpu_call *call)
 {
     rows r = rows_of(call, MOE_COMBINE_BWD_PLACES);
     run_tokens(call, &r, combine_back);
+    return STRAIT_OK;
+}
+
+/* ---- count ------------------------------------------------------------------------------------------------------ */
+
+/* One addition for each pair: too few for several threads. */
+strait_status STRAIT_CPU_RUN(moe_count)(const strait_cpu_call *call)
+{
+    const int64_t *d = call->desc->dims;
+    const int32_t *ids = call->buffers[MOE_COUNT_IDS];
+    int32_t *counts = call->buffers[MOE_COUNT_COUNTS];
+    int64_t each = d[MOE_COUNT_DIM_M] / d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_K];
+    int64_t cells = d[MOE_COUNT_DIM_G] * d[MOE_COUNT_DIM_E];
+    if (!d[MOE_COUNT_DIM_ACCUMULATE]) memset(counts, 0, (size_t)cells * sizeof *counts);
+    for (int64_t g = 0; g < d[MOE_COUNT_DIM_G]; ++g, counts += d[MOE_COUNT_DIM_E]) {
+        for (int64_t i = 0; i < each; ++i) counts[*ids++]++;
+    }
     return STRAIT_OK;
 }

@@ -128,6 +128,8 @@ typedef struct strait_moe_route {
     strait_tensor_id weights; /* out, f32 [M, top_k] */
 } strait_moe_route;
 strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strait_moe_route *op) STRAIT_MUST_USE;
+/* The choice alone: `ids`. */
+strait_status strait_emit_moe_choose(strait_graph *graph, const char *name, strait_moe_route *op) STRAIT_MUST_USE;
 
 /* counts = or += how often each expert stands in each of counts' runs of tokens. `counts` is made by the caller. */
 typedef struct strait_moe_count {

@@ -41,6 +41,8 @@ typedef struct strait_trace_options {
     const char *first_moment; /* "f32" (default) or "bf16" */
     int64_t seed;             /* of stochastic rounding, 0 to 2^32 - 1 (1) */
     const char *routing;      /* NULL, or a safetensors file with the experts that each token goes to */
+    const char *balance;      /* losses of routers, as in "per_layer,sequence,1e-3,0": form, scope, coefficients of the
+                                 auxiliary and the z-loss; NULL: with output_router_logits those of transformers */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */
@@ -49,7 +51,8 @@ void strait_trace_defaults(strait_trace_options *options);
 /*
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
  * for; of a model with experts, for each layer that has some, "router.ids.<layer>" I32 [B, T, K], ascending in a row,
- * and "router.weights.<layer>" [B, T, K]. Rows have two ids at least. `routing` has "routing.<layer>" I32
+ * and "router.weights.<layer>" [B, T, K]; with gradients or steps and losses of routers, "aux_loss" [1] and "z_loss"
+ * [1] without their coefficients. Rows have two ids at least. `routing` has "routing.<layer>" I32
  * [steps, B, T, K] (the first of which counts for logits and gradients too, the last for all further steps), or
  * "router.ids.<layer>" as a trace writes it. The file is whole or absent; one that is there already is replaced.
  *

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-static strait_status choose(strait_graph *graph, const char *name, strait_moe_route *op)
+strait_status strait_emit_moe_choose(strait_graph *graph, const char *name, strait_moe_route *op)
 {
     char output[128];
     strait_tensor logits = graph->tensors[op->logits];
@@ -31,7 +31,7 @@ strait_status strait_emit_moe_route(strait_graph *graph, const char *name, strai
 {
     char output[128];
     strait_tensor logits = graph->tensors[op->logits];
-    if (!op->replayed) STRAIT_TRY(choose(graph, name, op));
+    if (!op->replayed) STRAIT_TRY(strait_emit_moe_choose(graph, name, op));
     snprintf(output, sizeof output, "%s.weights", name);
     STRAIT_TRY(strait_graph_activation(graph, output, STRAIT_DTYPE_F32, logits.rows, op->top_k, STRAIT_KEEP_BOUNDARY,
                                        &op->weights));

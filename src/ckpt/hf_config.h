@@ -89,6 +89,22 @@ static inline bool strait_model_config_sparse(const strait_model_config *config,
     return config->sparse_layers[layer / 64] >> (layer % 64) & 1;
 }
 
+/* The first and the last layer with experts; -1 where no layer has any. */
+static inline int64_t strait_model_config_first_sparse(const strait_model_config *config)
+{
+    for (int64_t i = 0; i < config->num_hidden_layers; i++) {
+        if (strait_model_config_sparse(config, i)) return i;
+    }
+    return -1;
+}
+
+static inline int64_t strait_model_config_last_sparse(const strait_model_config *config)
+{
+    int64_t last = config->num_hidden_layers - 1;
+    while (last >= 0 && !strait_model_config_sparse(config, last)) last--;
+    return last;
+}
+
 /* "qwen3" and "Qwen3ForCausalLM". Never NULL. */
 const char *strait_family_model_type(strait_family family);
 const char *strait_family_architecture(strait_family family);

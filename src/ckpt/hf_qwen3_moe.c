@@ -75,7 +75,7 @@ static void read_experts(strait__hf_reader *reader, strait_model_config *config)
     config->moe_intermediate_size = strait__hf_int(reader, "moe_intermediate_size", 768, 1, INT32_MAX);
     config->norm_topk_prob = strait__hf_bool(reader, "norm_topk_prob", false);
     config->router_aux_loss_coef = strait__hf_real(reader, "router_aux_loss_coef", 0.001);
-    /* In transformers this adds the auxiliary loss; here moe.aux_loss does, whatever a model says. */
+    /* In transformers this adds the auxiliary loss; so it does in traces. In runs moe.aux_coefficient decides. */
     config->output_router_logits = strait__hf_bool(reader, "output_router_logits", false);
 }
 

@@ -282,6 +282,8 @@ static strait_status format_metrics(const strait_step_metrics *m, strait_buffer 
     STRAIT_TRY(strait_buffer_printf(out, "{\"step\":%" PRId64 ",\"tokens\":%" PRId64, m->step, m->tokens));
     STRAIT_TRY(put_real(out, "loss", m->loss));
     if (m->has_val_loss) STRAIT_TRY(put_real(out, "val_loss", m->val_loss));
+    if (m->has_aux_loss) STRAIT_TRY(put_real(out, "aux_loss", m->aux_loss));
+    if (m->has_z_loss) STRAIT_TRY(put_real(out, "z_loss", m->z_loss));
     STRAIT_TRY(put_real(out, "grad_norm", m->grad_norm));
     STRAIT_TRY(put_real(out, "clip_factor", m->clip_factor));
     STRAIT_TRY(put_real(out, "lr", m->lr));
@@ -303,7 +305,7 @@ static strait_status write_scalars(strait_run_dir *run, const strait_step_metric
 {
     double memory = 0;
     for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) memory += (double)m->memory[tag];
-    strait_scalar scalars[8] = {
+    strait_scalar scalars[9] = {
         {"loss/train", m->loss},
         {"optimizer/lr", m->lr},
         {"optimizer/grad_norm", m->grad_norm},
@@ -312,6 +314,8 @@ static strait_status write_scalars(strait_run_dir *run, const strait_step_metric
     };
     size_t count = 5;
     if (m->has_val_loss) scalars[count++] = (strait_scalar){"loss/validation", m->val_loss};
+    if (m->has_aux_loss) scalars[count++] = (strait_scalar){"loss/aux", m->aux_loss};
+    if (m->has_z_loss) scalars[count++] = (strait_scalar){"loss/z", m->z_loss};
     if (m->mfu >= 0) scalars[count++] = (strait_scalar){"speed/mfu", m->mfu};
     return strait_tensorboard_write(run->tensorboard, m->step, m->time, scalars, count);
 }

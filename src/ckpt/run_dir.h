@@ -50,6 +50,10 @@ typedef struct strait_step_metrics {
     double loss;
     bool has_val_loss; /* evaluated after this step */
     double val_loss;
+    bool has_aux_loss; /* of routers, without its coefficient; so the other */
+    double aux_loss;
+    bool has_z_loss;
+    double z_loss;
     double grad_norm; /* before clipping */
     double clip_factor;
     double lr;

@@ -1,6 +1,8 @@
 /* Routed experts as graphs and parameters. Names are those of the families' Hugging Face checkpoints. */
 #include "model/experts.h"
 
+#include "model/balance.h"
+
 #include <stdio.h>
 
 #define LAYER "model.layers.%d."
@@ -83,6 +85,9 @@ strait_status strait_experts_block(strait_layers *l, int layer, const strait_exp
     strait_moe_dispatch sent = {.experts = c->num_experts, .sequence_length = l->build->length};
     STRAIT_TRY(strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &sent.x));
     STRAIT_TRY(route(l, layer, rule, sent.x, &routed));
+    STRAIT_TRY(strait_balance_count(l, layer, &routed));
+    if (strait_model_config_last_sparse(l->config) == layer) STRAIT_TRY(strait_balance_finish(l, rule->score));
+    if (l->finished) return STRAIT_OK;
     sent.ids = routed.ids;
     strait_layers_name(name, layer, "dispatch");
     STRAIT_TRY(strait_emit_moe_dispatch(l->graph, name, &sent));

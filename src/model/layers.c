@@ -305,6 +305,6 @@ strait_status strait_layers_build(strait_layers *l, strait_layer_fn layer)
     STRAIT_TRY(strait_model_weight(l->graph, l->params, &embedding.table, "model.embed_tokens.weight"));
     STRAIT_TRY(strait_emit_embedding(l->graph, "embedding", &embedding));
     l->x = embedding.y;
-    for (int i = 0; i < (int)l->config->num_hidden_layers; i++) STRAIT_TRY(layer(l, i));
-    return finish(l);
+    for (int i = 0; i < (int)l->config->num_hidden_layers && !l->finished; i++) STRAIT_TRY(layer(l, i));
+    return l->finished ? STRAIT_OK : finish(l);
 }

@@ -29,6 +29,7 @@ typedef struct strait_layers {
     strait_tensor_id step;
     strait_tensor_id x;
     strait_tensor_id pending; /* STRAIT_NO_TENSOR before the first layer */
+    bool finished;            /* set by a layer after which this graph needs nothing */
 } strait_layers;
 
 typedef strait_status (*strait_layer_fn)(strait_layers *layers, int layer);

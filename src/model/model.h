@@ -15,8 +15,24 @@ typedef enum strait_build_mode {
     STRAIT_BUILD_TRAIN,    /* ids and targets in, the loss of each token out; may be differentiated */
     STRAIT_BUILD_LOGITS,   /* ids in, f32 logits of every token out (STATE "logits") */
     STRAIT_BUILD_GENERATE, /* ids in, keys and values stored, the last hidden states out (STATE "hidden") */
+    STRAIT_BUILD_COUNT,    /* ids in, the choices of experts counted for `balance`, and nothing after the last router */
     STRAIT_BUILD_HEAD      /* one hidden state in (STATE "hidden.last"), f32 logits out (STATE "logits.last") */
 } strait_build_mode;
+
+/*
+ * Losses of routers. Auxiliary: coefficient x E x the sum over experts of f P, f being the share of tokens of a scope
+ * that the scores alone would send to an expert, P the mean of its score. POOLED (as in transformers): f and P over all
+ * layers together. PER_LAYER (as in DeepSeek's paper): f divided by experts per token, the losses of layers added. A
+ * step's loss is the mean over its scopes' tokens. z: coefficient x the mean of logsumexp^2, added over layers.
+ */
+typedef enum strait_aux_form { STRAIT_AUX_POOLED, STRAIT_AUX_PER_LAYER } strait_aux_form;
+typedef enum strait_aux_scope { STRAIT_AUX_SEQUENCE, STRAIT_AUX_SHARD, STRAIT_AUX_STEP } strait_aux_scope;
+typedef struct strait_balance {
+    strait_aux_form form;
+    strait_aux_scope scope;
+    double coefficient; /* 0 = no auxiliary loss */
+    double z_coefficient;
+} strait_balance;
 
 typedef struct strait_build {
     strait_build_mode mode;
@@ -28,13 +44,20 @@ typedef struct strait_build {
     bool documents;         /* attention stays inside documents (input "documents") */
     bool dropout;           /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
     bool routing;           /* experts are not chosen but given (inputs "layers.<i>.route.ids") */
+
+    const strait_balance *balance; /* TRAIN, COUNT: losses of routers, or NULL */
+    int64_t step_tokens;           /* with balance: tokens of a step, and of each of its scopes */
+    int64_t scope_tokens;
+    bool counted; /* TRAIN: the counts for `balance` are there, made by graphs for COUNT */
+    bool load;    /* TRAIN: choices as they were made are added to "layers.<i>.load" */
 } strait_build;
 
 /*
  * Inputs of the graphs, found by name: "ids" i32 [B*T], "positions" i32 [B*T], "targets" i32 [B*T] (TRAIN; -1 is
  * ignored), "sequences" i32 [B] (with dropout: their numbers in the step), "embedding.slots" i32 [B*T] (TRAIN),
  * "documents" i32 [B*T], "lengths" i32 [B] (GENERATE). State: "rope" f32 [table_rows, head_dim], "step" (TRAIN), "loss"
- * f32 [B*T], "loss.sum" f32 [1], "embedding.accumulator".
+ * f32 [B*T], "loss.sum" f32 [1], "embedding.accumulator"; "balance.aux.sum" and "balance.z.sum" f32 [1],
+ * "layers.<i>.load" i32 [num_experts].
  */
 
 /* The functions of one family. */
@@ -48,6 +71,8 @@ typedef struct strait_architecture {
      * exact). */
     double (*weight_flops)(const strait_model_config *config);
     double (*attention_flops)(const strait_model_config *config, int64_t length);
+    strait_aux_form aux_form; /* of families with experts: how they define their auxiliary loss */
+    strait_aux_scope aux_scope;
 } strait_architecture;
 
 /* The family of a configuration. Never NULL. */

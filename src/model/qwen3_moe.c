@@ -47,4 +47,6 @@ const strait_architecture strait_qwen3_moe_architecture = {
     .rope_table = strait_layers_rope_table,
     .weight_flops = qwen3_moe_weight_flops,
     .attention_flops = strait_layers_attention_flops,
+    .aux_form = STRAIT_AUX_POOLED,
+    .aux_scope = STRAIT_AUX_STEP,
 };

@@ -97,6 +97,12 @@ typedef struct strait_run_config {
         double residual;
     } dropout;
     struct {
+        int aux_form;
+        int aux_scope;
+        double aux_coefficient; /* -1 = as the model's config.json says */
+        double z_coefficient;
+    } moe;
+    struct {
         int64_t sequences;   /* per step */
         int64_t micro_batch; /* 0 = auto */
         int64_t shards;

@@ -54,17 +54,19 @@ static strait_status check_options(strait_engine_options *o)
     return STRAIT_OK;
 }
 
-static strait_status build_program(strait_engine *engine, int64_t batch, bool differentiate, strait_program *out)
+static strait_status build_program(strait_engine *engine, int64_t batch, strait_build_mode mode, bool differentiate,
+                                   strait_program *out)
 {
     const strait_engine_options *o = &engine->options;
-    strait_build build = {.mode = STRAIT_BUILD_TRAIN,
+    strait_build build = {.mode = mode,
                           .batch = batch,
                           .length = o->length,
                           .table_rows = o->length,
                           .embedding_rows = engine->embedding_rows,
                           .documents = o->documents,
-                          .dropout = differentiate,
+                          .dropout = differentiate || mode == STRAIT_BUILD_COUNT,
                           .routing = o->routing};
+    if (build.dropout) engine__balance_build(engine, &build);
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
     strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);
@@ -91,10 +93,10 @@ static strait_status ensure_train_program(strait_engine *engine, int64_t batch)
         return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "more than %d sizes of micro-batch", ENGINE_MAX_PROGRAMS);
     }
     engine_program *slot = &engine->train[engine->train_count];
-    STRAIT_TRY(build_program(engine, batch, true, &slot->program));
+    STRAIT_TRY(build_program(engine, batch, STRAIT_BUILD_TRAIN, true, &slot->program));
     slot->batch = batch;
     engine->train_count++;
-    return STRAIT_OK;
+    return engine->counted ? build_program(engine, batch, STRAIT_BUILD_COUNT, false, &slot->count) : STRAIT_OK;
 }
 
 /* Every size of micro-batch that a step has: full ones, and the rest of each size of shard. */
@@ -201,7 +203,8 @@ static strait_status plan_engine(strait_engine *engine)
     engine->grad_buffers = 1;
     while ((int64_t)1 << engine->grad_buffers <= o->shards) engine->grad_buffers++;
 
-    STRAIT_TRY(build_program(engine, o->micro_batch, false, &engine->eval));
+    STRAIT_TRY(engine__balance_plan(engine));
+    STRAIT_TRY(build_program(engine, o->micro_batch, STRAIT_BUILD_TRAIN, false, &engine->eval));
     if (!o->forward_only) {
         STRAIT_TRY(build_train_programs(engine));
         STRAIT_TRY(resolve_update(engine));
@@ -257,7 +260,10 @@ void strait_engine_destroy(strait_engine *engine)
     strait_memory_destroy(engine->workspace);
     strait_memory_destroy(engine->tables);
     strait_queue_destroy(engine->queue);
-    for (int i = 0; i < engine->train_count; i++) strait_program_fini(&engine->train[i].program);
+    for (int i = 0; i < engine->train_count; i++) {
+        strait_program_fini(&engine->train[i].program);
+        strait_program_fini(&engine->train[i].count);
+    }
     strait_program_fini(&engine->eval);
     strait_layout_fini(&engine->state);
     strait_params_fini(&engine->params);
@@ -342,10 +348,10 @@ strait_status strait_engine_allocate(strait_engine *engine)
     size_t staging = (size_t)(o->micro_batch * o->length);
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, staging, sizeof *engine->staging, &engine->staging));
     if (!o->forward_only) STRAIT_TRY(allocate_for_training(engine));
-    /* Each program of training with each buffer of gradients, as the first of a shard and as a later one; evaluation.
-     */
+    /* Each program of training with each buffer of gradients, as the first of a shard and as a later one; each that
+     * counts; evaluation. */
     STRAIT_TRY(strait_replay_init(&engine->replay, !strait_device_no_capture(engine->device),
-                                  engine->train_count * engine->grad_buffers * 2 + 1));
+                                  engine->train_count * (engine->grad_buffers * 2 + 1) + 1));
 
     float *table;
     int64_t offset;

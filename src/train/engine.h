@@ -33,6 +33,7 @@ typedef struct strait_engine_options {
     bool bf16_weights;          /* with dtype bf16: no f32 masters, weights are rounded stochastically when updated */
     bool bf16_moment;           /* the first moment likewise */
     strait_adamw adamw;
+    strait_balance balance; /* losses of routers; of use with experts only */
 } strait_engine_options;
 
 /* Tokens of one step, sequence-major; borrowed. */
@@ -50,6 +51,8 @@ typedef struct strait_step_result {
     int64_t targets;
     float grad_norm;
     float clip_factor;
+    double aux_loss; /* auxiliary and z-loss of routers, without their coefficients; 0 where there is none */
+    double z_loss;
     bool applied; /* false: loss or norm was not finite and no weight was changed */
 } strait_step_result;
 

@@ -17,10 +17,11 @@ enum {
  */
 #define ENGINE_UNPLANNED_BYTES (INT64_C(32) << 20)
 
-/* The training program for micro-batches of `batch` sequences. */
+/* The training program for micro-batches of `batch` sequences, and the one that counts choices of experts before. */
 typedef struct engine_program {
     int64_t batch;
     strait_program program;
+    strait_program count; /* with `counted` */
 } engine_program;
 
 struct strait_engine {
@@ -34,6 +35,8 @@ struct strait_engine {
     strait_program eval;
     int64_t embedding_rows; /* of the accumulator of a tied table; 0 = untied */
     int grad_buffers;
+    bool balanced; /* routers have losses */
+    bool counted;  /* over more than a micro-batch: choices are counted first */
 
     /* planned sizes */
     int64_t arena_bytes;
@@ -79,6 +82,26 @@ strait_status engine__plan_to_fit(strait_device *device, const strait_engine_opt
 strait_op_desc engine__norm_desc(const strait_engine *engine);
 strait_op_desc engine__adamw_desc(const strait_engine *engine);
 strait_op_desc engine__fold_desc(const strait_engine *engine);
+/*
+ * engine_balance.c: whether the options' losses of routers make sense and what they need; their part of a build; a
+ * forward pass that counts choices over shards [first, end); the losses of a shard that was run, added to *inout.
+ */
+strait_status engine__balance_plan(strait_engine *engine) STRAIT_MUST_USE;
+void engine__balance_build(const strait_engine *engine, strait_build *build);
+strait_status engine__balance_count(strait_engine *engine, const strait_engine_batch *batch, int64_t first,
+                                    int64_t end) STRAIT_MUST_USE;
+strait_status engine__balance_losses(strait_engine *engine, strait_step_result *inout) STRAIT_MUST_USE;
+
+/* engine_step.c: what it shares. */
+strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads);
+strait_slice engine__state_slice(const strait_engine *engine, const char *name);
+strait_status engine__put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
+                                int64_t first, int64_t sequences) STRAIT_MUST_USE;
+strait_status engine__check_stop(const strait_engine *engine) STRAIT_MUST_USE;
+strait_status engine__zero(strait_engine *engine, const strait_program *program,
+                           const strait_bindings *bindings) STRAIT_MUST_USE;
+const engine_program *engine__program_for(const strait_engine *engine, int64_t sequences);
+
 /* Which sequences are shard `index`'s: [*out_first, *out_end). */
 void engine__shard_range(const strait_engine *engine, int64_t index, int64_t *out_first, int64_t *out_end);
 

@@ -63,6 +63,13 @@ strait_status strait_engine_memory_table(const strait_engine *engine, strait_buf
     STRAIT_TRY(strait_buffer_printf(out, "\n(%lld parameters, micro-batches of %lld x %lld tokens, recompute %s)\n",
                                     (long long)engine->params.elements, (long long)o->micro_batch, (long long)o->length,
                                     recompute_names[o->recompute]));
+    if (engine->counted) {
+        STRAIT_TRY(strait_buffer_printf(out,
+                                        "(moe.aux_scope: %s is more than a micro-batch: a forward pass that counts "
+                                        "choices of experts precedes each %s)\n",
+                                        o->balance.scope == STRAIT_AUX_STEP ? "step" : "shard",
+                                        o->balance.scope == STRAIT_AUX_STEP ? "step" : "shard"));
+    }
     return engine->choice[0] ? strait_buffer_printf(out, "%s\n", engine->choice) : STRAIT_OK;
 }
 

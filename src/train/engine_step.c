@@ -18,7 +18,7 @@ void strait_engine_set_stop(strait_engine *engine, int (*stop)(void *user), void
     engine->stop_user = user;
 }
 
-static strait_status check_stop(const strait_engine *engine)
+strait_status engine__check_stop(const strait_engine *engine)
 {
     if (!engine->stop || engine->stop(engine->stop_user) == 0) return STRAIT_OK;
     return STRAIT_FAIL(STRAIT_ERR_CANCELLED, "stopped within a step");
@@ -26,7 +26,7 @@ static strait_status check_stop(const strait_engine *engine)
 
 /* ---- inputs ---- */
 
-static strait_bindings bind(const strait_engine *engine, strait_memory *grads)
+strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads)
 {
     strait_bindings bindings = {0};
     bindings.stores[STRAIT_STORE_WEIGHTS].memory = engine->compute;
@@ -52,9 +52,9 @@ static strait_status put_input(strait_engine *engine, const strait_program *prog
     return STRAIT_OK;
 }
 
-static strait_slice state_slice(const strait_engine *engine, const strait_program *program, const char *name)
+strait_slice engine__state_slice(const strait_engine *engine, const char *name)
 {
-    const strait_layout *layout = program->graph.state;
+    const strait_layout *layout = &engine->state;
     for (int32_t i = 0; i < layout->count; i++) {
         if (strcmp(layout->entries[i].name, name) == 0) {
             return (strait_slice){.memory = engine->state_memory, .offset = layout->entries[i].offset};
@@ -115,8 +115,8 @@ static strait_status put_routing(strait_engine *engine, const strait_program *pr
     return STRAIT_OK;
 }
 
-static strait_status put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
-                               int64_t first, int64_t sequences)
+strait_status engine__put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
+                                int64_t first, int64_t sequences)
 {
     int64_t at = first * engine->options.length;
     int64_t count = sequences * engine->options.length;
@@ -161,21 +161,27 @@ strait_status strait_engine_check_ids(const strait_engine *engine, const strait_
 
 /* ---- shards ---- */
 
-static const strait_program *program_for(const strait_engine *engine, int64_t sequences)
+const engine_program *engine__program_for(const strait_engine *engine, int64_t sequences)
 {
     for (int i = 0; i < engine->train_count; i++) {
-        if (engine->train[i].batch == sequences) return &engine->train[i].program;
+        if (engine->train[i].batch == sequences) return &engine->train[i];
     }
     return NULL;
 }
 
-static strait_status begin_shard(strait_engine *engine, const strait_program *program, const strait_bindings *bindings)
+strait_status engine__zero(strait_engine *engine, const strait_program *program, const strait_bindings *bindings)
 {
     for (int32_t i = 0; i < program->graph.shard_zero_count; i++) {
         strait_tensor_id id = program->graph.shard_zero[i];
         STRAIT_TRY(strait_fill(engine->queue, strait_program_slice(program, bindings, id), 0,
                                program->graph.tensors[id].bytes));
     }
+    return STRAIT_OK;
+}
+
+static strait_status begin_shard(strait_engine *engine, const strait_program *program, const strait_bindings *bindings)
+{
+    STRAIT_TRY(engine__zero(engine, program, bindings));
     for (int64_t i = 0; i < engine->slots_used; i++) engine->slot_of[engine->slot_ids[i]] = -1;
     engine->slots_used = 0;
     return STRAIT_OK;
@@ -192,34 +198,39 @@ static strait_status fold_embedding(strait_engine *engine, const strait_program 
                                      engine->embedding_rows * (int64_t)sizeof *engine->slot_ids));
     strait_op_desc desc = engine__fold_desc(engine);
     strait_tensor_id table = strait_graph_find(&program->graph, "grad.model.embed_tokens.weight");
-    strait_slice buffers[] = {rows, state_slice(engine, program, "embedding.accumulator"),
+    strait_slice buffers[] = {rows, engine__state_slice(engine, "embedding.accumulator"),
                               strait_program_slice(program, bindings, table)};
     return strait_program_run_op(engine->queue, &desc, buffers, 3, bindings);
 }
 
 /* Forward and backward of one shard into `grads`; *out_loss is the sum over its tokens. */
 static strait_status run_shard(strait_engine *engine, const strait_engine_batch *batch, int64_t shard,
-                               strait_memory *grads, float *out_loss)
+                               strait_memory *grads, float *out_loss, strait_step_result *inout)
 {
-    strait_bindings bindings = bind(engine, grads);
+    if (engine->counted && engine->options.balance.scope == STRAIT_AUX_SHARD) {
+        STRAIT_TRY(engine__balance_count(engine, batch, shard, shard + 1));
+    }
+    strait_bindings bindings = engine__bind(engine, grads);
     int64_t first;
     int64_t end;
     engine__shard_range(engine, shard, &first, &end);
     const strait_program *program = NULL;
     for (int64_t at = first; at < end;) {
         int64_t count = end - at < engine->options.micro_batch ? end - at : engine->options.micro_batch;
-        STRAIT_TRY(check_stop(engine));
-        program = program_for(engine, count);
-        if (!program) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no program for %lld sequences", (long long)count);
+        STRAIT_TRY(engine__check_stop(engine));
+        const engine_program *of_size = engine__program_for(engine, count);
+        if (!of_size) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no program for %lld sequences", (long long)count);
+        program = &of_size->program;
         if (at == first) STRAIT_TRY(begin_shard(engine, program, &bindings));
-        STRAIT_TRY(put_batch(engine, program, batch, at, count));
+        STRAIT_TRY(engine__put_batch(engine, program, batch, at, count));
         STRAIT_TRY(
             put_slots(engine, program, batch->tokens + at * engine->options.length, count * engine->options.length));
         STRAIT_TRY(strait_replay_run(&engine->replay, program, engine->queue, &bindings, at > first));
         at += count;
     }
     STRAIT_TRY(fold_embedding(engine, program, &bindings));
-    return strait_copy_to_host(engine->queue, out_loss, state_slice(engine, program, "loss.sum"), sizeof *out_loss);
+    STRAIT_TRY(engine__balance_losses(engine, inout));
+    return strait_copy_to_host(engine->queue, out_loss, engine__state_slice(engine, "loss.sum"), sizeof *out_loss);
 }
 
 /*
@@ -239,21 +250,25 @@ static strait_status merge(strait_engine *engine, subtree *left, const subtree *
     memset(desc.dims, 0, sizeof desc.dims);
     desc.dims[ADD_DIM_N] = engine->params.padded;
     strait_slice buffers[] = {{.memory = engine->grads[right->buffer]}, {.memory = engine->grads[left->buffer]}};
-    strait_bindings bindings = bind(engine, NULL);
+    strait_bindings bindings = engine__bind(engine, NULL);
     STRAIT_TRY(strait_program_run_op(engine->queue, &desc, buffers, 2, &bindings));
     left->loss = left->loss + right->loss;
     left->height++;
     return STRAIT_OK;
 }
 
-static strait_status run_shards(strait_engine *engine, const strait_engine_batch *batch, float *out_loss)
+static strait_status run_shards(strait_engine *engine, const strait_engine_batch *batch, float *out_loss,
+                                strait_step_result *inout)
 {
     subtree stack[ENGINE_MAX_GRAD_BUFFERS];
     int depth = 0;
+    if (engine->counted && engine->options.balance.scope == STRAIT_AUX_STEP) {
+        STRAIT_TRY(engine__balance_count(engine, batch, 0, engine->options.shards));
+    }
     for (int64_t shard = 0; shard < engine->options.shards; shard++) {
         /* Buffers are used like the stack itself: the lowest subtree is always in buffer 0. */
         stack[depth] = (subtree){.buffer = depth};
-        STRAIT_TRY(run_shard(engine, batch, shard, engine->grads[depth], &stack[depth].loss));
+        STRAIT_TRY(run_shard(engine, batch, shard, engine->grads[depth], &stack[depth].loss, inout));
         depth++;
         while (depth > 1 && stack[depth - 2].height == stack[depth - 1].height) {
             STRAIT_TRY(merge(engine, &stack[depth - 2], &stack[depth - 1]));
@@ -273,7 +288,7 @@ static strait_status run_shards(strait_engine *engine, const strait_engine_batch
 
 static strait_slice step_slice(const strait_engine *engine)
 {
-    return state_slice(engine, &engine->train[0].program, "step");
+    return engine__state_slice(engine, "step");
 }
 
 strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
@@ -289,7 +304,7 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
     strait_adamw_step(&engine->options.adamw, step, lr, result.targets, engine->step_words);
     STRAIT_TRY(strait_copy_to_device(engine->queue, step_slice(engine), engine->step_words, sizeof engine->step_words));
     float loss;
-    STRAIT_TRY(run_shards(engine, batch, &loss));
+    STRAIT_TRY(run_shards(engine, batch, &loss, &result));
     result.loss = result.targets > 0 ? (double)loss / (double)result.targets : 0;
     *out = result;
     return STRAIT_OK;
@@ -302,7 +317,7 @@ static strait_status run_norm(strait_engine *engine)
                               {.memory = engine->tables},
                               {.memory = engine->tables, .offset = engine->sums_offset},
                               step_slice(engine)};
-    strait_bindings bindings = bind(engine, NULL);
+    strait_bindings bindings = engine__bind(engine, NULL);
     return strait_program_run_op(engine->queue, &desc, buffers, 4, &bindings);
 }
 
@@ -318,7 +333,7 @@ static strait_status run_adamw(strait_engine *engine)
                                            step_slice(engine),
                                            {0}};
     if (engine->compute != weights) buffers[ADAMW_COMPUTE].memory = engine->compute;
-    strait_bindings bindings = bind(engine, NULL);
+    strait_bindings bindings = engine__bind(engine, NULL);
     return strait_program_run_op(engine->queue, &desc, buffers, ADAMW_BUFFERS, &bindings);
 }
 
@@ -361,7 +376,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
                                     int64_t count)
 {
     const strait_program *program = &engine->eval;
-    strait_bindings bindings = bind(engine, NULL);
+    strait_bindings bindings = engine__bind(engine, NULL);
     int64_t length = engine->options.length;
     int64_t whole = engine->options.micro_batch * length;
     if (count < engine->options.micro_batch) {
@@ -371,7 +386,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
             STRAIT_TRY(put_input(engine, program, names[i], engine->staging, whole));
         }
     }
-    STRAIT_TRY(put_batch(engine, program, batch, first, count));
+    STRAIT_TRY(engine__put_batch(engine, program, batch, first, count));
     STRAIT_TRY(put_positions(engine, program, engine->options.micro_batch));
     return strait_replay_run(&engine->replay, program, engine->queue, &bindings, false);
 }
@@ -382,7 +397,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
  */
 static strait_status add_losses(strait_engine *engine, int64_t tokens, double *inout_sum, float *losses)
 {
-    strait_bindings bindings = bind(engine, NULL);
+    strait_bindings bindings = engine__bind(engine, NULL);
     strait_tensor_id loss = strait_graph_find(&engine->eval.graph, "loss");
     /* The inputs have been copied: their staging has room for as many floats. */
     void *to = losses ? (void *)losses : (void *)engine->staging;
@@ -404,7 +419,7 @@ strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_
     for (int64_t at = 0; at < batch->sequences;) {
         int64_t left = batch->sequences - at;
         int64_t count = left < engine->options.micro_batch ? left : engine->options.micro_batch;
-        STRAIT_TRY(check_stop(engine));
+        STRAIT_TRY(engine__check_stop(engine));
         STRAIT_TRY(evaluate_micro(engine, batch, at, count));
         STRAIT_TRY(add_losses(engine, count * length, inout_sum, losses ? losses + at * length : NULL));
         for (int64_t i = at * length; i < (at + count) * length; i++) *inout_targets += batch->targets[i] >= 0;

@@ -5,6 +5,9 @@
 #include "base/processors.h"
 #include "train/events.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static strait_status parse(const char *what, const char *name, const char *const *words, int count, int *out)
@@ -58,6 +61,43 @@ strait_status strait_parse_recompute(const char *name, strait_recompute *out)
     int choice;
     STRAIT_TRY(parse("recompute", name, words, 3, &choice));
     *out = (strait_recompute)choice;
+    return STRAIT_OK;
+}
+
+/* The next of the words between commas into word[16]; *inout is what follows it, NULL after the last. */
+static void next_word(const char **inout, char *word)
+{
+    size_t length = *inout ? strcspn(*inout, ",") : 0;
+    snprintf(word, 16, "%.*s", (int)length, *inout ? *inout : "");
+    *inout = *inout && (*inout)[length] == ',' ? *inout + length + 1 : NULL;
+}
+
+strait_status strait_parse_balance(const char *text, strait_balance *out)
+{
+    static const char *const forms[] = {"pooled", "per_layer"};
+    static const char *const scopes[] = {"sequence", "shard", "step"};
+    const char *at = text;
+    char word[16];
+    int form;
+    int scope;
+    double coefficients[2];
+    next_word(&at, word);
+    STRAIT_TRY(parse("form of the routers' loss", word, forms, 2, &form));
+    next_word(&at, word);
+    STRAIT_TRY(parse("scope of the routers' loss", word, scopes, 3, &scope));
+    for (int i = 0; i < 2; i++) {
+        char *end;
+        next_word(&at, word);
+        coefficients[i] = strtod(word, &end);
+        if (word[0] && *end == '\0' && coefficients[i] >= 0 && isfinite(coefficients[i])) continue;
+        return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                           "routers' losses \"%s\": FORM,SCOPE,A,Z is wanted, A and Z being coefficients of 0 or more",
+                           text);
+    }
+    *out = (strait_balance){.form = (strait_aux_form)form,
+                            .scope = (strait_aux_scope)scope,
+                            .coefficient = coefficients[0],
+                            .z_coefficient = coefficients[1]};
     return STRAIT_OK;
 }
 

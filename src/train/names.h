@@ -5,6 +5,7 @@
 
 #include "device/op.h"
 #include "graph/graph.h"
+#include "model/model.h"
 
 #include <strait/events.h>
 
@@ -17,6 +18,9 @@ strait_status strait_parse_states(const char *weights, const char *first_moment,
 strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
+
+/* "FORM,SCOPE,A,Z": pooled or per_layer; sequence, shard or step; coefficients of the auxiliary loss and the z-loss. */
+strait_status strait_parse_balance(const char *text, strait_balance *out) STRAIT_MUST_USE;
 
 /*
  * A number of threads as devices take it: 0 (all) to STRAIT_POOL_THREADS_MAX. More than this process has processors is

@@ -154,6 +154,29 @@ static strait_recompute recompute_of(int choice)
     }
 }
 
+/* What the config leaves open is the family's. */
+static strait_status balance_of(const strait_run *run, strait_balance *out)
+{
+    const strait_run_config *c = &run->config;
+    const strait_architecture *family = strait_architecture_of(&run->model);
+    bool experts = strait_model_config_first_sparse(&run->model) >= 0;
+    const struct {
+        const char *key;
+        double value;
+    } given[] = {{"aux_coefficient", c->moe.aux_coefficient}, {"z_coefficient", c->moe.z_coefficient}};
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+        if (given[i].value <= 0 || experts) continue;
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: moe.%s is %g, and no layer of the model has experts: remove it",
+                           run->options->config, given[i].key, given[i].value);
+    }
+    if (!experts) return STRAIT_OK;
+    out->form = c->moe.aux_form > 0 ? (strait_aux_form)(c->moe.aux_form - 1) : family->aux_form;
+    out->scope = c->moe.aux_scope > 0 ? (strait_aux_scope)(c->moe.aux_scope - 1) : family->aux_scope;
+    out->coefficient = c->moe.aux_coefficient >= 0 ? c->moe.aux_coefficient : run->model.router_aux_loss_coef;
+    out->z_coefficient = c->moe.z_coefficient;
+    return STRAIT_OK;
+}
+
 static strait_status create_engine(strait_run *run)
 {
     const strait_run_config *c = &run->config;
@@ -175,6 +198,7 @@ static strait_status create_engine(strait_run *run)
                                                .weight_decay = c->optimizer.weight_decay,
                                                .clip = c->optimizer.clip,
                                                .seed = (uint32_t)c->seed}};
+    STRAIT_TRY(balance_of(run, &options.balance));
     STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));
     /* Now, so that a model which cannot be read leaves no run directory behind. */
     if (run->from) STRAIT_TRY(strait_weights_check(run->from, strait_engine_params(run->engine)));

@@ -71,11 +71,16 @@ strait_status run__measure_device(strait_run *run)
 strait_status run__metrics(strait_run *run, const strait_step_result *result, double lr, double step_seconds,
                            double data_seconds)
 {
+    const strait_balance *balance = &strait_engine_get_options(run->engine)->balance;
     strait_step_metrics metrics = {.step = run->step,
                                    .tokens = run->tokens,
                                    .loss = result->loss,
                                    .has_val_loss = run->has_val_loss,
                                    .val_loss = run->val_loss,
+                                   .has_aux_loss = balance->coefficient > 0,
+                                   .aux_loss = result->aux_loss,
+                                   .has_z_loss = balance->z_coefficient > 0,
+                                   .z_loss = result->z_loss,
                                    .grad_norm = (double)result->grad_norm,
                                    .clip_factor = (double)result->clip_factor,
                                    .lr = lr,

@@ -74,9 +74,11 @@ typedef struct trace {
     int sparse;             /* layers with experts */
     float *routed;          /* [sparse][2][B*T, K]: ids, by their bits, then weights */
     float loss[1];
-    float *losses;  /* [steps] */
-    float *grads;   /* flat */
-    float *weights; /* flat: before, then after the steps */
+    strait_balance balance_of;
+    float balance[2]; /* losses of routers: auxiliary, z */
+    float *losses;    /* [steps] */
+    float *grads;     /* flat */
+    float *weights;   /* flat: before, then after the steps */
     double begun;
 } trace;
 
@@ -241,6 +243,8 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     STRAIT_TRY(strait_engine_gradients(engine, &batch, 1, o->lr, &result));
     STRAIT_TRY(report_pass(t, 2));
     t->loss[0] = (float)result.loss;
+    t->balance[0] = (float)result.aux_loss;
+    t->balance[1] = (float)result.z_loss;
     if (o->grads) {
         STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->grads, &t->grads));
         STRAIT_TRY(strait_engine_read(engine, STRAIT_ENGINE_GRADS, t->grads));
@@ -292,7 +296,7 @@ static strait_status write_trace(trace *t, const strait_params *params)
         status = strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
-    size_t extra = 3 + (size_t)layers + 2 * (size_t)t->sparse;
+    size_t extra = 5 + (size_t)layers + 2 * (size_t)t->sparse;
     strait_tensor_spec *items = NULL;
     char(*names)[32] = NULL;
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, specs.count + extra, sizeof *items, &items);
@@ -305,6 +309,15 @@ static strait_status write_trace(trace *t, const strait_params *params)
             (strait_tensor_spec){.name = "logits", .dtype = STRAIT_DTYPE_F32, .shape = shape, .bytes = t->logits};
         items[n++] = (strait_tensor_spec){
             .name = "loss", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(1), .bytes = t->loss};
+        static const char *const balance_names[] = {"aux_loss", "z_loss"};
+        const double coefficients[] = {t->balance_of.coefficient, t->balance_of.z_coefficient};
+        for (int i = 0; i < 2; i++) {
+            if (coefficients[i] == 0 || (!o->grads && o->steps == 0)) continue;
+            items[n++] = (strait_tensor_spec){.name = balance_names[i],
+                                              .dtype = STRAIT_DTYPE_F32,
+                                              .shape = strait_shape_1d(1),
+                                              .bytes = &t->balance[i]};
+        }
         if (o->steps > 0) {
             items[n++] = (strait_tensor_spec){
                 .name = "losses", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(o->steps), .bytes = t->losses};
@@ -342,6 +355,7 @@ static strait_status trace_engine(trace *t)
                                      .forward_only = !o->grads && o->steps == 0,
                                      .bf16_weights = t->weights_dtype == STRAIT_DTYPE_BF16,
                                      .bf16_moment = t->moment_dtype == STRAIT_DTYPE_BF16,
+                                     .balance = t->balance_of,
                                      .adamw = {.beta1 = o->beta1,
                                                .beta2 = o->beta2,
                                                .eps = o->eps,
@@ -397,6 +411,12 @@ static strait_status open_all(trace *t)
     }
     const strait_model_config *config = strait_model_dir_config(t->model);
     for (int64_t i = 0; i < config->num_hidden_layers; i++) t->sparse += strait_model_config_sparse(config, i);
+    /* As transformers has it: what a batch is there is a step here. */
+    if (config->output_router_logits && t->sparse > 0) {
+        t->balance_of = (strait_balance){
+            .form = STRAIT_AUX_POOLED, .scope = STRAIT_AUX_STEP, .coefficient = config->router_aux_loss_coef};
+    }
+    if (o->balance) STRAIT_TRY(strait_parse_balance(o->balance, &t->balance_of));
     if (o->routing) STRAIT_TRY(strait_routing_read(o->routing, config, t->ids.rows, t->ids.length, &t->routing));
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));

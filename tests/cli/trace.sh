@@ -58,6 +58,20 @@ expect replay-of-another 1 'routing.1 must be I32 .*1, 9, 3' "${routed[@]}" x --
 expect replay-without 1 'has no routing.1' "${routed[@]}" x --routing all.safetensors
 expect replay-dense 2 'has no experts' "${trace[@]}" x --routing r1.safetensors
 
+# Losses of routers: the same whatever the micro-batch, also where it is less than the scope; else than without.
+balanced=("$STRAIT" trace "$STRAIT_SOURCE/tests/golden/qwen3_moe-05" --tokens "$STRAIT_SOURCE/tests/golden/qwen3_moe-05/ids.json" --grads --out)
+"${balanced[@]}" plain-moe.safetensors 2>/dev/null
+for what in pooled,step,0.1,0.01 per_layer,shard,0.1,0 per_layer,sequence,0.1,0; do
+  expect "balance-$what" 0 '' "${balanced[@]}" b1.safetensors --balance $what --shards 2 --micro-batch 2
+  expect "balance-$what-pieces" 0 '' "${balanced[@]}" b2.safetensors --balance $what --shards 2 --micro-batch 1 --threads 3 --recompute full
+  same "balance-$what-same" "$(hash_of b1.safetensors)" "$(hash_of b2.safetensors)"
+  expect "balance-$what-is-written" 0 'aux_loss +f32 +\[1\]' "$STRAIT" info b1.safetensors --tensors
+  if [ "$(hash_of b1.safetensors)" != "$(hash_of plain-moe.safetensors)" ]; then ok "balance-$what-counts"; else fail "balance-$what-counts" equal; fi
+done
+expect balance-unknown 2 'form of the routers. loss "both": pooled and per_layer are possible' "${balanced[@]}" x --balance both,step,1,0
+expect balance-bad 2 'FORM,SCOPE,A,Z is wanted' "${balanced[@]}" x --balance pooled,step,1
+expect balance-uneven 2 'shards of equal size' "${balanced[@]}" x --balance pooled,shard,1,0 --shards 3
+
 expect no-model 2 'MODEL|model' "$STRAIT" trace
 expect no-tokens 2 'tokens' "$STRAIT" trace model --out x
 expect no-out 2 'out' "$STRAIT" trace model --tokens ids.json

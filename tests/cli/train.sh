@@ -50,6 +50,18 @@ expect two-sources 0 'step 2 of 2' "${train[@]}" --out ts --set steps=2 \
   --set 'data.train=[{path: data_train, weight: 3}, {path: data_val, weight: 1}]'
 expect tokens-instead-of-steps 0 'step 2 of 2, 128 tokens' "${train[@]}" --out tok --set steps=null --set tokens=65
 
+# Losses of routers: as the model's config.json says, or as moe.* does.
+experts=(--set model.init.model_type=qwen3_moe --set model.init.num_experts=4 --set model.init.num_experts_per_tok=2
+  --set model.init.moe_intermediate_size=8 --set batch.micro_batch=1 --set steps=2)
+expect moe 0 'step 2 of 2' "${train[@]}" --out moe "${experts[@]}"
+expect moe-z 0 'step 2 of 2' "${train[@]}" --out moe-z "${experts[@]}" --set moe.z_coefficient=0.001 --set moe.aux_scope=sequence
+expect moe-none 0 'step 2 of 2' "${train[@]}" --out moe-none "${experts[@]}" --set moe.aux_coefficient=0
+same moe-metrics "aux_loss" "$(grep -oE '(aux|z)_loss' moe/metrics.jsonl | sort -u | tr '\n' ' ' | sed 's/ $//')"
+same moe-z-metrics "aux_loss z_loss" "$(grep -oE '(aux|z)_loss' moe-z/metrics.jsonl | sort -u | tr '\n' ' ' | sed 's/ $//')"
+same moe-no-metrics 0 "$(grep -cE '(aux|z)_loss' moe-none/metrics.jsonl)"
+expect moe-plan 0 'moe.aux_scope: step is more than a micro-batch: a forward pass that counts' "${train[@]}" --out x "${experts[@]}" --plan-only
+expect moe-dense 2 'moe.aux_coefficient is 0.1, and no layer of the model has experts' "${train[@]}" --out x --set moe.aux_coefficient=0.1
+
 # A config.json in model.init: what it says of ids and positions is what the trained model's says.
 paste=(--set model.init.rope_parameters='{rope_type: default, rope_theta: 500}' --set model.init.bos_token_id=3
   --set 'model.init.eos_token_id=[4, 5]' --set model.init.pad_token_id=6 --set model.init.num_key_value_heads=null)

@@ -4,8 +4,9 @@
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
- * biases), ernie (ERNIE 4.5), seed (Seed-OSS with dropout).
- * usage: strait_steps [yarn-|ernie-|moe-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
+ * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), seed (Seed-OSS with
+ * dropout).
+ * usage: strait_steps [yarn-|ernie-|moe-|aux-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
  * [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
@@ -70,7 +71,7 @@ static strait_recompute recompute_named(const char *name)
 }
 
 /* The model that a kind begins with; *inout_kind is what follows it. */
-static strait_model_config model_of(const char **inout_kind)
+static strait_model_config model_of(const char **inout_kind, strait_balance *out_balance)
 {
     strait_model_config model = {.family = STRAIT_FAMILY_QWEN3,
                                  .vocab_size = VOCABULARY,
@@ -97,7 +98,10 @@ static strait_model_config model_of(const char **inout_kind)
     } else if (strncmp(*inout_kind, "ernie-", 6) == 0) {
         model.family = STRAIT_FAMILY_ERNIE4_5;
         model.tie_word_embeddings = true;
-    } else if (strncmp(*inout_kind, "moe-", 4) == 0) {
+    } else if (strncmp(*inout_kind, "moe-", 4) == 0 || strncmp(*inout_kind, "aux-", 4) == 0) {
+        if (**inout_kind == 'a') {
+            *out_balance = (strait_balance){.scope = STRAIT_AUX_STEP, .coefficient = 0.01, .z_coefficient = 0.001};
+        }
         model.family = STRAIT_FAMILY_QWEN3_MOE;
         model.num_experts = 7;
         model.num_experts_per_tok = 3;
@@ -119,13 +123,14 @@ static strait_model_config model_of(const char **inout_kind)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps [yarn-|ernie-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH "
+        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH "
               "[none|light|full [DEVICE]]]]\n",
               stderr);
         return 2;
     }
     const char *kind = argv[1];
-    strait_model_config model = model_of(&kind);
+    strait_balance balance = {0};
+    strait_model_config model = model_of(&kind, &balance);
     bool bf16_weights = strcmp(kind, "bf16-weights") == 0;
     bool bf16 = bf16_weights || strcmp(kind, "bf16") == 0;
     model.dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
@@ -141,6 +146,7 @@ int main(int argc, char **argv)
         .documents = true,
         .bf16_weights = bf16_weights,
         .bf16_moment = bf16_weights,
+        .balance = balance,
         .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .seed = TINY_SEED}};
     strait_device_options device_options = {.struct_size = sizeof device_options,
                                             .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};

@@ -38,7 +38,7 @@ typedef struct kind {
     bool optional; /* of models with experts */
 } kind;
 
-enum { KINDS = 7 };
+enum { KINDS = 9 };
 static const kind kinds[KINDS] = {
     {"logits", "logits", true, 1e-5, false, true, false},
     {"loss", "loss", true, 1e-6, true, false, false},
@@ -47,6 +47,8 @@ static const kind kinds[KINDS] = {
     {"weights", "param.", false, 1e-5, true, true, false},
     {"choices of experts", "router.ids.", false, 0, false, true, true},
     {"weights of experts", "router.weights.", false, 1e-5, false, true, true},
+    {"auxiliary loss", "aux_loss", true, 1e-6, true, false, true},
+    {"z-loss", "z_loss", true, 1e-6, true, false, true},
 };
 
 /* Sums of squared distances over models, of one kind in bf16. */
@@ -309,6 +311,19 @@ static bool has_choices(const char *path)
     return found;
 }
 
+/* The one line of a file in a folder; false where there is none. */
+static bool read_line(const char *folder, const char *name, char *line, int size)
+{
+    char path[PATH_SIZE + 32];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return false;
+    bool read = fgets(line, size, file) != NULL;
+    fclose(file);
+    if (read) line[strcspn(line, "\n")] = '\0';
+    return read;
+}
+
 /* All tests of one model in one dtype; returns how many failed. */
 static int test_model(const options *o, const char *name, bool bf16, pool *pools)
 {
@@ -324,14 +339,20 @@ static int test_model(const options *o, const char *name, bool bf16, pool *pools
     const char *const arguments[] = {
         o->strait, "trace", model,  "--tokens", ids,      "--out", out,       "--grads",
         "--steps", "10",    "--lr", "3e-4",     "--clip", "1",     "--dtype", bf16 ? "bf16" : "f32",
-        NULL,      NULL,    NULL};
+        NULL,      NULL,    NULL,   NULL,       NULL};
+    enum { LAST = (int)(sizeof arguments / sizeof arguments[0]) - 1 };
     char *argv[sizeof arguments / sizeof arguments[0]];
     memcpy(argv, arguments, sizeof argv);
-    char routing[] = "--routing";
+    char routing[] = "--routing", balance[] = "--balance", losses[64];
+    int next = LAST - 4;
+    if (read_line(model, "balance", losses, sizeof losses)) {
+        argv[next++] = balance;
+        argv[next++] = losses;
+    }
     /* In bf16 some tokens would go to other experts than in float64; transformers' own bf16 runs were held to these. */
     if (bf16 && has_choices(golden_path)) {
-        argv[sizeof arguments / sizeof arguments[0] - 3] = routing;
-        argv[sizeof arguments / sizeof arguments[0] - 2] = golden_path;
+        argv[next++] = routing;
+        argv[next++] = golden_path;
     }
     (void)unlink(out);
     int status = run_program(argv, log);

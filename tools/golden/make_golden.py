@@ -13,6 +13,11 @@ Models with experts also have `router.ids.<layer>` and `router.weights.<layer>` 
 experts that were chosen in each of the ten steps, in float64. The float32 and bfloat16 runs take these choices instead of
 their own. Seeds are tried until every choice is decided by more than 1e-4.
 
+Where a configuration has `balance` (form, scope, coefficients of the auxiliary and the z-loss), gradients and steps are
+those of the loss with these, `loss` and `losses` are without, and `aux_loss` and `z_loss` stand apart, without their
+coefficients. Formulas are those of the papers, here in float64; where transformers has the same loss (pooled over layers
+and batch), config.json asks for it, and its value is compared. Others stand in the file `balance`, as strait trace takes them.
+
 Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
 (docs/numerics.md, section 6) instead of torch's, computed here anew.
 """
@@ -100,6 +105,16 @@ CONFIGS = {
                      {"experts": (11, 5, 8, True), "config": {"use_sliding_window": True, "sliding_window": 6}}),
     "qwen3_moe-07": (51, 16, 24, 2, 2, 1, 16, 10000.0, False, 3, 9, {"experts": (16, 2, 9, True), "pad": 7}),
     "qwen3_moe-08": (57, 12, 16, 1, 2, 2, 8, 10000.0, True, 1, 9, {"experts": (66, 2, 6, True)}),
+    # Losses of routers: transformers' own, all experts chosen but one; per layer and sequence by file.
+    "qwen3_moe-09": (53, 16, 24, 3, 2, 1, 8, 10000.0, False, 3, 11,
+                     {"experts": (6, 2, 10, True), "balance": ("pooled", "step", 0.3, 0.0),
+                      "config": {"mlp_only_layers": [1]}}),
+    "qwen3_moe-10": (47, 20, 28, 2, 4, 2, 6, 10000.0, True, 4, 9,
+                     {"experts": (5, 4, 8, False), "balance": ("pooled", "step", 0.5, 0.0)}),
+    "qwen3_moe-11": (43, 16, 20, 2, 2, 2, 8, 10000.0, False, 3, 13,
+                     {"experts": (9, 2, 8, True), "balance": ("per_layer", "sequence", 0.2, 0.05)}),
+    "qwen3_moe-12": (51, 16, 24, 2, 2, 1, 8, 1000000.0, True, 4, 7,
+                     {"experts": (7, 3, 8, True), "balance": ("per_layer", "step", 0.4, 0.0)}),
     "seed_oss-05": (43, 17, 29, 2, 3, 1, 6, 100.0, False, 4, 11,
                     {"config": {"attention_dropout": 0.25, "residual_dropout": 0.0}}),
     "seed_oss-06": (59, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 67, {
@@ -193,6 +208,60 @@ class Routing(TorchFunctionMode):
         return values, ids
 
 
+class Gates:
+    """The logits of each router in a forward pass, computed as the model computes them."""
+
+    def __init__(self, model):
+        self.logits = []
+        for name, module in model.named_modules():
+            if name.endswith("mlp.gate"):
+                module.register_forward_hook(self.take)
+
+    def take(self, module, args, _):
+        x = args[0].reshape(-1, args[0].shape[-1]).to(module.weight.dtype)
+        self.logits.append(F.linear(x, module.weight))
+
+
+class Balance:
+    """Losses of routers: what counts as chosen is recorded in one run and given to the others."""
+
+    def __init__(self, model, spec, recorded=None):
+        self.form, self.scope, self.aux, self.z = spec
+        self.gates, self.config = Gates(model), model.config
+        self.replay, self.next, self.chosen, self.gap = recorded, 0, [], math.inf
+
+    def top(self, scores, k):
+        if self.replay is None:
+            best, order = scores.detach().sort(dim=-1, descending=True)
+            if k < scores.shape[-1]:
+                self.gap = min(self.gap, (best[:, k - 1] - best[:, k]).min().item())
+            ids = order[:, :k]
+        else:
+            ids = self.replay[self.next]
+            self.next += 1
+        self.chosen.append(ids)
+        return ids
+
+    def take(self, ids):
+        """Both losses of the pass that was made, without coefficients."""
+        logits, self.gates.logits = self.gates.logits, []
+        experts, k = self.config.num_experts, self.config.num_experts_per_tok
+        shape = ids.shape if self.scope == "sequence" else (1, ids.numel())
+        f, p, z = [], [], 0.0
+        for one in logits:
+            one = one if one.dtype == torch.float64 else one.float()
+            scores = F.softmax(one, dim=-1)
+            counted = torch.zeros_like(scores).scatter_(1, self.top(scores, k), 1.0)
+            f.append(counted.reshape(*shape, experts).mean(dim=1))
+            p.append(scores.reshape(*shape, experts).mean(dim=1))
+            z = z + torch.logsumexp(one, dim=-1).square().mean()
+        if self.form == "pooled":
+            aux = (torch.stack(f).mean(dim=0) * torch.stack(p).mean(dim=0)).sum(dim=-1).mean() * experts
+        else:
+            aux = sum((a * b).sum(dim=-1).mean() for a, b in zip(f, p)) * experts / k
+        return aux, z
+
+
 def sparse_layers(config):
     """The layers that have experts."""
     if not getattr(config, "moe_intermediate_size", 0):
@@ -224,6 +293,8 @@ def make_model(name, folder, attempt):
     if "experts" in extra:
         keys = ("num_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob")
         more.update(zip(keys, extra["experts"]))
+    if "balance" in extra and balance_is_theirs(name):
+        more.update(output_router_logits=True, router_aux_loss_coef=extra["balance"][2])
     if FIVE:
         spelling = {"rope_parameters": {"rope_type": "default", "rope_theta": theta, **(rope or {})}}
     else:
@@ -295,6 +366,8 @@ def load(folder, dtype):
     eager = {"experts_implementation": "eager"} if FIVE else {}
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype if dtype != torch.float64 else torch.float32,
                                                  attn_implementation="eager", **eager)
+    # Losses of routers are computed here; transformers 4.57 would call topk for its own.
+    model.config.output_router_logits = False
     if dtype == torch.float64:
         model.double()
         theirs, ours = model.model.rotary_emb.inv_freq, frequencies(model.config)
@@ -310,7 +383,19 @@ def forward(model, ids, step):
         return model(input_ids=ids, use_cache=False).logits
 
 
-def run(model, ids):
+def balance_is_theirs(name):
+    """Whether transformers has these losses."""
+    return CONFIGS[name][-1]["balance"][:2] == ("pooled", "step") and CONFIGS[name][-1]["balance"][3] == 0
+
+
+def check_theirs(model, ids, ours):
+    """The auxiliary loss of transformers, whose counts are float32. Its call of topk is none of the router's."""
+    with torch.no_grad():
+        theirs = model(input_ids=ids, use_cache=False, output_router_logits=True).aux_loss
+    assert abs(theirs.item() - ours.item()) < 1e-6 * abs(ours.item()), (theirs, ours)
+
+
+def run(model, ids, balance=None):
     """Everything golden.safetensors holds, computed in the model's dtype; tensors in float64."""
     out = {}
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
@@ -318,10 +403,20 @@ def run(model, ids):
     with torch.no_grad():
         out["logits"] = model.eval()(input_ids=ids, use_cache=False).logits.double()
     model.train()
+    if balance:
+        balance.gates.logits = []
     for step in range(STEPS):
         optimizer.zero_grad()
         loss = loss_of(forward(model, ids, step), ids)
-        loss.backward()
+        total = loss
+        if balance:
+            aux, z = balance.take(ids)
+            total = loss + balance.aux * aux + balance.z * z
+            if step == 0:
+                out["aux_loss"] = aux.detach().double().reshape(1)
+                if balance.z:
+                    out["z_loss"] = z.detach().double().reshape(1)
+        total.backward()
         idle_experts(model)
         losses.append(loss.detach().double())
         if step == 0:
@@ -345,10 +440,10 @@ def idle_experts(model):
             parameter.grad = torch.zeros_like(parameter)
 
 
-def run_routed(model, ids, replay=None):
+def run_routed(model, ids, replay=None, balance=None):
     """`run`, what the routers of the first pass said, and the recorder."""
     with Routing(replay) as routing:
-        out = run(model, ids)
+        out = run(model, ids, balance)
     for place, layer in enumerate(sparse_layers(model.config)):
         weights = routing.calls[place][1].double()
         if model.config.norm_topk_prob:
@@ -369,12 +464,13 @@ def choices(routing, layers, ids):
     return out
 
 
-def run_with_masters(folder, ids, replay):
+def run_with_masters(folder, ids, replay, spec=None, recorded=None):
     """`losses` and `param.*` of the bfloat16 model whose weights are narrowed at each step from float32 ones: those AdamW
     updates. Where the weights themselves are bfloat16, what is measured is how many updates are lost in them."""
     masters, model = load(folder, torch.float32), load(folder, torch.bfloat16)
     optimizer = torch.optim.AdamW(masters.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
     losses = []
+    balance = Balance(model, spec, recorded) if spec else None
     model.train()
     for step in range(STEPS):
         with torch.no_grad():
@@ -383,7 +479,11 @@ def run_with_masters(folder, ids, replay):
                 narrow.grad = None
         with Routing(replay, step * len(sparse_layers(model.config))):
             loss = loss_of(forward(model, ids, step), ids)
-        loss.backward()
+        total = loss
+        if balance:
+            aux, z = balance.take(ids)
+            total = loss + balance.aux * aux + balance.z * z
+        total.backward()
         idle_experts(model)
         losses.append(loss.detach().double())
         for narrow, master in zip(model.parameters(), masters.parameters()):
@@ -413,18 +513,29 @@ def main():
             ids = make_model(name, folder, attempt)
             model = load(folder, torch.float64)
             layers = sparse_layers(model.config)
+            spec = CONFIGS[name][-1].get("balance")
+            balance = Balance(model, spec) if spec else None
             with InFloat64():
-                golden, routing = run_routed(model, ids)
-            if routing.gap > 1e-4:
+                golden, routing = run_routed(model, ids, balance=balance)
+            if routing.gap > 1e-4 and (not balance or balance.gap > 1e-4):
                 break
+        recorded = balance and balance.chosen
+        if spec and balance_is_theirs(name):
+            check_theirs(load(folder, torch.float64), ids, golden["aux_loss"])
+        elif spec:
+            with open(os.path.join(folder, "balance"), "w", encoding="ascii") as handle:
+                handle.write(",".join(map(str, spec)))
         chosen = choices(routing, layers, ids)
         if CONFIGS[name][-1].get("idle"):
             used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
             assert len(used) < CONFIGS[name][-1]["experts"][0], "every expert has a token"
         replay = [call[0] for call in routing.calls]
-        f32 = run_routed(load(folder, torch.float32), ids, replay)[0]
-        bf16 = run_routed(load(folder, torch.bfloat16), ids, replay)[0]
-        masters = run_with_masters(folder, ids, replay[len(layers):])
+        def again(dtype):
+            one = load(folder, dtype)
+            return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None)[0]
+
+        f32, bf16 = again(torch.float32), again(torch.bfloat16)
+        masters = run_with_masters(folder, ids, replay[len(layers):], spec, recorded)
         stored = {key: value.float().contiguous() for key, value in golden.items()}
         stored.update(chosen)
         for key, value in golden.items():

@@ -1,5 +1,6 @@
 /* strait plan: facts on chips, prices and rules, and which rules an act meets. */
 #include "cli.h"
+#include "plan_place.h"
 #include "plan_reckon.h"
 
 #include <strait/plan.h>
@@ -47,19 +48,22 @@ static bool state(statements *all, const char *key, const char *value)
     return true;
 }
 
-/* Whether facts or rules are asked for; all else is a plan. */
-static bool wants_facts(int argc, char **argv)
+/* Whether an option is there, with or without "=VALUE". */
+static bool has(int argc, char **argv, const char *name)
 {
+    size_t length = strlen(name);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--facts") == 0 || strncmp(argv[i], "--facts=", 8) == 0) return true;
-        if (strcmp(argv[i], "--rules") == 0) return true;
+        if (strncmp(argv[i], name, length) == 0 && (argv[i][length] == '\0' || argv[i][length] == '=')) return true;
     }
     return false;
 }
 
 int cmd_plan(int argc, char **argv)
 {
-    if (!wants_facts(argc, argv)) return cli_plan_reckon(argc, argv);
+    /* Facts and rules are asked for here; all else is a plan. */
+    if (!has(argc, argv, "--facts") && !has(argc, argv, "--rules")) {
+        return has(argc, argv, "--sites") ? cli_plan_place(argc, argv) : cli_plan_reckon(argc, argv);
+    }
     static statements stated;
     const char *what = NULL;
     const char *scenario = NULL;

@@ -33,8 +33,8 @@ typedef struct strait_reckon_options {
     double network_gbs;   /* between nodes, per chip and direction, 10^9 bytes a second; 0 = assumed */
     const char *measured; /* output of `strait bench step --json` on the chip: it replaces the calibrated efficiency */
 
-    const char *how;        /* "rent" (NULL), "spot" or "buy" */
-    double price;           /* instead of the facts': a chip-hour, or a chip where bought; 0 = the facts' */
+    const char *how; /* "rent" (NULL), "spot" or "buy" */
+    double price;    /* instead of the facts': a chip-hour, or a chip where bought; 0 = the facts', negative: nothing */
     const char *currency;   /* of price and energy_price; NULL = USD */
     double life_years;      /* of a bought chip; 0 = 4 */
     double energy_price;    /* a kWh, where bought; 0 = the facts' */
@@ -44,6 +44,11 @@ typedef struct strait_reckon_options {
     double restart_seconds; /* after an interruption; 0 = 600 */
     double transfer_gb;     /* moved out of the place; 0 = none */
     double transfer_price;  /* a GB; 0 = the facts' */
+
+    double memory_gib; /* of a chip that a program gets; 0 = the facts' */
+    double link_gbs;   /* of a chip inside its link domain, per direction, 10^9 bytes a second; 0 = the facts' */
+    double watts;      /* of a chip with its share of the machine; 0 = the facts' */
+    double interruption_hours; /* of one chip between interruptions; 0 = the facts' */
 
     const char *facts;           /* directory of the user's own tables; NULL = none */
     const char *const *accepted; /* values that nobody sourced and the user takes: "KEY.COLUMN" */

@@ -16,11 +16,16 @@ static strait_status open_facts(const strait_reckon_options *o, strait_facts **o
     return strait_facts_open(&options, out);
 }
 
-strait_status strait_reckoning_init(const strait_reckon_options *options, strait_reckoning *out)
+strait_status strait__reckoning_open(const strait_reckon_options *options, strait_reckoning *out)
 {
     *out = (strait_reckoning){.options = options};
     STRAIT_TRY(open_facts(options, &out->facts));
-    STRAIT_TRY(strait_calibration_init(out->facts, &out->calibration));
+    return strait_calibration_init(out->facts, &out->calibration);
+}
+
+strait_status strait_reckoning_init(const strait_reckon_options *options, strait_reckoning *out)
+{
+    STRAIT_TRY(strait__reckoning_open(options, out));
     STRAIT_TRY(strait__reckoning_model(out));
     STRAIT_TRY(strait__reckoning_memory(out));
     return strait__reckoning_time(out);

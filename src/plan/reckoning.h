@@ -49,6 +49,7 @@ typedef struct strait_reckoning {
     strait_price_range energy;
     strait_price_range transfer;
     const char *currency;
+    strait_expense_terms terms;
     strait_expense cost;
 } strait_reckoning;
 
@@ -56,11 +57,15 @@ typedef struct strait_reckoning {
 strait_status strait_reckoning_init(const strait_reckon_options *options, strait_reckoning *out) STRAIT_MUST_USE;
 void strait_reckoning_fini(strait_reckoning *reckoning);
 
-/* reckoning_model.c: shape, batch and chip; with the split, memory. */
+/* What facts and calibration are taken from: the first of what init does. */
+strait_status strait__reckoning_open(const strait_reckon_options *options, strait_reckoning *out) STRAIT_MUST_USE;
+/* reckoning_model.c: shape and batch; the chip; with the split, memory. */
 strait_status strait__reckoning_model(strait_reckoning *r) STRAIT_MUST_USE;
+strait_status strait__reckoning_chip(strait_reckoning *r) STRAIT_MUST_USE;
 strait_status strait__reckoning_memory(strait_reckoning *r) STRAIT_MUST_USE;
 /* reckoning_time.c */
 strait_status strait__reckoning_time(strait_reckoning *r) STRAIT_MUST_USE;
+strait_status strait__reckoning_terms(strait_reckoning *r) STRAIT_MUST_USE;
 
 /* reckoning_text.c, reckoning_json.c */
 strait_status strait__reckoning_text(const strait_reckoning *r, strait_buffer *out) STRAIT_MUST_USE;

@@ -141,6 +141,8 @@ static strait_status find_chip(strait_reckoning *r)
     }
     STRAIT_TRY(strait_facts_chip(r->facts, o->chip, NULL, &r->fact));
     r->chip = strait_plan_chip_of(r->fact);
+    if (o->memory_gib > 0) r->chip.capacity = o->memory_gib * GIB;
+    if (o->link_gbs > 0) r->chip.link = o->link_gbs * 1e9;
     if (o->node > 0) r->chip.node = o->node;
     if (o->network_gbs > 0) r->chip.network = o->network_gbs * 1e9;
     strait_plan_chip_assume(&r->chip);
@@ -216,13 +218,18 @@ static strait_status own_memory(strait_reckoning *r)
     return strait_split_finish(&r->split, &r->shape, &r->work, 1);
 }
 
+strait_status strait__reckoning_chip(strait_reckoning *r)
+{
+    STRAIT_TRY(find_chip(r));
+    return set_reserve(r);
+}
+
 strait_status strait__reckoning_memory(strait_reckoning *r)
 {
     const strait_reckon_options *o = r->options;
     r->chips = o->chips > 0 ? o->chips : 1;
     if (o->chips < 0 || o->chips > 16777216) return STRAIT_FAIL(STRAIT_ERR_USAGE, "--count: 1 to 16777216");
-    STRAIT_TRY(find_chip(r));
-    STRAIT_TRY(set_reserve(r));
+    STRAIT_TRY(strait__reckoning_chip(r));
     if (r->is_run && r->chips == 1 && !o->split) return own_memory(r);
     strait_split wish = {.recompute_chosen = true};
     if (o->split) STRAIT_TRY(strait_split_parse(o->split, &wish));

@@ -140,6 +140,7 @@ static void time_by_calibration(strait_reckoning *r)
 static strait_status user_price(strait_reckoning *r, double price, strait_price_range *inout)
 {
     const char *currency = r->options->currency ? r->options->currency : "USD";
+    inout->stale = false; /* only the exchange rate's age counts */
     double rate = strait_currency_per_usd(r->facts, currency, &inout->stale);
     if (isnan(rate)) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "currency %s: the facts have no exchange rate of it", currency);
@@ -157,13 +158,14 @@ static strait_status gather_prices(strait_reckoning *r, bool bought, bool spot)
     if (r->fact) r->price = strait_price_range_of(r->facts, kind, r->fact->fact.key);
     r->energy = strait_price_range_of(r->facts, STRAIT_PRICE_ENERGY, NULL);
     r->transfer = strait_price_range_of(r->facts, STRAIT_PRICE_EGRESS, NULL);
-    if (o->price > 0) STRAIT_TRY(user_price(r, o->price, &r->price));
+    if (o->price != 0) STRAIT_TRY(user_price(r, o->price < 0 ? 0 : o->price, &r->price));
     if (o->energy_price > 0) STRAIT_TRY(user_price(r, o->energy_price, &r->energy));
     if (o->transfer_price > 0) STRAIT_TRY(user_price(r, o->transfer_price, &r->transfer));
     return STRAIT_OK;
 }
 
-static strait_status reckon_cost(strait_reckoning *r)
+/* Prices, and on what terms chips are had. */
+strait_status strait__reckoning_terms(strait_reckoning *r)
 {
     const strait_reckon_options *o = r->options;
     const char *how = o->how ? o->how : "rent";
@@ -173,24 +175,26 @@ static strait_status reckon_cost(strait_reckoning *r)
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--how %s: rent, spot or buy", how);
     }
     if (!(o->idle >= 0 && o->idle < 1)) return STRAIT_FAIL(STRAIT_ERR_USAGE, "idle: a share, 0 to below 1");
-    const double positive[] = {o->price, o->energy_price, o->transfer_price, o->transfer_gb, o->life_years, o->pue};
+    const double positive[] = {
+        o->price < 0 ? 0 : o->price, o->energy_price, o->transfer_price, o->transfer_gb, o->life_years, o->pue};
     for (size_t i = 0; i < sizeof positive / sizeof positive[0]; i++) {
         if (!(positive[i] >= 0 && positive[i] < 1e15)) {
             return STRAIT_FAIL(STRAIT_ERR_USAGE, "prices, amounts, life and pue must not be negative");
         }
     }
     STRAIT_TRY(gather_prices(r, bought, spot));
-    strait_expense_terms terms = {.bought = bought,
-                                  .price = r->price.usd,
-                                  .life_hours = (o->life_years > 0 ? o->life_years : 4) * HOURS_OF_A_YEAR,
-                                  .watts = r->fact ? r->fact->tdp_w : NAN,
-                                  .pue = o->pue > 0 ? o->pue : 1.3,
-                                  .energy_price = r->energy.usd.mid,
-                                  .idle = o->idle,
-                                  .transfer_gb = o->transfer_gb,
-                                  .transfer_price = r->transfer.usd.mid};
+    r->terms = (strait_expense_terms){.bought = bought,
+                                      .price = r->price.usd,
+                                      .life_hours = (o->life_years > 0 ? o->life_years : 4) * HOURS_OF_A_YEAR,
+                                      .watts = o->watts > 0 ? o->watts
+                                               : r->fact    ? r->fact->tdp_w
+                                                            : NAN,
+                                      .pue = o->pue > 0 ? o->pue : 1.3,
+                                      .energy_price = r->energy.usd.mid,
+                                      .idle = o->idle,
+                                      .transfer_gb = o->transfer_gb,
+                                      .transfer_price = r->transfer.usd.mid};
     r->currency = "USD";
-    r->cost = strait_expense_of(&terms, r->hours);
     return STRAIT_OK;
 }
 
@@ -213,7 +217,10 @@ strait_status strait__reckoning_time(strait_reckoning *r)
         time_by_calibration(r);
     }
     double between = r->fact ? r->fact->hours_per_interruption : NAN;
+    if (o->interruption_hours > 0) between = o->interruption_hours;
     r->stops = strait_interruptions_of(between, r->chips, o->write_seconds > 0 ? o->write_seconds : 60,
                                        o->restart_seconds > 0 ? o->restart_seconds : 600);
-    return reckon_cost(r);
+    STRAIT_TRY(strait__reckoning_terms(r));
+    r->cost = strait_expense_of(&r->terms, r->hours);
+    return STRAIT_OK;
 }

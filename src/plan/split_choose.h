@@ -1,4 +1,5 @@
-/* The smallest split that fits, for a run whose split nobody published or gave. Pure; deterministic. */
+/* The smallest split that fits, for a run whose split nobody published or gave; and the quickest. Pure; deterministic.
+ */
 #ifndef STRAIT_PLAN_SPLIT_CHOOSE_H
 #define STRAIT_PLAN_SPLIT_CHOOSE_H
 
@@ -15,5 +16,14 @@
 strait_status strait_split_choose(const strait_model_shape *shape, const strait_workload *work,
                                   const strait_plan_chip *chip, int64_t chips, const strait_split *wish, double reserve,
                                   strait_split *out, strait_footprint *out_footprint, bool *out_fits) STRAIT_MUST_USE;
+
+/*
+ * The quickest split, by the roofline, of those whose dimensions are powers of two (tensor ranks within a node) and
+ * that fit `room` bytes; experts as above, sequences over context ranks only where nothing fits otherwise. False where
+ * none fits: *out_need is then the least that was needed, INFINITY where no split divides the batch. chip->matrix is
+ * known.
+ */
+bool strait_split_quickest(const strait_model_shape *shape, const strait_workload *work, const strait_plan_chip *chip,
+                           int64_t chips, double room, strait_split *out, strait_step_time *out_time, double *out_need);
 
 #endif

@@ -81,8 +81,10 @@ typedef struct strait_check_gradient {
  * (values of bf16 buffers are bf16 values; the oracle rounds what it stores). Outputs hold poison on entry. prepare:
  * after every float buffer was filled from a pattern: writes integer buffers and what must fit together; may be NULL.
  * Buffers are as for `exact`. tolerance: bound on |result - reference| for buffer i of f32 storage, in units of 2^-24
- * times the largest |reference| of the buffer; with bf16 storage half an ulp of the result comes on top,
- * `bf16_roundings` times (default 1).
+ * times the largest |reference| of the buffer; settled: what is compared with binary64 of an output's element, where it
+ * is not the element itself: elements[i] is that of output i at the same place (0 beyond its end); may be NULL.
+ * spreads: whether in fast NaN and infinity may show up elsewhere than binary64 has them; NULL: never. With bf16
+ * storage half an ulp of the result comes on top, `bf16_roundings` times (default 1).
  */
 typedef struct strait_op_check {
     strait_op op;
@@ -91,6 +93,8 @@ typedef struct strait_op_check {
     strait_status (*prepare)(const strait_op_desc *desc, const strait_check_case *shape, strait_check_random *random,
                              void *const *buffers);
     double (*tolerance)(const strait_op_desc *desc, int buffer);
+    double (*settled)(const strait_op_desc *desc, int buffer, const double elements[STRAIT_OP_MAX_BUFFERS]);
+    bool (*spreads)(const strait_op_desc *desc);
     int bf16_roundings;
     double least_scale; /* what tolerances are relative to where the reference is smaller (differences of equals) */
     const strait_check_gradient *gradients; /* on the forward op's definition; NULL = none */

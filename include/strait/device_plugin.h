@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define STRAIT_PLUGIN_MINOR 2
+#define STRAIT_PLUGIN_MINOR 3
 
 typedef uint64_t strait_handle; /* what a driver names its objects by; 0 is none */
 
@@ -387,6 +387,7 @@ enum {
     ATTENTION_DIM_D,
     ATTENTION_DIM_WINDOW,
     ATTENTION_DIM_STREAM, /* 0 = no dropout */
+    ATTENTION_DIM_PLAIN,  /* since 1.3: 1 = DOCUMENTS and LENGTHS are absent; 0 = either may be there */
     ATTENTION_DIMS
 };
 enum { ATTENTION_SCALAR_SCALE, ATTENTION_SCALAR_P, ATTENTION_SCALAR_KEEP /* 1 / (1 - p) */ };

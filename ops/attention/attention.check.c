@@ -4,6 +4,8 @@
 #include "ops/exact.h"
 #include "ops/op_check.h"
 
+#include "base/math64.h"
+
 /* One (sequence, query row, query head). */
 typedef struct query_row {
     int64_t position;
@@ -192,14 +194,34 @@ static bool is_narrow(const strait_op_desc *desc)
  * In fast with bf16 storage p may be the sum of two bf16 numbers where it meets the values: each is off by up to 2^-16
  * of itself, o by as much of the average size of values, which is below the largest output: that of a query that sees
  * one key is its value.
- * Maxima that are found on the way scale o and l anew, at most once for each 64 keys, by an exponential that is off by
- * 2 ulp and a product; a row's last maximum stands after a few tiles, and its 3 units each are within the 8.
+ * Where every key up to the query's is seen a library may compute it, which narrows p once: each by up to 2^-9 of
+ * itself. Maxima that are found on the way scale o and l anew, at most once for each 64 keys, by an exponential that is
+ * off by 2 ulp and a product; a row's last maximum stands after a few tiles, and its 3 units each are within the 8.
  */
 static double attention_tolerance(const strait_op_desc *desc, int buffer)
 {
-    double narrowing = is_narrow(desc) && buffer == ATTENTION_O ? 0x1p-16 / 0x1p-24 : 0.0;
+    double each = desc->dims[ATTENTION_DIM_PLAIN] != 0 ? 0x1p-9 : 0x1p-16;
+    double narrowing = is_narrow(desc) && buffer == ATTENTION_O ? each / 0x1p-24 : 0.0;
     return 8.0 + 4.0 * sqrt((double)desc->dims[ATTENTION_DIM_D]) + sqrt((double)desc->dims[ATTENTION_DIM_TK]) +
            narrowing;
+}
+
+/*
+ * Of the saved statistics p = exp((s - m) scale) r is what is read. Where a library may have computed them, what they
+ * determine is compared, scale m - log r: it takes the place of m, and 1 that of r.
+ */
+static double attention_settled(const strait_op_desc *desc, int buffer, const double elements[STRAIT_OP_MAX_BUFFERS])
+{
+    if (desc->dims[ATTENTION_DIM_PLAIN] == 0 || buffer < ATTENTION_M) return elements[buffer];
+    if (buffer == ATTENTION_R) return 1.0;
+    return elements[ATTENTION_M] * (double)desc->scalars[ATTENTION_SCALAR_SCALE] -
+           strait_math_log(elements[ATTENTION_R]);
+}
+
+/* A library multiplies what is hidden by 0, which NaN and infinity survive. */
+static bool attention_spreads(const strait_op_desc *desc)
+{
+    return desc->dims[ATTENTION_DIM_PLAIN] != 0;
 }
 
 enum {
@@ -262,13 +284,16 @@ const strait_op_check strait_op_check_attention = {
              .scalars = {0.28867513F, 0.1F, 1.1111112F},
              .absent = NO_LENGTHS},
             {.dims = {3, 66, 66, 3, 1, 34, 0, 65540}, .scalars = {0.17149858F, 0.9F, 10.0F}, .absent = PLAIN},
-            {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN, .bench = true},
+            {.dims = {2, 37, 37, 4, 2, 64, 0, 0, 1}, .scalars = {0.125F}, .absent = PLAIN},
+            {.dims = {4, 512, 512, 16, 8, 128, 0, 0, 1}, .scalars = {0.088388346F}, .absent = PLAIN, .bench = true},
             {.dims = {8, 1, 2048, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = NO_DOCUMENTS, .bench = true},
             STRAIT_CHECK_END,
         },
     .exact = attention_exact,
     .prepare = attention_prepare,
     .tolerance = attention_tolerance,
+    .settled = attention_settled,
+    .spreads = attention_spreads,
     .gradients = attention_gradients,
 };
 
@@ -354,13 +379,15 @@ static strait_status attention_bwd_prepare(const strait_op_desc *desc, const str
  * In fast with bf16 storage P and dS may be bf16 in the last three products: each term is off by up to 2^-8 of itself,
  * 0.41 of that on average (evenly distributed from 2^-9 to 2^-8, to either side). Terms have either sign, so a sum of
  * them is off by 0.41 * 2^-8 of the root of its sum of squares, which is what the sum itself is like: at four standard
- * deviations 1.7 * 2^-8 of a usual result, and the largest is larger.
+ * deviations 1.7 * 2^-8 of a usual result, and the largest is larger. A library may narrow the heads of a group each
+ * before it adds them, which is off by at most 2^-9 of what they add up to as long as their signs vary.
  */
 static double attention_bwd_tolerance(const strait_op_desc *desc, int buffer)
 {
     (void)buffer;
     double group = (double)desc->dims[ATTENTION_DIM_HQ] / (double)desc->dims[ATTENTION_DIM_HKV];
-    double narrowing = is_narrow(desc) ? 2.0 * 0x1p-8 / 0x1p-24 : 0.0;
+    double heads = desc->dims[ATTENTION_DIM_PLAIN] != 0 && group > 1.0 ? 0x1p-9 : 0.0;
+    double narrowing = is_narrow(desc) ? (2.0 * 0x1p-8 + heads) / 0x1p-24 : 0.0;
     return 16.0 + 8.0 * sqrt((double)desc->dims[ATTENTION_DIM_D]) +
            2.0 * sqrt(group * (double)desc->dims[ATTENTION_DIM_TK]) + narrowing;
 }
@@ -383,11 +410,13 @@ const strait_op_check strait_op_check_attention_bwd = {
             {.dims = {2, 7, 7, 4, 2, 6, 0, 65540}, .scalars = {0.40824829F, 0.3F, 1.4285715F}, .absent = PLAIN_BWD},
             {.dims = {1, 131, 131, 4, 2, 12, 65, 262148}, .scalars = {0.28867513F, 0.1F, 1.1111112F}},
             {.dims = {3, 66, 66, 3, 1, 34, 0, 65540}, .scalars = {0.17149858F, 0.9F, 10.0F}, .absent = PLAIN_BWD},
-            {.dims = {4, 512, 512, 16, 8, 128, 0}, .scalars = {0.088388346F}, .absent = PLAIN_BWD, .bench = true},
+            {.dims = {2, 37, 37, 4, 2, 64, 0, 0, 1}, .scalars = {0.125F}, .absent = PLAIN_BWD},
+            {.dims = {4, 512, 512, 16, 8, 128, 0, 0, 1}, .scalars = {0.088388346F}, .absent = PLAIN_BWD, .bench = true},
             STRAIT_CHECK_END,
         },
     .exact = attention_bwd_exact,
     .prepare = attention_bwd_prepare,
     .tolerance = attention_bwd_tolerance,
+    .spreads = attention_spreads,
     .least_scale = 1.0, /* where a query sees one key, dP and D are equal but for rounding */
 };

@@ -20,6 +20,7 @@ strait_status strait_emit_attention(strait_graph *graph, const char *name, strai
     strait_op_desc desc = {
         .op = STRAIT_OP_ATTENTION,
         .dims = {op->batch, op->query_rows, op->key_rows, op->query_heads, op->kv_heads, op->head_dim, op->window}};
+    desc.dims[ATTENTION_DIM_PLAIN] = op->documents == STRAIT_NO_TENSOR && op->lengths == STRAIT_NO_TENSOR;
     desc.scalars[ATTENTION_SCALAR_SCALE] = op->scale;
     strait_tensor_id buffers[ATTENTION_BUFFERS] = {op->q, op->k, op->v, op->documents,    op->lengths,
                                                    op->o, m,     r,     STRAIT_NO_TENSOR, STRAIT_NO_TENSOR};

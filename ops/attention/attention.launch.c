@@ -7,6 +7,8 @@
 extern const char strait_text_attention[];
 extern const char strait_text_attention_tiles[];
 extern const char strait_text_attention_tiles_bwd[];
+extern const strait_portable_check strait_attention_check; /* attention.tuned.c */
+extern const strait_portable_check strait_attention_bwd_check;
 
 enum { CHAIN_ROWS = 6, MOST_HEAD_SIZE = 512 };
 
@@ -495,6 +497,9 @@ static bool attention_fast_differs(const strait_portable_shape *shape, const str
 const strait_portable_op strait_portable_attention = {.declines = attention_declines,
                                                       .workspace = attention_workspace,
                                                       .launch = attention_launch,
-                                                      .fast_differs = attention_fast_differs};
-const strait_portable_op strait_portable_attention_bwd = {
-    .declines = attention_declines, .workspace = attention_workspace, .launch = attention_bwd_launch};
+                                                      .fast_differs = attention_fast_differs,
+                                                      .check = &strait_attention_check};
+const strait_portable_op strait_portable_attention_bwd = {.declines = attention_declines,
+                                                          .workspace = attention_workspace,
+                                                          .launch = attention_bwd_launch,
+                                                          .check = &strait_attention_bwd_check};

@@ -543,6 +543,10 @@ strait_status strait_op_run(strait_queue *queue, const strait_op_desc *desc, con
     }
     for (int i = 0; i < count; i++) {
         slices[i] = driver_slice(buffers[i]);
+        if (expected[i].bytes == 0 && expected[i].optional && buffers[i].memory) {
+            return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: buffer %d is given, and its dims say that it is absent",
+                               strait_op_name(desc->op), i);
+        }
         if (expected[i].bytes == 0 || (!buffers[i].memory && expected[i].optional)) continue;
         char what[64];
         snprintf(what, sizeof what, "%s: buffer %d", strait_op_name(desc->op), i);

@@ -113,12 +113,13 @@ static void attention_buffers(buffer_list *list, const int64_t *d)
         !strait_mul_i64(d[ATTENTION_DIM_HKV], d[ATTENTION_DIM_D], &k_width)) {
         list->overflow = true;
     }
+    bool plain = d[ATTENTION_DIM_PLAIN] != 0; /* then these are empty, so absent */
     put_s(list, queries, q_width, IN);
     put_s(list, keys, k_width, IN);
     put_s(list, keys, k_width, IN);
     if (list->desc->op == STRAIT_OP_ATTENTION) {
-        put_i(list, keys, IN | OPTIONAL);
-        put_i(list, d[ATTENTION_DIM_B], IN | OPTIONAL);
+        put_i(list, plain ? 0 : keys, IN | OPTIONAL);
+        put_i(list, plain ? 0 : d[ATTENTION_DIM_B], IN | OPTIONAL);
         put_s(list, queries, q_width, OUT);
         put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
         put_f(list, queries, d[ATTENTION_DIM_HQ], OUT);
@@ -129,7 +130,7 @@ static void attention_buffers(buffer_list *list, const int64_t *d)
     put_f(list, queries, d[ATTENTION_DIM_HQ], IN);
     put_f(list, queries, d[ATTENTION_DIM_HQ], IN);
     put_s(list, queries, q_width, IN);
-    put_i(list, keys, IN | OPTIONAL);
+    put_i(list, plain ? 0 : keys, IN | OPTIONAL);
     put_s(list, queries, q_width, OUT);
     put_s(list, keys, k_width, OUT);
     put_s(list, keys, k_width, OUT);
@@ -342,6 +343,10 @@ static strait_status check_dims(const strait_op_desc *desc)
         if (d[ATTENTION_DIM_HKV] == 0 || d[ATTENTION_DIM_HQ] % d[ATTENTION_DIM_HKV] != 0) {
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %lld query heads are no multiple of %lld key heads", name,
                                (long long)d[ATTENTION_DIM_HQ], (long long)d[ATTENTION_DIM_HKV]);
+        }
+        if (d[ATTENTION_DIM_PLAIN] > 1) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: plain is %lld, and must be 0 or 1", name,
+                               (long long)d[ATTENTION_DIM_PLAIN]);
         }
         if (d[ATTENTION_DIM_STREAM] > 0 && d[ATTENTION_DIM_TQ] != d[ATTENTION_DIM_TK]) {
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: dropout with %lld query rows and %lld key rows", name,

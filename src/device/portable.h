@@ -49,6 +49,16 @@ typedef struct strait_portable_check {
     const int64_t (*dims)[STRAIT_OP_MAX_DIMS];
     int count;
     strait_dtype (*type)(const strait_op_desc *desc, int buffer);
+    /* STRAIT_OP_MAX_SCALARS of them, for every shape. Slot NULL: zeros. */
+    const float *scalars;
+    /* Makes what is read fit together: `buffers` are drawn from integers or normal numbers before. Slot NULL: they are
+     * taken as they are. */
+    void (*prepare)(const strait_op_desc *desc, bool integers, void *const *buffers);
+    /* Makes equal what may differ in what was written; called for both before they are compared. Slot NULL: nothing
+     * may. */
+    void (*settle)(const strait_op_desc *desc, void *const *buffers);
+    /* Whether integers must make an output the same to the bit, not only within the tolerance. Slot NULL: all. */
+    bool (*is_whole)(const strait_op_desc *desc, int buffer);
     /* How far an output may be from binary64, in units of 2^-24 of its largest value, before it is narrowed. */
     double (*tolerance)(const strait_op_desc *desc, int buffer);
 } strait_portable_check;

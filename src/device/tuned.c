@@ -65,7 +65,7 @@ static bool keeps(void)
 static strait_status write_key(const strait_tuned *tuned, const verdict *v, strait_buffer *out)
 {
     const strait_device_props *props = tuned->props;
-    return strait_buffer_printf(out, "tuned 1\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u", tuned->driver->name, props->name,
+    return strait_buffer_printf(out, "tuned 2\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u", tuned->driver->name, props->name,
                                 props->implementation, props->driver_version, v->implementation,
                                 strait__portable_name(tuned->portable), strait_op_name(v->op), v->dtype, v->numerics);
 }
@@ -138,6 +138,7 @@ static strait_status try_shapes(strait_tuned *tuned, verdict *v, bool *out_final
     for (int i = 0; i < check->count; i++) {
         strait_op_desc desc = {.struct_size = sizeof desc, .op = v->op, .dtype = v->dtype, .numerics = v->numerics};
         memcpy(desc.dims, check->dims[i], sizeof desc.dims);
+        if (check->scalars) memcpy(desc.scalars, check->scalars, sizeof desc.scalars);
         strait_op_info own = {.struct_size = sizeof own};
         STRAIT_TRY(tuned->driver->op_query(tuned->device, &desc, &own));
         if (!own.supported || strcmp(own.implementation, v->implementation) != 0) continue;

@@ -24,14 +24,15 @@ typedef struct trial {
     strait_handle queue;
     strait_driver_slice slices[STRAIT_OP_MAX_BUFFERS];
     strait_driver_slice room;
-    char *given[STRAIT_OP_MAX_BUFFERS];      /* owned */
-    char *made[RUNS][STRAIT_OP_MAX_BUFFERS]; /* owned */
+    void *given[STRAIT_OP_MAX_BUFFERS];      /* owned */
+    void *made[RUNS][STRAIT_OP_MAX_BUFFERS]; /* owned */
 } trial;
 
 /* ---- numbers ---- */
 
-static void put(strait_dtype dtype, char *to, int64_t at, float value)
+static void put(strait_dtype dtype, void *numbers, int64_t at, float value)
 {
+    char *to = numbers;
     if (dtype == STRAIT_DTYPE_F32) {
         memcpy(to + at * 4, &value, 4);
     } else {
@@ -40,8 +41,9 @@ static void put(strait_dtype dtype, char *to, int64_t at, float value)
     }
 }
 
-static float get(strait_dtype dtype, const char *from, int64_t at)
+static float get(strait_dtype dtype, const void *numbers, int64_t at)
 {
+    const char *from = numbers;
     float value;
     uint16_t bits;
     if (dtype == STRAIT_DTYPE_F32) {
@@ -205,11 +207,12 @@ static void compare_buffer(const trial *t, int buffer, bool integers, strait_tri
 {
     strait_dtype dtype = t->check->type(t->desc, buffer);
     double most = largest(t, buffer);
+    bool whole = integers && (!t->check->is_whole || t->check->is_whole(t->desc, buffer));
     char dims[160];
     for (int64_t i = 0; i < elements(t, buffer) && out->passed; i++) {
         double wanted = (double)get(dtype, t->made[PORTABLE][buffer], i);
         double got = (double)get(dtype, t->made[OWN][buffer], i);
-        double allowed = integers ? 0.0 : allowed_at(t, buffer, most, wanted);
+        double allowed = whole ? 0.0 : allowed_at(t, buffer, most, wanted);
         double distance = fabs(got - wanted);
         if (distance <= allowed) {
             if (allowed > 0.0 && distance / allowed > out->distance) out->distance = distance / allowed;
@@ -217,7 +220,7 @@ static void compare_buffer(const trial *t, int buffer, bool integers, strait_tri
         }
         out->passed = false;
         describe(t, dims, sizeof dims);
-        if (integers) {
+        if (whole) {
             snprintf(out->why, sizeof out->why,
                      "with dims (%s) element %lld of buffer %d is %.9g, and the integers that were summed make %.9g",
                      dims, (long long)i, buffer, got, wanted);
@@ -230,21 +233,31 @@ static void compare_buffer(const trial *t, int buffer, bool integers, strait_tri
     }
 }
 
-/* What it wrote, that it wrote the same again, and that it wrote nothing else. */
-static void compare(const trial *t, bool integers, strait_trial_result *out)
+/* That it wrote nothing else, and the same again. */
+static void compare_runs(const trial *t, strait_trial_result *out)
 {
     for (int i = 0; i < t->count && out->passed; i++) {
         size_t bytes = (size_t)t->buffers[i].bytes;
         if (bytes == 0) continue;
-        if (t->buffers[i].access == STRAIT_ACCESS_READ) {
-            out->passed = memcmp(t->given[i], t->made[OWN][i], bytes) == 0;
-            if (!out->passed) snprintf(out->why, sizeof out->why, "it writes to buffer %d, which it may only read", i);
-            continue;
-        }
-        compare_buffer(t, i, integers, out);
-        if (!out->passed || memcmp(t->made[OWN][i], t->made[AGAIN][i], bytes) == 0) continue;
-        out->passed = false;
-        snprintf(out->why, sizeof out->why, "it has other bits in buffer %d the second time", i);
+        bool reads = t->buffers[i].access == STRAIT_ACCESS_READ;
+        out->passed = memcmp(reads ? t->given[i] : t->made[AGAIN][i], t->made[OWN][i], bytes) == 0;
+        if (out->passed) continue;
+        snprintf(out->why, sizeof out->why,
+                 reads ? "it writes to buffer %d, which it may only read"
+                       : "it has other bits in buffer %d the second time",
+                 i);
+    }
+}
+
+static void compare(trial *t, bool integers, strait_trial_result *out)
+{
+    compare_runs(t, out);
+    if (t->check->settle) {
+        t->check->settle(t->desc, t->made[PORTABLE]);
+        t->check->settle(t->desc, t->made[OWN]);
+    }
+    for (int i = 0; i < t->count && out->passed; i++) {
+        if (t->buffers[i].bytes > 0 && t->buffers[i].access != STRAIT_ACCESS_READ) compare_buffer(t, i, integers, out);
     }
 }
 
@@ -254,6 +267,7 @@ static strait_status hold_numbers(trial *t, bool integers, strait_trial_result *
     for (int i = 0; i < t->count; i++) {
         if (t->buffers[i].bytes > 0) make_numbers(t, i, integers);
     }
+    if (t->check->prepare) t->check->prepare(t->desc, integers, t->given);
     double before = strait_clock();
     STRAIT_TRY_CTX(run_once(t, PORTABLE), "the portable kernel");
     /* The first time it is compiled, which a run without the other would do as well. */

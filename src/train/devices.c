@@ -77,7 +77,11 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         desc.dims[LINEAR_DIM_ACCUMULATE] = 0;
         break;
     case STRAIT_OP_ATTENTION:
-    case STRAIT_OP_ATTENTION_BWD: desc.dims[ATTENTION_DIM_WINDOW] = desc.dims[ATTENTION_DIM_STREAM] = 0; break;
+    case STRAIT_OP_ATTENTION_BWD:
+        desc.dims[ATTENTION_DIM_WINDOW] = desc.dims[ATTENTION_DIM_STREAM] = 0;
+        desc.dims[ATTENTION_DIM_PLAIN] = 1;
+        desc.scalars[ATTENTION_SCALAR_SCALE] = 0.125F;
+        break;
     case STRAIT_OP_MOE_CHOOSE:
         desc.dims[MOE_CHOOSE_DIM_GROUPS] = 0;
         desc.dims[MOE_CHOOSE_DIM_SCORE] = STRAIT_MOE_SOFTMAX;

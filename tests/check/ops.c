@@ -135,6 +135,8 @@ static bool good_in_fast(line *out, strait_check_problem *problem, strait_determ
 {
     if (determinism == STRAIT_DETERMINISM_EXACT)
         return strait_check_result_equal(problem, results, problem->expected, why);
+    const strait_op_check *check = problem->check;
+    if (values == STRAIT_CHECK_VALUES_SPECIAL && check->spreads && check->spreads(&problem->desc)) return true;
     if (values == STRAIT_CHECK_VALUES_SPECIAL) {
         problem->flush = true;
         strait_status status = strait_problem_refer(problem);

@@ -120,11 +120,11 @@ int32_t lt_refused(gpu_device_state *device, const lt_library *library, gpu_answ
 
 /* ---- cublaslt_plan.c ---- */
 
-typedef struct gpu_tuned_state lt_state;
+typedef struct lt_state lt_state;
 
 /* What a device needs for it; nothing is opened yet. */
-int32_t lt_open(gpu_device_state *device);
-void lt_close(gpu_device_state *device);
+int32_t lt_open(lt_state **out);
+void lt_close(gpu_device_state *device, lt_state *state);
 /* *out_library: the opened one, with a handle on the device; NULL with *out_reason where there is none. */
 int32_t lt_start(gpu_device_state *device, const lt_library **out_library, const char **out_reason);
 /* The plan of a shape, made where there is none; it lives as long as the device. lt_start came before. */

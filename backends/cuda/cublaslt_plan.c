@@ -4,24 +4,25 @@
  * reports of versions that lose the last terms of some shapes that way.
  */
 #include "backends/cuda/cublaslt.h"
+#include "backends/cuda/cuda_tuned.h"
 
 #include <string.h>
 
 static const uint64_t most_workspace = UINT64_C(32) << 20;
 
-struct gpu_tuned_state {
+struct lt_state {
     const lt_library *library; /* borrowed; NULL: not asked for yet */
     lt_handle handle;          /* NULL: not made yet */
     lt_plan *plans;            /* owned */
     pthread_mutex_t turn;      /* guards all of it */
 };
 
-int32_t lt_open(gpu_device_state *device)
+int32_t lt_open(lt_state **out)
 {
     lt_state *state = gpu_host->alloc(sizeof *state);
     if (!state) return GPU_FAIL(STRAIT_CODE_NO_MEMORY, "no memory for the products of a device");
     pthread_mutex_init(&state->turn, NULL);
-    device->tuned = state;
+    *out = state;
     return STRAIT_CODE_OK;
 }
 
@@ -34,9 +35,8 @@ static void end_plan(const lt_functions *lt, lt_plan *plan)
     gpu_host->free(plan);
 }
 
-void lt_close(gpu_device_state *device)
+void lt_close(gpu_device_state *device, lt_state *state)
 {
-    lt_state *state = device->tuned;
     if (!state) return;
     while (state->plans) {
         lt_plan *plan = state->plans;
@@ -46,7 +46,6 @@ void lt_close(gpu_device_state *device)
     if (state->handle && gpu_enter(device) == STRAIT_CODE_OK) state->library->lt.Destroy(state->handle);
     pthread_mutex_destroy(&state->turn);
     gpu_host->free(state);
-    device->tuned = NULL;
 }
 
 static int32_t start_locked(gpu_device_state *device, lt_state *state)
@@ -63,7 +62,7 @@ static int32_t start_locked(gpu_device_state *device, lt_state *state)
 
 int32_t lt_start(gpu_device_state *device, const lt_library **out_library, const char **out_reason)
 {
-    lt_state *state = device->tuned;
+    lt_state *state = device->tuned->products;
     pthread_mutex_lock(&state->turn);
     int32_t code = start_locked(device, state);
     const lt_library *library = state->library;
@@ -156,7 +155,7 @@ static int32_t make_plan(gpu_device_state *device, lt_state *state, const lt_sha
 
 int32_t lt_plan_get(gpu_device_state *device, const lt_shape *shape, const lt_plan **out)
 {
-    lt_state *state = device->tuned;
+    lt_state *state = device->tuned->products;
     int32_t code = STRAIT_CODE_OK;
     pthread_mutex_lock(&state->turn);
     lt_plan *plan = state->plans;
@@ -171,7 +170,7 @@ int32_t lt_plan_get(gpu_device_state *device, const lt_shape *shape, const lt_pl
 int32_t lt_run(gpu_device_state *device, const lt_plan *plan, gpu_address a, gpu_address b, gpu_address d, bool adds,
                gpu_address workspace, gpu_stream stream)
 {
-    const lt_state *state = device->tuned;
+    const lt_state *state = device->tuned->products;
     const float one = 1.0f;
     const float before = adds ? 1.0f : 0.0f;
     void *to = (void *)(uintptr_t)d;

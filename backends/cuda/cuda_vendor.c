@@ -1,5 +1,5 @@
 /* What backends/gpu asks of NVIDIA: libraries, options, words, and the primary context. */
-#include "backends/cuda/cublaslt.h"
+#include "backends/cuda/cuda_tuned.h"
 #include "backends/gpu/gpu.h"
 
 #include <stdio.h>
@@ -100,14 +100,14 @@ int32_t gpu_vendor_open(gpu_device_state *device)
     if (code != STRAIT_CODE_OK) return code;
     answer = device->driver.PrimaryCtxRetain(&device->context, device->id);
     if (answer != 0) return GPU_REFUSED(device, answer, "the device's primary context");
-    code = lt_open(device);
+    code = gpu_tuned_open(device);
     if (code != STRAIT_CODE_OK) device->driver.PrimaryCtxRelease(device->id);
     return code;
 }
 
 void gpu_vendor_close(gpu_device_state *device)
 {
-    lt_close(device);
+    gpu_tuned_close(device);
     device->driver.PrimaryCtxRelease(device->id);
 }
 

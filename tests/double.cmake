@@ -1,6 +1,6 @@
 # Test doubles of the GPU vendors' libraries (tests/double/README.md), where the vendors' headers and an OpenCL loader
 # are: double_cuda.so and double_nvrtc.so, double_hip.so (double_hip_6.so with the properties of ROCm 6) and double_hiprtc.so,
-# in the folder `doubles` of the build tree.
+# double_cublaslt.so, double_cudnn.so, in the folder `doubles` of the build tree.
 find_library(opencl_loader NAMES OpenCL libOpenCL.so.1)
 set(double_half double_calls double_objects double_cl)
 set(double_driver double_device double_memory double_stream double_graph double_program)
@@ -15,6 +15,15 @@ function(strait_double name is_hip include)
   target_include_directories(double_${name} SYSTEM PRIVATE ${include})
 endfunction()
 
+# A library that works on the streams of the double of libcuda.
+macro(strait_guest name)
+  add_library(double_${name} MODULE ${ARGN} tests/double/double_guest.c ${double_half})
+  set_target_properties(double_${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/doubles)
+  target_link_libraries(double_${name} PRIVATE strait_flags Threads::Threads ${opencl_loader} ${CMAKE_DL_LIBS})
+  target_include_directories(double_${name} SYSTEM PRIVATE ${cuda_headers})
+  list(APPEND STRAIT_DOUBLES double_${name})
+endmacro()
+
 set(STRAIT_DOUBLES "")
 set(prelude ${PROJECT_BINARY_DIR}/embed/strait_prelude_opencl.c)
 if(opencl_loader AND opencl_headers)
@@ -23,11 +32,10 @@ if(opencl_loader AND opencl_headers)
     strait_double(nvrtc 0 ${cuda_headers} tests/double/rtc.c tests/double/rtc_device.c ${prelude})
     list(APPEND STRAIT_DOUBLES double_cuda double_nvrtc)
     if(cublaslt_headers)
-      add_library(double_cublaslt MODULE tests/double/cublaslt.c tests/double/cublaslt_product.c ${double_half})
-      set_target_properties(double_cublaslt PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/doubles)
-      target_link_libraries(double_cublaslt PRIVATE strait_flags Threads::Threads ${opencl_loader} ${CMAKE_DL_LIBS})
-      target_include_directories(double_cublaslt SYSTEM PRIVATE ${cuda_headers})
-      list(APPEND STRAIT_DOUBLES double_cublaslt)
+      strait_guest(cublaslt tests/double/cublaslt.c tests/double/cublaslt_product.c)
+    endif()
+    if(cudnn_headers)
+      strait_guest(cudnn tests/double/cudnn.c tests/double/cudnn_attributes.c tests/double/cudnn_program.c tests/double/cudnn_run.c)
     endif()
   endif()
   if(hip_headers)

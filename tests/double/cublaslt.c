@@ -6,13 +6,13 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/double/cublaslt.h"
+#include "tests/double/double_guest.h"
 
 /* Its functions are what the double exports; everything else is hidden by the build. */
 #pragma GCC visibility push(default)
 #include <cublasLt.h>
 #pragma GCC visibility pop
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,62 +45,8 @@ typedef struct limits {
     uint32_t reductions;
 } limits;
 
+const char *const double_guest_name = "cuBLASLt";
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
-static long alive;
-
-static void count_objects(long change)
-{
-    pthread_mutex_lock(&turn);
-    alive += change;
-    pthread_mutex_unlock(&turn);
-}
-
-/* ---- the driver whose streams do the work ---- */
-
-static void *driver_symbol(const char *name)
-{
-    const char *path = getenv("STRAIT_CUDA_LIBRARY");
-    void *handle = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
-    void *address = handle ? dlsym(handle, name) : NULL;
-    if (handle) dlclose(handle);
-    if (!address) double_complain("the double of cuBLASLt finds no double of libcuda in STRAIT_CUDA_LIBRARY");
-    return address;
-}
-
-static int driver_call(void *stream, const double_product *product, const double_range *ranges, int count)
-{
-    int (*call)(void *, double_call_fn, const void *, size_t, const double_range *, int) = NULL;
-    void *address = driver_symbol("strait_double_call");
-    memcpy(&call, &address, sizeof call);
-    if (!call) return CUBLAS_STATUS_NOT_INITIALIZED;
-    return call(stream, double_product_run, product, sizeof *product, ranges, count) == 0
-               ? CUBLAS_STATUS_SUCCESS
-               : CUBLAS_STATUS_EXECUTION_FAILED;
-}
-
-/* What double_calls.c asks of a driver; this library has none of its own. */
-bool double_context_is_current(void)
-{
-    return true;
-}
-
-bool double_capture_forbids(void)
-{
-    return false;
-}
-
-void double_context_leaks(void)
-{
-}
-
-/* After a loss nobody is asked to give anything back. */
-void double_memory_leaks(void)
-{
-    int (*gone)(void) = NULL;
-    void *address = driver_symbol("strait_double_gone");
-    memcpy(&gone, &address, sizeof gone);
-    if (alive != 0 && !(gone && gone())) double_complain("never given back: %ld objects of cuBLASLt", alive);
-}
 
 /* Enters a function of the library's, and does `call` where nothing is against it. */
 #define ANSWER(call)                                               \
@@ -114,37 +60,22 @@ void double_memory_leaks(void)
 
 static int wrong(const char *what)
 {
-    double_complain("cuBLASLt: %s", what);
-    return CUBLAS_STATUS_INVALID_VALUE;
+    return double_guest_wrong(CUBLAS_STATUS_INVALID_VALUE, what);
 }
 
 static int make(size_t bytes, const void *contents, void *out)
 {
-    void *object = malloc(bytes);
-    if (!object) return CUBLAS_STATUS_ALLOC_FAILED;
-    memcpy(object, contents, bytes);
-    memcpy(out, &object, sizeof object);
-    count_objects(1);
-    return 0;
+    return double_guest_make(bytes, contents, out) ? 0 : CUBLAS_STATUS_ALLOC_FAILED;
 }
 
-/* Every object begins with its mark, which ends with it; its memory stays, so that a second end is noticed. */
 static int end(void *object, uint64_t mark)
 {
-    uint64_t found = 0;
-    if (object) memcpy(&found, object, sizeof found);
-    if (found != mark) return wrong("what is given back is no object of this kind, or not any more");
-    memset(object, 0, sizeof found);
-    count_objects(-1);
-    return 0;
+    return double_guest_end(object, mark) ? 0 : CUBLAS_STATUS_INVALID_VALUE;
 }
 
 static bool is_one(const void *object, uint64_t mark)
 {
-    uint64_t found = 0;
-    if (object) memcpy(&found, object, sizeof found);
-    if (found != mark) wrong("an object of another kind, or one that was given back");
-    return found == mark;
+    return double_guest_is(object, mark);
 }
 
 /* ---- the library ---- */
@@ -394,7 +325,8 @@ static int multiply(struct cublasLtContext *handle, double_product *product, con
                                    {(uint64_t)(uintptr_t)o->b, bytes_of(&product->b)},
                                    {(uint64_t)(uintptr_t)o->d, bytes_of(&product->d)},
                                    {(uint64_t)(uintptr_t)o->workspace, o->workspace_bytes}};
-    return driver_call(stream, product, ranges, 4);
+    int answer = double_guest_call(stream, double_product_run, product, sizeof *product, ranges, 4);
+    return answer == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product, const void *one, const void *a,

@@ -41,8 +41,9 @@ typedef struct strait_trace_options {
     const char *first_moment; /* "f32" (default) or "bf16" */
     int64_t seed;             /* of stochastic rounding, 0 to 2^32 - 1 (1) */
     const char *routing;      /* NULL, or a safetensors file with the experts that each token goes to */
-    const char *balance;      /* losses of routers, as in "per_layer,sequence,1e-3,0": form, scope, coefficients of the
-                                 auxiliary and the z-loss; NULL: with output_router_logits those of transformers */
+    const char *balance;      /* balance of routers, as in "per_layer,sequence,1e-3,0": form, scope, coefficients of the
+                                 auxiliary and the z-loss, and maybe a rate of selection biases; NULL: with
+                                 output_router_logits those of transformers */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */

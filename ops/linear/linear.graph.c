@@ -34,6 +34,24 @@ strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_l
     return strait_graph_emit(graph, &desc, buffers, -1);
 }
 
+/* The gradient of x, or of what else reads it where experts do: their op adds all of it in f32. */
+static strait_status input_gradient(strait_backward *backward, strait_tensor_id x, int64_t *inout_f32,
+                                    strait_tensor_id *out)
+{
+    strait_graph *graph = strait_backward_graph(backward);
+    bool merged = false;
+    for (int32_t i = 0; i < graph->forward_count && !merged; i++) {
+        const strait_node *node = &graph->nodes[i];
+        merged = node->desc.op == STRAIT_OP_MOE_DISPATCH && node->buffers[MOE_DISPATCH_X] == x;
+    }
+    if (!merged) return strait_backward_like(backward, x, out);
+    char name[128];
+    strait_tensor like = graph->tensors[x];
+    *inout_f32 |= STRAIT_LINEAR_DX_F32;
+    snprintf(name, sizeof name, "d%.90s.shared", like.name);
+    return strait_graph_activation(graph, name, STRAIT_DTYPE_F32, like.rows, like.columns, STRAIT_KEEP_BOUNDARY, out);
+}
+
 strait_status strait_grad_linear(strait_backward *backward, int32_t node)
 {
     strait_graph *graph = strait_backward_graph(backward);
@@ -56,7 +74,7 @@ strait_status strait_grad_linear(strait_backward *backward, int32_t node)
 
     desc.op = STRAIT_OP_LINEAR_DX;
     strait_tensor_id dx;
-    STRAIT_TRY(strait_backward_like(backward, forward.buffers[LINEAR_X], &dx));
+    STRAIT_TRY(input_gradient(backward, forward.buffers[LINEAR_X], &desc.dims[LINEAR_DIM_OUT_F32], &dx));
     buffers[LINEAR_DX_DX] = dx;
     for (int32_t i = 0; i < forward.desc.dims[LINEAR_DIM_SEGMENTS]; i++) {
         buffers[LINEAR_DX_W + i] = forward.buffers[LINEAR_W + i];

@@ -51,6 +51,11 @@ typedef struct strait_model_config {
     int64_t num_experts_per_tok;
     int64_t moe_intermediate_size;
     bool norm_topk_prob;
+    int64_t num_shared_experts; /* through which all tokens go, as one MLP of as many times the width */
+    double moe_norm_min;        /* least sum of the scores that weights are divided by */
+    int64_t moe_layer_start_index;
+    int64_t moe_layer_end_index;
+    int64_t moe_layer_interval;
     bool output_router_logits;
     double router_aux_loss_coef;
     uint64_t sparse_layers[STRAIT_LAYERS_MAX / 64]; /* a bit per layer: strait_model_config_sparse */

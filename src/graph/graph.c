@@ -114,6 +114,14 @@ strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t
     return STRAIT_OK;
 }
 
+strait_status strait_graph_buffer(strait_graph *graph, const char *name, int64_t elements, int64_t offset,
+                                  strait_tensor_id *out)
+{
+    STRAIT_TRY(add_tensor(graph, name, STRAIT_DTYPE_F32, 1, elements, STRAIT_STORE_WEIGHTS, out));
+    graph->tensors[*out].offset = offset;
+    return STRAIT_OK;
+}
+
 strait_status strait_graph_input(strait_graph *graph, const char *name, strait_dtype dtype, int64_t rows,
                                  int64_t columns, strait_tensor_id *out)
 {

@@ -106,6 +106,9 @@ strait_status strait_graph_activation(strait_graph *graph, const char *name, str
 /* A weight at a byte offset of the compute store, and its f32 gradient at an offset of the gradient store. */
 strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   int64_t grad_offset, strait_tensor_id *out) STRAIT_MUST_USE;
+/* f32 values at a byte offset of the compute store that have no gradient. */
+strait_status strait_graph_buffer(strait_graph *graph, const char *name, int64_t elements, int64_t offset,
+                                  strait_tensor_id *out) STRAIT_MUST_USE;
 strait_status strait_graph_input(strait_graph *graph, const char *name, strait_dtype dtype, int64_t rows,
                                  int64_t columns, strait_tensor_id *out) STRAIT_MUST_USE;
 strait_status strait_graph_state(strait_graph *graph, const char *name, strait_dtype dtype, int64_t rows,

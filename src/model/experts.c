@@ -6,24 +6,48 @@
 #include <stdio.h>
 
 #define LAYER "model.layers.%d."
+#define SHARED LAYER "mlp.shared_experts."
 
-strait_status strait_experts_params(const strait_model_config *c, int i, strait_params *out)
+static strait_status shared_params(const strait_model_config *c, int i, strait_params *out)
+{
+    int64_t hidden = c->hidden_size;
+    int64_t width = c->moe_intermediate_size * c->num_shared_experts;
+    if (width == 0) return STRAIT_OK;
+    STRAIT_TRY(strait_params_add(out, width, hidden, STRAIT_START_NORMAL, SHARED "gate_proj.weight", i));
+    STRAIT_TRY(strait_params_add(out, width, hidden, STRAIT_START_NORMAL, SHARED "up_proj.weight", i));
+    return strait_params_add(out, hidden, width, STRAIT_START_NORMAL, SHARED "down_proj.weight", i);
+}
+
+strait_status strait_experts_params(const strait_model_config *c, const strait_experts_names *names, int i,
+                                    strait_params *out)
 {
     int64_t hidden = c->hidden_size;
     int64_t width = c->moe_intermediate_size;
-    STRAIT_TRY(strait_params_add(out, hidden, 0, true, LAYER "post_attention_layernorm.weight", i));
-    STRAIT_TRY(strait_params_add(out, c->num_experts, hidden, false, LAYER "mlp.gate.weight", i));
+    STRAIT_TRY(strait_params_add(out, hidden, 0, STRAIT_START_ONES, LAYER "post_attention_layernorm.weight", i));
+    STRAIT_TRY(strait_params_add(out, c->num_experts, hidden, STRAIT_START_NORMAL, LAYER "mlp.gate.weight", i));
+    if (names->bias) {
+        int64_t experts = c->num_experts;
+        strait_params_mark_last(out, false);
+        STRAIT_TRY(strait_params_add(out, names->bias_rows > 0 ? names->bias_rows : experts,
+                                     names->bias_rows > 0 ? experts : 0, STRAIT_START_ZEROS, LAYER "%s", i,
+                                     names->bias));
+        strait_params_mark_last(out, true);
+    }
+    STRAIT_TRY(shared_params(c, i, out));
     for (int e = 0; e < (int)c->num_experts; e++) {
-        STRAIT_TRY(strait_params_add(out, width, hidden, false, LAYER "mlp.experts.%d.gate_proj.weight", i, e));
-        STRAIT_TRY(strait_params_add(out, width, hidden, false, LAYER "mlp.experts.%d.up_proj.weight", i, e));
-        STRAIT_TRY(strait_params_add(out, hidden, width, false, LAYER "mlp.experts.%d.down_proj.weight", i, e));
+        STRAIT_TRY(
+            strait_params_add(out, width, hidden, STRAIT_START_NORMAL, LAYER "mlp.experts.%d.gate_proj.weight", i, e));
+        STRAIT_TRY(
+            strait_params_add(out, width, hidden, STRAIT_START_NORMAL, LAYER "mlp.experts.%d.up_proj.weight", i, e));
+        STRAIT_TRY(
+            strait_params_add(out, hidden, width, STRAIT_START_NORMAL, LAYER "mlp.experts.%d.down_proj.weight", i, e));
     }
     return STRAIT_OK;
 }
 
 double strait_experts_flops(const strait_model_config *c)
 {
-    double expert = 3 * (double)c->moe_intermediate_size * (double)c->num_experts_per_tok;
+    double expert = 3 * (double)c->moe_intermediate_size * (double)(c->num_experts_per_tok + c->num_shared_experts);
     return 2 * (double)c->hidden_size * ((double)c->num_experts + expert);
 }
 
@@ -68,6 +92,11 @@ static strait_status route(strait_layers *l, int layer, const strait_experts_rul
                               .eps = rule->eps,
                               .replayed = l->build->routing,
                               .sequence_length = l->build->length};
+    if (rule->names->bias) {
+        char bias[96];
+        snprintf(bias, sizeof bias, LAYER "%s", layer, rule->names->bias);
+        STRAIT_TRY(strait_model_buffer(graph, l->params, bias, &out->bias));
+    }
     strait_layers_name(name, layer, "route");
     if (out->replayed) {
         char input[96];
@@ -75,6 +104,27 @@ static strait_status route(strait_layers *l, int layer, const strait_experts_rul
         STRAIT_TRY(strait_graph_input(graph, input, STRAIT_DTYPE_I32, tokens, out->top_k, &out->ids));
     }
     return strait_emit_moe_route(graph, name, out);
+}
+
+/* The MLP of the experts that all tokens share; after the router, because backward goes the other way round. */
+static strait_status shared(strait_layers *l, int layer, strait_tensor_id x, strait_tensor_id *out)
+{
+    char name[64];
+    strait_linear gate_up = {.x = x, .segments = 2, .sequence_length = l->build->length};
+    strait_linear down = {.segments = 1, .sequence_length = l->build->length};
+    *out = STRAIT_NO_TENSOR;
+    if (l->config->num_shared_experts == 0) return STRAIT_OK;
+    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.gate_proj.weight", &gate_up.w[0]));
+    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.up_proj.weight", &gate_up.w[1]));
+    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.down_proj.weight", &down.w[0]));
+    strait_layers_name(name, layer, "shared_gate_up");
+    STRAIT_TRY(strait_emit_linear(l->graph, name, &gate_up));
+    strait_layers_name(name, layer, "shared_swiglu");
+    STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
+    strait_layers_name(name, layer, "shared");
+    STRAIT_TRY(strait_emit_linear(l->graph, name, &down));
+    *out = down.y[0];
+    return STRAIT_OK;
 }
 
 strait_status strait_experts_block(strait_layers *l, int layer, const strait_experts_rule *rule)
@@ -108,8 +158,8 @@ strait_status strait_experts_block(strait_layers *l, int layer, const strait_exp
     strait_layers_name(name, layer, "down");
     STRAIT_TRY(strait_emit_moe_linear(l->graph, name, &down));
 
-    strait_moe_combine sum = {
-        .ye = down.y[0], .weights = routed.weights, .places = sent.places, .shared = STRAIT_NO_TENSOR};
+    strait_moe_combine sum = {.ye = down.y[0], .weights = routed.weights, .places = sent.places};
+    STRAIT_TRY(shared(l, layer, sent.x, &sum.shared));
     strait_layers_name(name, layer, "experts");
     STRAIT_TRY(strait_emit_moe_combine(l->graph, name, &sum));
     l->pending = sum.y;

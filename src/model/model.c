@@ -36,6 +36,15 @@ strait_status strait_model_weight(strait_graph *graph, const strait_params *para
                                param->offset * (int64_t)sizeof(float), out);
 }
 
+strait_status strait_model_buffer(strait_graph *graph, const strait_params *params, const char *name,
+                                  strait_tensor_id *out)
+{
+    const strait_param *param = strait_params_find(params, name);
+    if (!param || !param->buffer) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no buffer %s", name);
+    return strait_graph_buffer(graph, name, param->elements, param->offset * (int64_t)strait_dtype_size(graph->dtype),
+                               out);
+}
+
 /* theta^(-2i/dims), scaled. */
 static double frequency_of(const strait_rope_frequencies *f, double log_theta, int64_t pair, int64_t dims)
 {

@@ -32,6 +32,7 @@ typedef struct strait_balance {
     strait_aux_scope scope;
     double coefficient; /* 0 = no auxiliary loss */
     double z_coefficient;
+    double bias_rate; /* by which a selection bias moves after each step; of use where the family has one */
 } strait_balance;
 
 typedef struct strait_build {
@@ -81,6 +82,10 @@ const strait_architecture *strait_architecture_of(const strait_model_config *con
 /* Called by families: a weight of the graph by its saved name. */
 strait_status strait_model_weight(strait_graph *graph, const strait_params *params, strait_tensor_id *out,
                                   const char *name_format, ...) STRAIT_MUST_USE STRAIT_PRINTF(4, 5);
+
+/* A buffer of the list, f32 and without a gradient. */
+strait_status strait_model_buffer(strait_graph *graph, const strait_params *params, const char *name,
+                                  strait_tensor_id *out) STRAIT_MUST_USE;
 
 /*
  * Frequencies of rotary embedding: theta^(-2i/dims) for pair i, divided by `factor` above the pair `high`, as they are

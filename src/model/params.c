@@ -36,6 +36,12 @@ strait_status strait_params_add(strait_params *params, int64_t rows, int64_t col
     return STRAIT_OK;
 }
 
+void strait_params_mark_last(strait_params *params, bool buffer)
+{
+    params->items[params->count - 1].wide = true;
+    params->items[params->count - 1].buffer = buffer;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const strait_param *)a)->name, ((const strait_param *)b)->name);
@@ -83,7 +89,8 @@ static strait_status place(strait_params *params)
     int64_t offset = 0;
     for (int32_t i = 0; i < params->count; i++) {
         order[i]->offset = offset;
-        offset += (order[i]->elements + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+        int64_t room = order[i]->buffer ? 2 * order[i]->elements : order[i]->elements;
+        offset += (room + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
     }
     params->padded = offset;
     strait_free(order);
@@ -97,6 +104,14 @@ strait_status strait_params_finish(strait_params *params)
         if (strcmp(params->items[i].name, params->items[i - 1].name) == 0) {
             return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "two parameters are called %s", params->items[i].name);
         }
+    }
+    for (int32_t i = 0; i < params->count; i++) params->buffer_count += params->items[i].buffer;
+    if (params->buffer_count > 0) {
+        STRAIT_TRY(
+            strait_alloc(STRAIT_TAG_OTHER, (size_t)params->buffer_count, sizeof *params->buffers, &params->buffers));
+    }
+    for (int32_t i = 0, b = 0; i < params->count; i++) {
+        if (params->items[i].buffer) params->buffers[b++] = i;
     }
     return place(params);
 }
@@ -112,6 +127,7 @@ const strait_param *strait_params_find(const strait_params *params, const char *
 void strait_params_fini(strait_params *params)
 {
     strait_free(params->items);
+    strait_free(params->buffers);
     *params = (strait_params){0};
 }
 

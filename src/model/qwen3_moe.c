@@ -1,13 +1,15 @@
 /* Qwen3-MoE: Qwen3's attention, and in most layers experts chosen by the softmax of a router. */
 #include "model/experts.h"
 
+static const strait_experts_names names = {.bias = NULL};
+
 static strait_status qwen3_moe_params(const strait_model_config *config, strait_params *out)
 {
     STRAIT_TRY(strait_layers_outer_params(config, out));
     for (int i = 0; i < (int)config->num_hidden_layers; i++) {
         STRAIT_TRY(strait_layers_attention_params(config, true, i, out));
         if (strait_model_config_sparse(config, i)) {
-            STRAIT_TRY(strait_experts_params(config, i, out));
+            STRAIT_TRY(strait_experts_params(config, &names, i, out));
         } else {
             STRAIT_TRY(strait_layers_mlp_params(config, i, out));
         }
@@ -20,7 +22,7 @@ static strait_status qwen3_moe_layer(strait_layers *layers, int layer)
     STRAIT_TRY(strait_layers_attention(layers, layer));
     if (!strait_model_config_sparse(layers->config, layer)) return strait_layers_mlp(layers, layer);
     const strait_experts_rule rule = {
-        .score = STRAIT_MOE_SOFTMAX, .normalise = layers->config->norm_topk_prob, .scale = 1.0F};
+        .names = &names, .score = STRAIT_MOE_SOFTMAX, .normalise = layers->config->norm_topk_prob, .scale = 1.0F};
     return strait_experts_block(layers, layer, &rule);
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 
-enum { STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384, STRAIT_CONFIG_FOREIGN_MAX = 32 };
+enum { STRAIT_CONFIG_ITEMS_MAX = 1000, STRAIT_CONFIG_STRING_MAX = 16384, STRAIT_CONFIG_FOREIGN_MAX = 64 };
 
 /* Where a value stands: in the file (line > 0), in a --set (set != NULL), or nowhere (a default). */
 typedef struct strait_config_place {

@@ -6,6 +6,7 @@
 #include "ops/probe.h"
 #include "ops/rules.h"
 #include "train/engine_internal.h"
+#include "train/flat.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,7 +120,7 @@ strait_op_desc engine__norm_desc(const strait_engine *engine)
                             .op = STRAIT_OP_GRAD_NORM,
                             .dtype = engine->options.dtype,
                             .numerics = engine->options.numerics,
-                            .dims = {engine->params.count, engine->params.padded}};
+                            .dims = {engine->params.count - engine->params.buffer_count, engine->params.padded}};
 }
 
 strait_op_desc engine__adamw_desc(const strait_engine *engine)
@@ -270,6 +271,8 @@ void strait_engine_destroy(strait_engine *engine)
     strait_free(engine->staging);
     strait_free(engine->slot_of);
     strait_free(engine->slot_ids);
+    strait_free(engine->load);
+    strait_free(engine->bias);
     strait_free(engine);
 }
 
@@ -280,21 +283,24 @@ static strait_status fill_tables(strait_engine *engine)
     const strait_params *params = &engine->params;
     int64_t *table;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->count * 3, sizeof *table, &table));
+    int64_t trained = 0;
     for (int32_t p = 0; p < params->count; p++) {
-        table[2 * p] = params->items[p].offset;
-        table[2 * p + 1] = params->items[p].elements;
+        if (params->items[p].buffer) continue;
+        table[2 * trained] = params->items[p].offset;
+        table[2 * trained++ + 1] = params->items[p].elements;
     }
     strait_slice to = {.memory = engine->tables};
-    strait_status status =
-        strait_copy_to_device(engine->queue, to, table, (int64_t)params->count * 2 * (int64_t)sizeof *table);
+    strait_status status = strait_copy_to_device(engine->queue, to, table, trained * 2 * (int64_t)sizeof *table);
+    trained = 0;
     for (int32_t p = 0; p < params->count; p++) {
-        table[3 * p] = params->items[p].offset;
-        table[3 * p + 1] = params->items[p].elements;
-        table[3 * p + 2] = params->items[p].rank >= 2;
+        if (params->items[p].buffer) continue;
+        table[3 * trained] = params->items[p].offset;
+        table[3 * trained + 1] = params->items[p].elements;
+        table[3 * trained++ + 2] = params->items[p].rank >= 2;
     }
     to.offset = engine->adamw_table_offset;
     if (status == STRAIT_OK) {
-        status = strait_copy_to_device(engine->queue, to, table, (int64_t)params->count * 3 * (int64_t)sizeof *table);
+        status = strait_copy_to_device(engine->queue, to, table, trained * 3 * (int64_t)sizeof *table);
     }
     strait_free(table);
     return status;
@@ -318,6 +324,11 @@ static strait_status allocate_for_training(strait_engine *engine)
     int64_t tables = engine->rows_offset + align256(engine->embedding_rows * (int64_t)sizeof(int32_t));
     STRAIT_TRY(zeroed(engine, STRAIT_TAG_WORKSPACE, tables, &engine->tables));
     STRAIT_TRY(fill_tables(engine));
+    if (engine->biased) {
+        size_t experts = (size_t)engine->options.model.num_experts;
+        STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts, sizeof *engine->load, &engine->load));
+        STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts, sizeof *engine->bias, &engine->bias));
+    }
     if (engine->embedding_rows == 0) return STRAIT_OK;
     size_t vocabulary = (size_t)engine->options.model.vocab_size;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, vocabulary, sizeof *engine->slot_of, &engine->slot_of));
@@ -400,45 +411,17 @@ strait_dtype strait_engine_state_dtype(const strait_engine *engine, strait_engin
     return bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
 }
 
-enum { NARROW_PIECE = 4096 };
-
-static strait_status write_narrow(strait_engine *engine, strait_memory *memory, int64_t offset, int64_t count,
-                                  const float *host)
-{
-    uint16_t narrow[NARROW_PIECE];
-    for (int64_t at = 0; at < count; at += NARROW_PIECE) {
-        int64_t piece = count - at < NARROW_PIECE ? count - at : NARROW_PIECE;
-        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(host[at + i]);
-        strait_slice to = {.memory = memory, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
-        STRAIT_TRY(strait_copy_to_device(engine->queue, to, narrow, piece * (int64_t)sizeof narrow[0]));
-    }
-    return STRAIT_OK;
-}
-
-static strait_status read_narrow(strait_engine *engine, strait_memory *memory, int64_t offset, int64_t count,
-                                 float *host)
-{
-    uint16_t narrow[NARROW_PIECE];
-    for (int64_t at = 0; at < count; at += NARROW_PIECE) {
-        int64_t piece = count - at < NARROW_PIECE ? count - at : NARROW_PIECE;
-        strait_slice from = {.memory = memory, .offset = (offset + at) * (int64_t)sizeof narrow[0]};
-        STRAIT_TRY(strait_copy_to_host(engine->queue, narrow, from, piece * (int64_t)sizeof narrow[0]));
-        for (int64_t i = 0; i < piece; i++) host[at + i] = strait_f32_from_bf16(narrow[i]);
-    }
-    return STRAIT_OK;
-}
-
 strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
                                   const float *host)
 {
     strait_memory *memory = state_memory(engine, which);
     if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
-        return write_narrow(engine, memory, offset, count, host);
+        return strait_flat_narrow(engine->queue, memory, &engine->params, offset, count, host);
     }
     strait_slice to = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
     STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, count * (int64_t)sizeof *host));
     if (which != STRAIT_ENGINE_WEIGHTS || engine->compute == engine->master) return STRAIT_OK;
-    return write_narrow(engine, engine->compute, offset, count, host);
+    return strait_flat_narrow(engine->queue, engine->compute, &engine->params, offset, count, host);
 }
 
 strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count, const float *values)
@@ -466,7 +449,7 @@ strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state
 {
     strait_memory *memory = state_memory(engine, which);
     if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
-        return read_narrow(engine, memory, offset, count, host);
+        return strait_flat_widen(engine->queue, memory, &engine->params, offset, count, host);
     }
     strait_slice from = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
     return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);

@@ -37,6 +37,7 @@ struct strait_engine {
     int grad_buffers;
     bool balanced; /* routers have losses */
     bool counted;  /* over more than a micro-batch: choices are counted first */
+    bool biased;   /* selection has biases that move with the load */
 
     /* planned sizes */
     int64_t arena_bytes;
@@ -65,6 +66,8 @@ struct strait_engine {
     int32_t *slot_of;  /* [vocabulary]: slot of an id in this shard's accumulator, or -1 */
     int32_t *slot_ids; /* [embedding_rows]: the id of each slot, or -1 */
     int64_t slots_used;
+    int32_t *load; /* [num_experts], with `biased`; so is the other */
+    float *bias;
     float step_words[STRAIT_STEP_WORDS];
     strait_replay replay;
     int (*stop)(void *user); /* or NULL */
@@ -91,6 +94,9 @@ void engine__balance_build(const strait_engine *engine, strait_build *build);
 strait_status engine__balance_count(strait_engine *engine, const strait_engine_batch *batch, int64_t first,
                                     int64_t end) STRAIT_MUST_USE;
 strait_status engine__balance_losses(strait_engine *engine, strait_step_result *inout) STRAIT_MUST_USE;
+/* Before a step: nothing was chosen yet. After it: each selection bias moves by the rate, towards an even load. */
+strait_status engine__bias_begin(strait_engine *engine) STRAIT_MUST_USE;
+strait_status engine__bias_update(strait_engine *engine) STRAIT_MUST_USE;
 
 /* engine_step.c: what it shares. */
 strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads);

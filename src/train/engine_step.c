@@ -304,6 +304,7 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
     strait_adamw_step(&engine->options.adamw, step, lr, result.targets, engine->step_words);
     STRAIT_TRY(strait_copy_to_device(engine->queue, step_slice(engine), engine->step_words, sizeof engine->step_words));
     float loss;
+    STRAIT_TRY(engine__bias_begin(engine));
     STRAIT_TRY(run_shards(engine, batch, &loss, &result));
     result.loss = result.targets > 0 ? (double)loss / (double)result.targets : 0;
     *out = result;
@@ -348,7 +349,10 @@ strait_status strait_engine_step(strait_engine *engine, const strait_engine_batc
     result.grad_norm = words[STRAIT_STEP_NORM];
     result.clip_factor = words[STRAIT_STEP_CLIP_FACTOR];
     result.applied = words[STRAIT_STEP_APPLY] != 0.0f && isfinite(result.loss);
-    if (result.applied) STRAIT_TRY(run_adamw(engine));
+    if (result.applied) {
+        STRAIT_TRY(run_adamw(engine));
+        STRAIT_TRY(engine__bias_update(engine));
+    }
     STRAIT_TRY(strait_queue_wait(engine->queue, -1));
     *out = result;
     return STRAIT_OK;
@@ -362,8 +366,9 @@ strait_status strait_engine_first_bad(strait_engine *engine, const char **out_na
     strait_slice from = {.memory = engine->tables, .offset = engine->sums_offset};
     strait_status status = strait_copy_to_host(engine->queue, sums, from, count * (int64_t)sizeof *sums);
     *out_name = NULL;
-    for (int64_t p = 0; status == STRAIT_OK && p < count && !*out_name; p++) {
-        if (!isfinite(sums[p])) *out_name = engine->params.items[p].name;
+    for (int64_t p = 0, trained = 0; status == STRAIT_OK && p < count && !*out_name; p++) {
+        if (engine->params.items[p].buffer) continue;
+        if (!isfinite(sums[trained++])) *out_name = engine->params.items[p].name;
     }
     strait_free(sums);
     return status;

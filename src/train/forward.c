@@ -3,6 +3,7 @@
 
 #include "ops/probe.h"
 #include "train/events.h"
+#include "train/flat.h"
 #include "train/weights.h"
 
 #include <string.h>
@@ -141,15 +142,7 @@ static strait_status write_weights(void *context, int64_t offset, int64_t count,
     int64_t element = (int64_t)strait_dtype_size(forward->dtype);
     strait_slice to = {.memory = forward->weights, .offset = offset * element};
     if (forward->dtype == STRAIT_DTYPE_F32) return strait_copy_to_device(forward->queue, to, values, count * element);
-    uint16_t narrow[4096];
-    const int64_t most = sizeof narrow / sizeof narrow[0];
-    for (int64_t at = 0; at < count; at += most) {
-        int64_t piece = count - at < most ? count - at : most;
-        for (int64_t i = 0; i < piece; i++) narrow[i] = strait_bf16_from_f32(values[at + i]);
-        to.offset = (offset + at) * element;
-        STRAIT_TRY(strait_copy_to_device(forward->queue, to, narrow, piece * element));
-    }
-    return STRAIT_OK;
+    return strait_flat_narrow(forward->queue, forward->weights, &forward->params, offset, count, values);
 }
 
 strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model)

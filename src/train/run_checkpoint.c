@@ -138,14 +138,16 @@ strait_status run__save(strait_run *run)
     const strait_params *params = strait_engine_params(run->engine);
     strait_weight_specs model = {0};
     strait_weight_specs optimizer = {0};
-    strait_status status = strait_weight_specs_add(&model, params, read_weights, run->engine, run->model.dtype, "");
+    strait_status status =
+        strait_weight_specs_add(&model, params, read_weights, run->engine, run->model.dtype, true, "");
     if (status == STRAIT_OK)
         status = strait_weight_specs_add(&optimizer, params, read_m, run->engine,
-                                         strait_engine_state_dtype(run->engine, STRAIT_ENGINE_M), "m.");
+                                         strait_engine_state_dtype(run->engine, STRAIT_ENGINE_M), false, "m.");
     if (status == STRAIT_OK)
-        status = strait_weight_specs_add(&optimizer, params, read_v, run->engine, STRAIT_DTYPE_F32, "v.");
+        status = strait_weight_specs_add(&optimizer, params, read_v, run->engine, STRAIT_DTYPE_F32, false, "v.");
     if (status == STRAIT_OK && has_masters(run)) {
-        status = strait_weight_specs_add(&optimizer, params, read_weights, run->engine, STRAIT_DTYPE_F32, "master.");
+        status =
+            strait_weight_specs_add(&optimizer, params, read_weights, run->engine, STRAIT_DTYPE_F32, true, "master.");
     }
     if (status == STRAIT_OK) status = save_specs(run, &model, &optimizer);
     if (status == STRAIT_OK) status = strait_run_dir_sync(run->directory);
@@ -188,13 +190,13 @@ static strait_status restore_states(strait_run *run, const strait_checkpoint *ch
     strait_dtype moment = strait_engine_state_dtype(engine, STRAIT_ENGINE_M);
     STRAIT_TRY(check_states(run, checkpoint));
     if (has_masters(run)) {
-        STRAIT_TRY(
-            strait_weights_load_states(file, params, "master.", STRAIT_DTYPE_F32, strait_engine_write_weights, engine));
+        STRAIT_TRY(strait_weights_load_states(file, params, "master.", STRAIT_DTYPE_F32, true,
+                                              strait_engine_write_weights, engine));
     } else {
         STRAIT_TRY(strait_weights_load(checkpoint->model, params, strait_engine_write_weights, engine));
     }
-    STRAIT_TRY(strait_weights_load_states(file, params, "m.", moment, strait_engine_write_m, engine));
-    return strait_weights_load_states(file, params, "v.", STRAIT_DTYPE_F32, strait_engine_write_v, engine);
+    STRAIT_TRY(strait_weights_load_states(file, params, "m.", moment, false, strait_engine_write_m, engine));
+    return strait_weights_load_states(file, params, "v.", STRAIT_DTYPE_F32, false, strait_engine_write_v, engine);
 }
 
 static strait_status restore_trainer(strait_run *run, const strait_checkpoint *checkpoint)

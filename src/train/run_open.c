@@ -174,6 +174,7 @@ static strait_status balance_of(const strait_run *run, strait_balance *out)
     out->scope = c->moe.aux_scope > 0 ? (strait_aux_scope)(c->moe.aux_scope - 1) : family->aux_scope;
     out->coefficient = c->moe.aux_coefficient >= 0 ? c->moe.aux_coefficient : run->model.router_aux_loss_coef;
     out->z_coefficient = c->moe.z_coefficient;
+    out->bias_rate = c->moe.bias_update_rate;
     return STRAIT_OK;
 }
 

@@ -291,9 +291,10 @@ static strait_status write_trace(trace *t, const strait_params *params)
     strait_weight_specs specs = {0};
     strait_status status = STRAIT_OK;
     if (o->grads)
-        status = strait_weight_specs_add(&specs, params, strait_flat_read, t->grads, STRAIT_DTYPE_F32, "grad.");
+        status = strait_weight_specs_add(&specs, params, strait_flat_read, t->grads, STRAIT_DTYPE_F32, false, "grad.");
     if (status == STRAIT_OK && o->steps > 0) {
-        status = strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, "param.");
+        status =
+            strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, true, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
     size_t extra = 5 + (size_t)layers + 2 * (size_t)t->sparse;

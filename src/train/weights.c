@@ -92,6 +92,11 @@ static strait_status check_unused(const strait_tensor_view *view, findings *foun
         return report(found, view, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
                       view->name, "");
     }
+    /* Multi-token prediction in ERNIE's releases, which transformers leaves out too. */
+    if (strncmp(view->name, "model.mtp_", 10) == 0 &&
+        strait_model_dir_config(found->model)->family == STRAIT_FAMILY_ERNIE4_5_MOE) {
+        return STRAIT_OK;
+    }
     return report(found, view, "%s does not belong to this architecture%s", view->name, "");
 }
 
@@ -157,14 +162,15 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
 }
 
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, strait_dtype dtype, strait_flat_write_fn write,
-                                         void *context)
+                                         const char *prefix, strait_dtype dtype, bool buffers,
+                                         strait_flat_write_fn write, void *context)
 {
     float *values;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, PART, sizeof *values, &values));
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
         const strait_param *param = &params->items[p];
+        if (param->buffer && !buffers) continue;
         char name[128];
         snprintf(name, sizeof name, "%s%s", prefix, param->name);
         value_source from = {.view = strait_safetensors_find(file, name)};
@@ -243,25 +249,28 @@ strait_status strait_flat_read(void *context, int64_t offset, int64_t count, flo
 enum { NAME_BYTES = 128 };
 
 strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
-                                      void *context, strait_dtype dtype, const char *prefix)
+                                      void *context, strait_dtype dtype, bool buffers, const char *prefix)
 {
     size_t total = specs->count + (size_t)params->count;
     STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof *specs->items, &specs->items));
     STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof(weight_source), &specs->sources));
     STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, NAME_BYTES, &specs->names));
     weight_source *sources = specs->sources;
+    size_t at = specs->count;
     for (int32_t p = 0; p < params->count; p++) {
         const strait_param *param = &params->items[p];
-        size_t at = specs->count + (size_t)p;
+        if (param->buffer && !buffers) continue;
+        strait_dtype own = param->wide && buffers ? STRAIT_DTYPE_F32 : dtype;
         snprintf(specs->names + at * NAME_BYTES, NAME_BYTES, "%s%s", prefix, param->name);
-        sources[at] = (weight_source){.read = read, .context = context, .first = param->offset, .dtype = dtype};
-        specs->items[at] = (strait_tensor_spec){.dtype = dtype, .read = read_source};
+        sources[at] = (weight_source){.read = read, .context = context, .first = param->offset, .dtype = own};
+        specs->items[at] = (strait_tensor_spec){.dtype = own, .read = read_source};
         specs->items[at].shape.rank = param->rank;
         for (int i = 0; i < param->rank; i++) specs->items[at].shape.dims[i] = param->shape[i];
+        at++;
     }
-    specs->count = total;
+    specs->count = at;
     /* The arrays may have moved. */
-    for (size_t i = 0; i < total; i++) {
+    for (size_t i = 0; i < at; i++) {
         specs->items[i].name = specs->names + i * NAME_BYTES;
         specs->items[i].context = &sources[i];
     }

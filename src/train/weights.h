@@ -20,17 +20,21 @@ strait_status strait_weights_check(const strait_model_dir *model, const strait_p
 /* Every parameter of a model directory, widened exactly; checked as above before anything is written. */
 strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
                                   strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
-/* Tensors called prefix + parameter name, of `dtype` (f32 or bf16), widened exactly; all must be there. */
+/*
+ * Tensors called prefix + parameter name, of `dtype` (f32 or bf16), widened exactly; all must be there, those of
+ * buffers only where these are asked for.
+ */
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
-                                         const char *prefix, strait_dtype dtype, strait_flat_write_fn write,
-                                         void *context) STRAIT_MUST_USE;
+                                         const char *prefix, strait_dtype dtype, bool buffers,
+                                         strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
 /* A new model's values (strait_param_initialise), made by `threads` threads (0 = all). */
 strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
                                         strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
 /*
  * Tensor specs for writing the parameters as `dtype` (f32 or bf16, rounded to nearest even while writing), names
- * prefixed by `prefix` ("" for a model). The specs and what they point to are owned by *out; `flat` and `params` are
- * borrowed until fini.
+ * prefixed by `prefix` ("" for a model). With `buffers` they are values of parameters: buffers are among them, and what
+ * is saved wide is f32; without, they are gradients or moments. The specs and what they point to are owned by *out;
+ * `flat` and `params` are borrowed until fini.
  */
 typedef struct strait_weight_specs {
     strait_tensor_spec *items;
@@ -41,7 +45,8 @@ typedef struct strait_weight_specs {
 /* Gives elements [offset, offset + count) of a flat buffer. */
 typedef strait_status (*strait_flat_read_fn)(void *context, int64_t offset, int64_t count, float *out);
 strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
-                                      void *context, strait_dtype dtype, const char *prefix) STRAIT_MUST_USE;
+                                      void *context, strait_dtype dtype, bool buffers,
+                                      const char *prefix) STRAIT_MUST_USE;
 /* A strait_flat_read_fn over host memory: context is the flat buffer. */
 strait_status strait_flat_read(void *context, int64_t offset, int64_t count, float *out) STRAIT_MUST_USE;
 void strait_weight_specs_fini(strait_weight_specs *specs);

@@ -60,6 +60,20 @@ same moe-metrics "aux_loss" "$(grep -oE '(aux|z)_loss' moe/metrics.jsonl | sort 
 same moe-z-metrics "aux_loss z_loss" "$(grep -oE '(aux|z)_loss' moe-z/metrics.jsonl | sort -u | tr '\n' ' ' | sed 's/ $//')"
 same moe-no-metrics 0 "$(grep -cE '(aux|z)_loss' moe-none/metrics.jsonl)"
 expect moe-plan 0 'moe.aux_scope: step is more than a micro-batch: a forward pass that counts' "${train[@]}" --out x "${experts[@]}" --plan-only
+# ERNIE 4.5 with experts: biases are saved in f32, and a run that was stopped ends as one that was not.
+ernie=(--set model.init.model_type=ernie4_5_moe --set model.init.moe_num_experts=4 --set model.init.moe_k=2 --set dtype=bf16
+  --set model.init.moe_intermediate_size=8 --set model.init.moe_layer_start_index=0 --set optimizer.weights=bf16
+  --set schedule.name=constant)
+expect ernie-moe 0 'step 4 of 4' "${train[@]}" --out ernie "${ernie[@]}" --set steps=4
+expect ernie-bias 0 'layers.0.mlp.moe_statics.e_score_correction_bias +f32 +\[1, 4\]' "$STRAIT" info ernie/checkpoints/step-00000004 --tensors
+expect ernie-begins 0 'step 2 of 2' "${train[@]}" --out ernie-again "${ernie[@]}" --set steps=2 --set batch.micro_batch=1
+expect ernie-goes-on 0 'step 4 of 4' "${train[@]}" --out ernie-again "${ernie[@]}" --set steps=4 --set batch.micro_batch=1 --resume
+expect ernie-whole 0 'step 4 of 4' "${train[@]}" --out ernie-whole "${ernie[@]}" --set steps=4
+weights_of() { "$STRAIT" info "$1" --hash | grep 'parameters sha256'; }
+same ernie-same "$(weights_of ernie-whole)" "$(weights_of ernie-again)"
+expect ernie-still 0 'step 4 of 4' "${train[@]}" --out ernie-still "${ernie[@]}" --set steps=4 --set moe.bias_update_rate=0
+if [ "$(weights_of ernie-whole)" != "$(weights_of ernie-still)" ]; then ok ernie-bias-moves; else fail ernie-bias-moves equal; fi
+expect ernie-generates 0 '' "$STRAIT" generate ernie --prompt 'The ship' --max-tokens 5
 expect moe-dense 2 'moe.aux_coefficient is 0.1, and no layer of the model has experts' "${train[@]}" --out x --set moe.aux_coefficient=0.1
 
 # A config.json in model.init: what it says of ids and positions is what the trained model's says.

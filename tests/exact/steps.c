@@ -4,10 +4,10 @@
  * inside documents, which tests/exact/run.yaml does not have. Writes parameters and optimizer states, f32, in name
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
- * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), seed (Seed-OSS with
- * dropout).
- * usage: strait_steps [yarn-|ernie-|moe-|aux-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
- * [DEVICE]]]] STRAIT_CPU as ever.
+ * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), bias (ERNIE 4.5
+ * with experts, whose biases move), seed (Seed-OSS with dropout). usage: strait_steps
+ * [yarn-|ernie-|moe-|aux-|bias-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]
+ * STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
 
@@ -108,6 +108,16 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
         model.moe_intermediate_size = 11;
         model.norm_topk_prob = true;
         model.sparse_layers[0] = 3;
+    } else if (strncmp(*inout_kind, "bias-", 5) == 0) {
+        model.family = STRAIT_FAMILY_ERNIE4_5_MOE;
+        model.tie_word_embeddings = true;
+        model.num_experts = 9;
+        model.num_experts_per_tok = 2;
+        model.moe_intermediate_size = 10;
+        model.num_shared_experts = 2;
+        model.moe_norm_min = 0.3;
+        model.sparse_layers[0] = 2;
+        *out_balance = (strait_balance){.scope = STRAIT_AUX_SEQUENCE, .coefficient = 0.01, .bias_rate = 0.01};
     } else if (strncmp(*inout_kind, "seed-", 5) == 0) {
         model.family = STRAIT_FAMILY_SEED_OSS;
         model.attention_bias = model.mlp_bias = true;
@@ -123,7 +133,8 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH "
+        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|seed-]f32|bf16|bf16-weights SHARDS [THREADS "
+              "[MICRO_BATCH "
               "[none|light|full [DEVICE]]]]\n",
               stderr);
         return 2;

@@ -37,6 +37,15 @@ typedef struct published {
     "\":128,\"num_experts_per_tok\":8,\"norm_topk_prob\":true,\"decoder_sparse_step\":1,\"mlp_only_layers\":[]," \
     "\"router_aux_loss_coef\":0.001,\"tie_word_embeddings\":false}"
 
+/* The keys of the released configs; the copies of the larger one are tied. */
+#define ERNIE_MOE(hidden, ffn, width, layers, heads, kv, k, shared, start)                                    \
+    "{\"architectures\":[\"Ernie4_5_MoeForCausalLM\"],\"model_type\":\"ernie4_5_moe\",\"vocab_size\":103424," \
+    "\"num_key_value_heads\":" #kv ",\"rope_theta\":500000.0,\"max_position_embeddings\":131072,"             \
+    "\"rms_norm_eps\":1e-05,\"hidden_size\":" #hidden ",\"intermediate_size\":" #ffn                          \
+    ",\"moe_intermediate_size\":" #width ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads \
+    ",\"moe_num_experts\":64,\"moe_k\":" #k ",\"moe_num_shared_experts\":" #shared                            \
+    ",\"moe_layer_start_index\":" #start ",\"moe_layer_interval\":1,\"use_bias\":false,\"tie_word_embeddings\":true}"
+
 static const published models[] = {
     {"Qwen3-0.6B", QWEN3(1024, 3072, 28, 16, true), 596049920},
     {"Qwen3-1.7B", QWEN3(2048, 6144, 28, 16, true), 1720574976},
@@ -54,6 +63,8 @@ static const published models[] = {
      "\"mlp_bias\":false,\"attention_dropout\":0.1,\"residual_dropout\":0.1,\"tie_word_embeddings\":false,"
      "\"rope_scaling\":{\"rope_type\":\"default\"},\"max_position_embeddings\":524288}",
      36151104512},
+    {"ERNIE-4.5-21B-A3B", ERNIE_MOE(2560, 12288, 1536, 28, 20, 4, 6, 2, 1), 21825437888},
+    {"ERNIE-4.5-300B-A47B", ERNIE_MOE(8192, 28672, 3584, 54, 64, 8, 8, 0, 3), 298636913856},
     {"ERNIE-4.5-0.3B",
      "{\"architectures\":[\"Ernie4_5ForCausalLM\"],\"model_type\":\"ernie4_5\",\"vocab_size\":103424,\"hidden_size\":"
      "1024,"

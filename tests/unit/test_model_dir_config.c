@@ -358,9 +358,54 @@ static void experts_are_read_in_both_spellings(void **state)
     }
 }
 
+static void ernie_with_experts(void **state)
+{
+    (void)state;
+    strait_model_config config;
+    assert_int_equal(parse("{\"model_type\":\"ernie4_5_moe\"}", &config), STRAIT_OK);
+    assert_int_equal(config.family, STRAIT_FAMILY_ERNIE4_5_MOE);
+    assert_int_equal(config.num_experts, 64);
+    assert_int_equal(config.num_experts_per_tok, 6);
+    assert_int_equal(config.num_shared_experts, 2);
+    assert_int_equal(config.head_dim, 128); /* 2560 / 20 */
+    assert_true(config.moe_norm_min == 1e-12 && config.rms_norm_eps == 1e-5 && config.tie_word_embeddings);
+    for (int i = 0; i < 28; i++) assert_int_equal(strait_model_config_sparse(&config, i), i > 0);
+    assert_int_equal(parse("{\"model_type\":\"ernie4_5_moe\",\"num_hidden_layers\":9,\"num_experts\":7,\"moe_k\":7,"
+                           "\"moe_layer_start_index\":2,\"moe_layer_end_index\":6,\"moe_layer_interval\":2}",
+                           &config),
+                     STRAIT_OK);
+    assert_int_equal(config.num_experts, 7);
+    for (int i = 0; i < 9; i++) assert_int_equal(strait_model_config_sparse(&config, i), i == 3 || i == 5);
+    strait_buffer text = {0};
+    strait_buffer second = {0};
+    strait_model_config again;
+    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
+    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
+    assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
+    assert_string_equal(text.bytes, second.bytes);
+    for (int i = 0; i < 9; i++) assert_int_equal(strait_model_config_sparse(&again, i), i == 3 || i == 5);
+    strait_buffer_fini(&second);
+    strait_buffer_fini(&text);
+    static const char *const refusals[][2] = {
+        {"\"use_bias\":true", "use_bias: true is not supported with experts"},
+        {"\"moe_k\":65", "moe_k: is 65, more than moe_num_experts = 64"},
+        {"\"moe_num_experts\":8,\"num_experts\":9", "moe_num_experts: is 8, but num_experts is 9"},
+        {"\"moe_layer_interval\":0", "moe_layer_interval"},
+        {"\"moe_layer_start_index\":-1", "moe_layer_start_index"},
+        {"\"moe_norm_min\":-1", "moe_norm_min: is -1"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        char json[200];
+        snprintf(json, sizeof json, "{\"model_type\":\"ernie4_5_moe\",%s}", refusals[i][0]);
+        assert_int_not_equal(parse(json, &config), STRAIT_OK);
+        assert_non_null(strstr(strait_error_message(), refusals[i][1]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ernie_with_experts),
         cmocka_unit_test(missing_keys_take_the_defaults_of_transformers),
         cmocka_unit_test(both_spellings_are_read),
         cmocka_unit_test(what_cannot_be_honoured_is_refused_by_name),

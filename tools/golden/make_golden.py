@@ -13,7 +13,7 @@ Models with experts also have `router.ids.<layer>` and `router.weights.<layer>` 
 experts that were chosen in each of the ten steps, in float64. The float32 and bfloat16 runs take these choices instead of
 their own. Seeds are tried until every choice is decided by more than 1e-4.
 
-Where a configuration has `balance` (form, scope, coefficients of the auxiliary and the z-loss), gradients and steps are
+Where a configuration has `balance` (form, scope, coefficients of the auxiliary and the z-loss, rate of selection biases), gradients and steps are
 those of the loss with these, `loss` and `losses` are without, and `aux_loss` and `z_loss` stand apart, without their
 coefficients. Formulas are those of the papers, here in float64; where transformers has the same loss (pooled over layers
 and batch), config.json asks for it, and its value is compared. Others stand in the file `balance`, as strait trace takes them.
@@ -115,6 +115,24 @@ CONFIGS = {
                      {"experts": (9, 2, 8, True), "balance": ("per_layer", "sequence", 0.2, 0.05)}),
     "qwen3_moe-12": (51, 16, 24, 2, 2, 1, 8, 1000000.0, True, 4, 7,
                      {"experts": (7, 3, 8, True), "balance": ("per_layer", "step", 0.4, 0.0)}),
+    # ERNIE 4.5 with experts (their number, per token, width, shared): dense layers before, after and between, shared experts
+    # and none, every expert chosen, one a token, experts without a token, a norm that the sum falls below, YaRN, untied,
+    # a padding token, and transformers' loss of routers, whose counts do without the bias; the last
+    # one's biases move.
+    "ernie4_5_moe-01": (61, 24, 32, 3, 4, 2, 8, 500000.0, True, 2, 19, {"ernie": (8, 2, 12, 2), "rms_norm_eps": 1e-5}),
+    "ernie4_5_moe-02": (53, 16, 24, 2, 4, 1, 12, 10000.0, False, 3, 13,
+                        {"ernie": (5, 5, 10, 1), "config": {"moe_layer_start_index": 0}}),
+    "ernie4_5_moe-03": (47, 24, 36, 4, 2, 2, 10, 10000.0, True, 1, 9,
+                        {"ernie": (20, 2, 9, 0), "idle": True, "pad": 0,
+                         "config": {"moe_layer_start_index": 0, "moe_layer_end_index": 2, "moe_layer_interval": 2}}),
+    "ernie4_5_moe-04": (67, 16, 20, 2, 3, 1, 34, 500000.0, True, 1, 35,
+                        {"ernie": (6, 1, 11, 2), "config": {"moe_layer_start_index": 0, "moe_norm_min": 0.4}}),
+    "ernie4_5_moe-05": (43, 17, 29, 2, 8, 2, 6, 100.0, False, 4, 9,
+                        {"ernie": (9, 3, 7, 1), "balance": ("pooled", "step", 0.3, 0.0)}),
+    "ernie4_5_moe-06": (59, 16, 24, 2, 2, 1, 16, 10000.0, True, 2, 21,
+                        {"ernie": (7, 2, 8, 1), "balance": ("pooled", "step", 0.0, 0.0, 0.01),
+                         "config": {"moe_layer_start_index": 0},
+                         "rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
     "seed_oss-05": (43, 17, 29, 2, 3, 1, 6, 100.0, False, 4, 11,
                     {"config": {"attention_dropout": 0.25, "residual_dropout": 0.0}}),
     "seed_oss-06": (59, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 67, {
@@ -226,8 +244,8 @@ class Balance:
     """Losses of routers: what counts as chosen is recorded in one run and given to the others."""
 
     def __init__(self, model, spec, recorded=None):
-        self.form, self.scope, self.aux, self.z = spec
-        self.gates, self.config = Gates(model), model.config
+        self.form, self.scope, self.aux, self.z, self.rate = (*spec, 0.0)[:5]
+        self.gates, self.model, self.config = Gates(model), model, model.config
         self.replay, self.next, self.chosen, self.gap = recorded, 0, [], math.inf
 
     def top(self, scores, k):
@@ -241,6 +259,14 @@ class Balance:
             self.next += 1
         self.chosen.append(ids)
         return ids
+
+    def move(self, calls):
+        """The selection biases, by what was chosen in the step."""
+        biases = [p for n, p in self.model.named_parameters() if n.endswith("correction_bias")]
+        for bias, (ids, _) in zip(biases if self.rate else [], calls):
+            count = torch.bincount(ids.flatten(), minlength=bias.numel())
+            with torch.no_grad():
+                bias += self.rate * torch.sign(count.sum() - bias.numel() * count).to(bias.dtype)
 
     def take(self, ids):
         """Both losses of the pass that was made, without coefficients."""
@@ -266,6 +292,9 @@ def sparse_layers(config):
     """The layers that have experts."""
     if not getattr(config, "moe_intermediate_size", 0):
         return []
+    if config.model_type == "ernie4_5_moe":
+        return [i for i in range(config.moe_layer_start_index, config.moe_layer_end_index + 1)
+                if (i + 1) % config.moe_layer_interval == 0]
     return [i for i in range(config.num_hidden_layers)
             if i not in config.mlp_only_layers and (i + 1) % config.decoder_sparse_step == 0]
 
@@ -280,6 +309,8 @@ def on_disk(name, value):
     elif name.endswith(".experts.down_proj"):
         for n, one in enumerate(value):
             yield f"{name[:-10]}.{n}.down_proj.weight", one
+    elif ".gate.moe_statics." in name:
+        yield name.replace(".gate.moe_statics.", ".moe_statics."), value
     else:
         yield name, value
 
@@ -293,6 +324,8 @@ def make_model(name, folder, attempt):
     if "experts" in extra:
         keys = ("num_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob")
         more.update(zip(keys, extra["experts"]))
+    if "ernie" in extra:
+        more.update(zip(("moe_num_experts", "moe_k", "moe_intermediate_size", "moe_num_shared_experts"), extra["ernie"]))
     if "balance" in extra and balance_is_theirs(name):
         more.update(output_router_logits=True, router_aux_loss_coef=extra["balance"][2])
     if FIVE:
@@ -308,7 +341,9 @@ def make_model(name, folder, attempt):
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
-            if key.endswith(".bias"):
+            if key.endswith("e_score_correction_bias"):
+                parameter.normal_(0.0, 0.5 / parameter.shape[-1])
+            elif key.endswith(".bias"):
                 parameter.normal_(0.0, 0.3)
             elif parameter.dim() == 1:
                 parameter.normal_(1.0, 0.25)
@@ -385,17 +420,18 @@ def forward(model, ids, step):
 
 def balance_is_theirs(name):
     """Whether transformers has these losses."""
-    return CONFIGS[name][-1]["balance"][:2] == ("pooled", "step") and CONFIGS[name][-1]["balance"][3] == 0
+    spec = CONFIGS[name][-1]["balance"]
+    return spec[:2] == ("pooled", "step") and spec[2] > 0 and not any(spec[3:])
 
 
 def check_theirs(model, ids, ours):
-    """The auxiliary loss of transformers, whose counts are float32. Its call of topk is none of the router's."""
-    with torch.no_grad():
+    """The auxiliary loss of transformers."""
+    with torch.no_grad(), InFloat64():
         theirs = model(input_ids=ids, use_cache=False, output_router_logits=True).aux_loss
-    assert abs(theirs.item() - ours.item()) < 1e-6 * abs(ours.item()), (theirs, ours)
+    assert abs(theirs.item() - ours.item()) < 1e-12 * abs(ours.item()), (theirs, ours)
 
 
-def run(model, ids, balance=None):
+def run(model, ids, balance=None, routing=None):
     """Everything golden.safetensors holds, computed in the model's dtype; tensors in float64."""
     out = {}
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
@@ -413,7 +449,8 @@ def run(model, ids, balance=None):
             aux, z = balance.take(ids)
             total = loss + balance.aux * aux + balance.z * z
             if step == 0:
-                out["aux_loss"] = aux.detach().double().reshape(1)
+                if balance.aux:
+                    out["aux_loss"] = aux.detach().double().reshape(1)
                 if balance.z:
                     out["z_loss"] = z.detach().double().reshape(1)
         total.backward()
@@ -422,10 +459,14 @@ def run(model, ids, balance=None):
         if step == 0:
             out["loss"] = loss.detach().double().reshape(1)
             for key, parameter in model.named_parameters():
+                if "correction_bias" in key:
+                    continue
                 for name, grad in on_disk(key, parameter.grad):
                     out["grad." + name] = grad.double().clone()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        if balance:
+            balance.move(routing.calls[-len(sparse_layers(model.config)):])
     out["losses"] = torch.stack(losses)
     for key, parameter in model.named_parameters():
         for name, value in on_disk(key, parameter.detach()):
@@ -436,17 +477,22 @@ def run(model, ids, balance=None):
 def idle_experts(model):
     """Experts without a token have a gradient of zero, and not none: AdamW goes on with their moments."""
     for parameter in model.parameters():
-        if parameter.grad is None:
+        if parameter.grad is None and parameter.requires_grad:
             parameter.grad = torch.zeros_like(parameter)
 
 
 def run_routed(model, ids, replay=None, balance=None):
     """`run`, what the routers of the first pass said, and the recorder."""
+    biases = [p.detach().double().reshape(-1).clone() for n, p in model.named_parameters() if "correction_bias" in n]
     with Routing(replay) as routing:
-        out = run(model, ids, balance)
+        out = run(model, ids, balance, routing)
     for place, layer in enumerate(sparse_layers(model.config)):
         weights = routing.calls[place][1].double()
-        if model.config.norm_topk_prob:
+        if model.config.model_type == "ernie4_5_moe":
+            # What topk saw had the bias.
+            weights = weights - biases[place][routing.calls[place][0]]
+            weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=model.config.moe_norm_min)
+        elif model.config.norm_topk_prob:
             weights = weights / weights.sum(dim=-1, keepdim=True)
         # As the model multiplies with them.
         weights = weights.to(model.dtype).double()
@@ -477,7 +523,7 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
             for narrow, master in zip(model.parameters(), masters.parameters()):
                 narrow.copy_(master)
                 narrow.grad = None
-        with Routing(replay, step * len(sparse_layers(model.config))):
+        with Routing(replay, step * len(sparse_layers(model.config))) as routing:
             loss = loss_of(forward(model, ids, step), ids)
         total = loss
         if balance:
@@ -487,9 +533,13 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
         idle_experts(model)
         losses.append(loss.detach().double())
         for narrow, master in zip(model.parameters(), masters.parameters()):
-            master.grad = narrow.grad.float()
+            if narrow.requires_grad:
+                master.grad = narrow.grad.float()
         torch.nn.utils.clip_grad_norm_(masters.parameters(), 1.0)
         optimizer.step()
+        if balance:
+            balance.model = masters
+            balance.move(routing.calls)
     out = {"param." + name: value.double() for key, parameter in masters.named_parameters()
            for name, value in on_disk(key, parameter.detach())}
     out["losses"] = torch.stack(losses)
@@ -528,7 +578,7 @@ def main():
         chosen = choices(routing, layers, ids)
         if CONFIGS[name][-1].get("idle"):
             used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
-            assert len(used) < CONFIGS[name][-1]["experts"][0], "every expert has a token"
+            assert len(used) < model.config.num_experts, "every expert has a token"
         replay = [call[0] for call in routing.calls]
         def again(dtype):
             one = load(folder, dtype)

@@ -144,7 +144,7 @@ static void add_states(const strait_split *split, double dense, double experts, 
 }
 
 static void add_activations(const strait_model_shape *s, const strait_split *split, const stage *at, double tokens,
-                            double flight, double *bytes)
+                            double flight, int64_t micro_batches, double *bytes)
 {
     double dense = strait_activation_bytes(s, split, false, split->recompute);
     double moe = s->experts > 0 ? strait_activation_bytes(s, split, true, split->recompute) : 0;
@@ -155,12 +155,19 @@ static void add_activations(const strait_model_shape *s, const strait_split *spl
     if (split->recompute == STRAIT_PLAN_RECOMPUTE_FULL) working *= 2;
     if (split->recompute == STRAIT_PLAN_RECOMPUTE_LIGHT || split->recompute == STRAIT_PLAN_RECOMPUTE_HALF)
         working *= 1.5;
+    /* Attention's and the feed-forward layer's gathered inputs wait there for the gradients of their weights. */
+    if (split->gathered_kept && split->tensor > 1 && !split->sequence_replicated)
+        working += 2 * tokens * 2 * (double)s->hidden;
     bytes[STRAIT_PLAN_TAG_ACTIVATIONS] = kept + working;
     double heads = (double)s->heads / (double)split->tensor;
     bytes[STRAIT_PLAN_TAG_WORKSPACE] = 4 * tokens * heads * (double)(s->head_dim + 2);
     if (at->last) {
         double chunk = split->chunked_logits && tokens > LOGIT_CHUNK ? LOGIT_CHUNK : tokens;
         bytes[STRAIT_PLAN_TAG_LOGITS] = split->logit_bytes * chunk * (double)s->vocab / (double)split->tensor;
+        if (split->outputs_kept && split->pipeline > 1) {
+            bytes[STRAIT_PLAN_TAG_LOGITS] +=
+                2 * tokens * (double)micro_batches * (double)s->vocab / (double)split->tensor;
+        }
     }
 }
 
@@ -210,7 +217,7 @@ strait_footprint strait_footprint_of(const strait_model_shape *shape, const stra
         one.parameters = dense + experts;
         one.in_flight = in_flight(split, &at, micro_batches);
         add_states(split, dense, experts, one.bytes);
-        add_activations(shape, split, &at, tokens, one.in_flight, one.bytes);
+        add_activations(shape, split, &at, tokens, one.in_flight, micro_batches, one.bytes);
         one.bytes[STRAIT_PLAN_TAG_COMMUNICATION] = communication(shape, split, &at, tokens, one.parameters);
         for (int tag = 0; tag < STRAIT_PLAN_TAG_COUNT; tag++) one.total += one.bytes[tag];
         if (one.total > worst.total) worst = one;

@@ -180,9 +180,19 @@ static strait_status set_key(const char *key, const char *value, strait_split *o
         out->sequence_replicated = value[0] == 'w';
         return STRAIT_OK;
     }
+    if (strcmp(key, "outputs") == 0) {
+        if (strcmp(value, "freed") != 0 && strcmp(value, "kept") != 0) return bad_value(key, value, "freed or kept");
+        out->outputs_kept = value[0] == 'k';
+        return STRAIT_OK;
+    }
+    if (strcmp(key, "gathered") == 0) {
+        if (strcmp(value, "again") != 0 && strcmp(value, "kept") != 0) return bad_value(key, value, "again or kept");
+        out->gathered_kept = value[0] == 'k';
+        return STRAIT_OK;
+    }
     return STRAIT_FAIL(STRAIT_ERR_USAGE,
                        "split: \"%s\" is no key; there are tp, pp, vp, ep, cp, dp, sharding, micro, recompute, logits, "
-                       "norms, logit_bytes, weights, gradients, states",
+                       "norms, gathered, outputs, logit_bytes, weights, gradients, states",
                        key);
 }
 
@@ -219,7 +229,8 @@ void strait_split_format(const strait_split *s, char *out, size_t capacity)
         used += (size_t)snprintf(out + used, capacity - used, "%s=%" PRId64 ",", counts[i].name, value);
     }
     if (used < capacity) {
-        snprintf(out + used, capacity - used, "recompute=%s,logits=%s%s", strait_plan_recompute_names[s->recompute],
-                 s->chunked_logits ? "chunked" : "stored", s->sequence_replicated ? ",norms=whole" : "");
+        snprintf(out + used, capacity - used, "recompute=%s,logits=%s%s%s%s", strait_plan_recompute_names[s->recompute],
+                 s->chunked_logits ? "chunked" : "stored", s->sequence_replicated ? ",norms=whole" : "",
+                 s->gathered_kept ? ",gathered=kept" : "", s->outputs_kept ? ",outputs=kept" : "");
     }
 }

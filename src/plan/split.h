@@ -30,6 +30,10 @@ typedef struct strait_split {
     strait_plan_recompute recompute;
     bool recompute_chosen;    /* whoever plans may recompute more than `recompute` where it does not fit */
     bool sequence_replicated; /* tensor ranks keep norms' activations whole (no "sequence parallelism") */
+    bool gathered_kept;       /* inputs gathered over tensor ranks stay for their products' weight gradients, as
+                                 PyTorch's own tensor ranks do it; else they are gathered again */
+    bool outputs_kept;        /* the last stage keeps the logits of all micro-batches in two bytes until the step ends,
+                                 as PyTorch's pipeline schedules do it */
     bool chunked_logits;      /* the loss is taken chunk by chunk */
     double logit_bytes;    /* of each logit at the loss; 0 = 12: log-probability and two gradients in f32, as PyTorch's
                               loss */

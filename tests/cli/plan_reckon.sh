@@ -4,6 +4,7 @@
 set -u
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+tables=$(cd "$(dirname "$0")/../../tools" && pwd)/plan_tables
 in_temporary_folder
 
 cat >run.yaml <<'Y'
@@ -70,6 +71,8 @@ expect explain 0 "causal-exact" "${plan[@]}" 32b.json --chip h100 --count 64 --e
 expect sources 0 "price: rent-h100-median" "${plan[@]}" 32b.json --chip h100 --count 64 --explain
 expect split 0 "tp=8,pp=2,dp=4" "${plan[@]}" 32b.json --chip h100 --count 64 --split tp=8,pp=2,sharding=1
 expect calibrate 0 "End-to-end: 30 rows of 14 sources" "$STRAIT" plan --calibrate
+footprint="$(dirname "$STRAIT")/test_plan_footprint"
+[ -x "$footprint" ] && check page "$tables" "$STRAIT" "$footprint"
 expect measured-after 0 "With the publisher's own speed" "$STRAIT" plan --calibrate
 
 # Measured steps stand in for published runs; here those of the last benchmark above, of the same shape.

@@ -232,6 +232,36 @@ static void test_choice_is_monotone(void **state)
     }
 }
 
+/* What PyTorch keeps and others do not adds its own bytes and no more, on the stage that has it. */
+static void test_kept(void **state)
+{
+    (void)state;
+    strait_model_shape shape = shape_called("llama3-70b");
+    strait_workload work = {.length = 8192, .sequences = 64};
+    strait_split split = {.tensor = 8, .data = 8, .sharding = 3, .micro_batch = 2};
+    assert_int_equal(strait_split_finish(&split, &shape, &work, 0), STRAIT_OK);
+    strait_split other = split;
+    other.gathered_kept = true;
+    double more = strait_footprint_of(&shape, &other, &work).total - strait_footprint_of(&shape, &split, &work).total;
+    assert_true(fabs(more - 2.0 * 2 * 2 * 8192 * (double)shape.hidden) < 1);
+    other.outputs_kept = true; /* nothing to keep without a pipeline */
+    assert_true(strait_footprint_of(&shape, &other, &work).total - strait_footprint_of(&shape, &split, &work).total ==
+                more);
+    assert_int_equal(
+        strait_split_parse("tp=8,pp=2,dp=8,micro=1,sharding=1,recompute=full,gathered=kept,outputs=kept", &split),
+        STRAIT_OK);
+    assert_int_equal(strait_split_finish(&split, &shape, &work, 0), STRAIT_OK);
+    char text[256];
+    strait_split_format(&split, text, sizeof text);
+    assert_non_null(strstr(text, "gathered=kept,outputs=kept"));
+    /* Eight micro-batches of 8,192 tokens, logits over eight tensor ranks: the last stage becomes the fullest. */
+    strait_footprint need = strait_footprint_of(&shape, &split, &work);
+    split.logit_bytes = 1e-9;
+    strait_footprint kept = strait_footprint_of(&shape, &split, &work);
+    assert_true(need.stage == 1 && kept.stage == 1);
+    assert_true(fabs(kept.bytes[STRAIT_PLAN_TAG_LOGITS] - 2.0 * 8 * 8192 * (double)shape.vocab / 8) < 1e3);
+}
+
 /* Each stage of sharding needs no more than the one before, and more chips no more than fewer. */
 static void test_sharding_takes_less(void **state)
 {
@@ -288,8 +318,9 @@ static void test_wrong_splits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_published), cmocka_unit_test(test_more_memory_never_hurts),
-                                       cmocka_unit_test(test_choice_is_monotone),
-                                       cmocka_unit_test(test_sharding_takes_less), cmocka_unit_test(test_wrong_splits)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published),           cmocka_unit_test(test_more_memory_never_hurts),
+        cmocka_unit_test(test_choice_is_monotone),  cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_sharding_takes_less), cmocka_unit_test(test_wrong_splits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,6 +284,7 @@ static strait_status format_metrics(const strait_step_metrics *m, strait_buffer 
     if (m->has_val_loss) STRAIT_TRY(put_real(out, "val_loss", m->val_loss));
     if (m->has_aux_loss) STRAIT_TRY(put_real(out, "aux_loss", m->aux_loss));
     if (m->has_z_loss) STRAIT_TRY(put_real(out, "z_loss", m->z_loss));
+    if (m->has_orthogonality_loss) STRAIT_TRY(put_real(out, "orthogonality_loss", m->orthogonality_loss));
     STRAIT_TRY(put_real(out, "grad_norm", m->grad_norm));
     STRAIT_TRY(put_real(out, "clip_factor", m->clip_factor));
     STRAIT_TRY(put_real(out, "lr", m->lr));
@@ -305,7 +306,7 @@ static strait_status write_scalars(strait_run_dir *run, const strait_step_metric
 {
     double memory = 0;
     for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) memory += (double)m->memory[tag];
-    strait_scalar scalars[9] = {
+    strait_scalar scalars[10] = {
         {"loss/train", m->loss},
         {"optimizer/lr", m->lr},
         {"optimizer/grad_norm", m->grad_norm},
@@ -316,6 +317,9 @@ static strait_status write_scalars(strait_run_dir *run, const strait_step_metric
     if (m->has_val_loss) scalars[count++] = (strait_scalar){"loss/validation", m->val_loss};
     if (m->has_aux_loss) scalars[count++] = (strait_scalar){"loss/aux", m->aux_loss};
     if (m->has_z_loss) scalars[count++] = (strait_scalar){"loss/z", m->z_loss};
+    if (m->has_orthogonality_loss) {
+        scalars[count++] = (strait_scalar){"loss/orthogonality", m->orthogonality_loss};
+    }
     if (m->mfu >= 0) scalars[count++] = (strait_scalar){"speed/mfu", m->mfu};
     return strait_tensorboard_write(run->tensorboard, m->step, m->time, scalars, count);
 }

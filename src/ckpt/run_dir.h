@@ -54,6 +54,8 @@ typedef struct strait_step_metrics {
     double aux_loss;
     bool has_z_loss;
     double z_loss;
+    bool has_orthogonality_loss;
+    double orthogonality_loss;
     double grad_norm; /* before clipping */
     double clip_factor;
     double lr;

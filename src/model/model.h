@@ -32,7 +32,8 @@ typedef struct strait_balance {
     strait_aux_scope scope;
     double coefficient; /* 0 = no auxiliary loss */
     double z_coefficient;
-    double bias_rate; /* by which a selection bias moves after each step; of use where the family has one */
+    double orthogonality; /* coefficient of how far routers' rows are from orthogonal; added over layers */
+    double bias_rate;     /* by which a selection bias moves after each step; of use where the family has one */
 } strait_balance;
 
 typedef struct strait_build {

@@ -101,6 +101,7 @@ typedef struct strait_run_config {
         int aux_scope;
         double aux_coefficient; /* -1 = as the model's config.json says */
         double z_coefficient;
+        double orthogonality_coefficient;
         double bias_update_rate;
     } moe;
     struct {

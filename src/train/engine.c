@@ -273,6 +273,8 @@ void strait_engine_destroy(strait_engine *engine)
     strait_free(engine->slot_ids);
     strait_free(engine->load);
     strait_free(engine->bias);
+    strait_free(engine->routers);
+    strait_free(engine->router);
     strait_free(engine);
 }
 
@@ -328,6 +330,13 @@ static strait_status allocate_for_training(strait_engine *engine)
         size_t experts = (size_t)engine->options.model.num_experts;
         STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts, sizeof *engine->load, &engine->load));
         STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts, sizeof *engine->bias, &engine->bias));
+    }
+    if (engine->orthogonal) {
+        size_t experts = (size_t)engine->options.model.num_experts;
+        size_t hidden = (size_t)engine->options.model.hidden_size;
+        STRAIT_TRY(
+            strait_alloc(STRAIT_TAG_DATA, experts * (hidden + 1) + hidden, sizeof *engine->routers, &engine->routers));
+        STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts * hidden, sizeof *engine->router, &engine->router));
     }
     if (engine->embedding_rows == 0) return STRAIT_OK;
     size_t vocabulary = (size_t)engine->options.model.vocab_size;

@@ -53,6 +53,7 @@ typedef struct strait_step_result {
     float clip_factor;
     double aux_loss; /* auxiliary and z-loss of routers, without their coefficients; 0 where there is none */
     double z_loss;
+    double orthogonality_loss;
     bool applied; /* false: loss or norm was not finite and no weight was changed */
 } strait_step_result;
 

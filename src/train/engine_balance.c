@@ -22,6 +22,7 @@ strait_status engine__balance_plan(strait_engine *engine)
     const strait_engine_options *o = &engine->options;
     bool aux = o->balance.coefficient != 0;
     if (o->forward_only || strait_model_config_first_sparse(&o->model) < 0) return STRAIT_OK;
+    engine->orthogonal = o->balance.orthogonality != 0;
     engine->biased = o->balance.bias_rate != 0 && engine->params.buffer_count > 0;
     engine->balanced = aux || o->balance.z_coefficient != 0;
     if (!aux || o->balance.scope == STRAIT_AUX_SEQUENCE) return STRAIT_OK;

@@ -35,9 +35,10 @@ struct strait_engine {
     strait_program eval;
     int64_t embedding_rows; /* of the accumulator of a tied table; 0 = untied */
     int grad_buffers;
-    bool balanced; /* routers have losses */
-    bool counted;  /* over more than a micro-batch: choices are counted first */
-    bool biased;   /* selection has biases that move with the load */
+    bool balanced;   /* routers have losses */
+    bool counted;    /* over more than a micro-batch: choices are counted first */
+    bool orthogonal; /* routers have a loss of their weights alone */
+    bool biased;     /* selection has biases that move with the load */
 
     /* planned sizes */
     int64_t arena_bytes;
@@ -68,6 +69,8 @@ struct strait_engine {
     int64_t slots_used;
     int32_t *load; /* [num_experts], with `biased`; so is the other */
     float *bias;
+    double *routers; /* rows of unit length, their products, gradients; with an orthogonality loss */
+    float *router;
     float step_words[STRAIT_STEP_WORDS];
     strait_replay replay;
     int (*stop)(void *user); /* or NULL */
@@ -94,6 +97,10 @@ void engine__balance_build(const strait_engine *engine, strait_build *build);
 strait_status engine__balance_count(strait_engine *engine, const strait_engine_batch *batch, int64_t first,
                                     int64_t end) STRAIT_MUST_USE;
 strait_status engine__balance_losses(strait_engine *engine, strait_step_result *inout) STRAIT_MUST_USE;
+/*
+ * engine_orthogonal.c: adds the gradient of the routers' orthogonality to the step's, and its value to *inout.
+ */
+strait_status engine__orthogonality(strait_engine *engine, strait_step_result *inout) STRAIT_MUST_USE;
 /* Before a step: nothing was chosen yet. After it: each selection bias moves by the rate, towards an even load. */
 strait_status engine__bias_begin(strait_engine *engine) STRAIT_MUST_USE;
 strait_status engine__bias_update(strait_engine *engine) STRAIT_MUST_USE;

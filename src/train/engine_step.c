@@ -306,6 +306,7 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
     float loss;
     STRAIT_TRY(engine__bias_begin(engine));
     STRAIT_TRY(run_shards(engine, batch, &loss, &result));
+    STRAIT_TRY(engine__orthogonality(engine, &result));
     result.loss = result.targets > 0 ? (double)loss / (double)result.targets : 0;
     *out = result;
     return STRAIT_OK;

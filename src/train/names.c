@@ -80,26 +80,28 @@ strait_status strait_parse_balance(const char *text, strait_balance *out)
     char word[16];
     int form;
     int scope;
-    double numbers[3] = {0};
+    double numbers[4] = {0};
     next_word(&at, word);
     STRAIT_TRY(parse("form of the auxiliary loss", word, forms, 2, &form));
     next_word(&at, word);
     STRAIT_TRY(parse("scope of the auxiliary loss", word, scopes, 3, &scope));
-    for (int i = 0; i < 3 && (i < 2 || at); i++) {
+    for (int i = 0; i < 4 && (i < 2 || at); i++) {
         char *end;
         next_word(&at, word);
         numbers[i] = strtod(word, &end);
         if (word[0] && *end == '\0' && numbers[i] >= 0 && isfinite(numbers[i])) continue;
-        return STRAIT_FAIL(STRAIT_ERR_USAGE,
-                           "balance of routers \"%s\": FORM,SCOPE,A,Z or FORM,SCOPE,A,Z,RATE is wanted, the last ones "
-                           "numbers of 0 or more",
-                           text);
+        return STRAIT_FAIL(
+            STRAIT_ERR_USAGE,
+            "balance of routers \"%s\": FORM,SCOPE,A,Z is wanted, maybe with RATE or RATE,O, all but the "
+            "first two numbers of 0 or more",
+            text);
     }
     *out = (strait_balance){.form = (strait_aux_form)form,
                             .scope = (strait_aux_scope)scope,
                             .coefficient = numbers[0],
                             .z_coefficient = numbers[1],
-                            .bias_rate = numbers[2]};
+                            .bias_rate = numbers[2],
+                            .orthogonality = numbers[3]};
     return STRAIT_OK;
 }
 

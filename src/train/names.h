@@ -20,8 +20,8 @@ strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRA
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
 
 /*
- * "FORM,SCOPE,A,Z" or with ",RATE": pooled or per_layer; sequence, shard or step; coefficients of the auxiliary loss
- * and the z-loss; rate of selection biases.
+ * "FORM,SCOPE,A,Z", maybe with ",RATE" or ",RATE,O": pooled or per_layer; sequence, shard or step; coefficients of the
+ * auxiliary loss and the z-loss; rate of selection biases; coefficient of the routers' orthogonality.
  */
 strait_status strait_parse_balance(const char *text, strait_balance *out) STRAIT_MUST_USE;
 

@@ -163,7 +163,9 @@ static strait_status balance_of(const strait_run *run, strait_balance *out)
     const struct {
         const char *key;
         double value;
-    } given[] = {{"aux_coefficient", c->moe.aux_coefficient}, {"z_coefficient", c->moe.z_coefficient}};
+    } given[] = {{"aux_coefficient", c->moe.aux_coefficient},
+                 {"z_coefficient", c->moe.z_coefficient},
+                 {"orthogonality_coefficient", c->moe.orthogonality_coefficient}};
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         if (given[i].value <= 0 || experts) continue;
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: moe.%s is %g, and no layer of the model has experts: remove it",
@@ -174,6 +176,7 @@ static strait_status balance_of(const strait_run *run, strait_balance *out)
     out->scope = c->moe.aux_scope > 0 ? (strait_aux_scope)(c->moe.aux_scope - 1) : family->aux_scope;
     out->coefficient = c->moe.aux_coefficient >= 0 ? c->moe.aux_coefficient : run->model.router_aux_loss_coef;
     out->z_coefficient = c->moe.z_coefficient;
+    out->orthogonality = c->moe.orthogonality_coefficient;
     out->bias_rate = c->moe.bias_update_rate;
     return STRAIT_OK;
 }

@@ -81,6 +81,8 @@ strait_status run__metrics(strait_run *run, const strait_step_result *result, do
                                    .aux_loss = result->aux_loss,
                                    .has_z_loss = balance->z_coefficient > 0,
                                    .z_loss = result->z_loss,
+                                   .has_orthogonality_loss = balance->orthogonality > 0,
+                                   .orthogonality_loss = result->orthogonality_loss,
                                    .grad_norm = (double)result->grad_norm,
                                    .clip_factor = (double)result->clip_factor,
                                    .lr = lr,

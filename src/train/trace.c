@@ -75,7 +75,7 @@ typedef struct trace {
     float *routed;          /* [sparse][2][B*T, K]: ids, by their bits, then weights */
     float loss[1];
     strait_balance balance_of;
-    float balance[2]; /* losses of routers: auxiliary, z */
+    float balance[3]; /* losses of routers: auxiliary, z, orthogonality */
     float *losses;    /* [steps] */
     float *grads;     /* flat */
     float *weights;   /* flat: before, then after the steps */
@@ -245,6 +245,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     t->loss[0] = (float)result.loss;
     t->balance[0] = (float)result.aux_loss;
     t->balance[1] = (float)result.z_loss;
+    t->balance[2] = (float)result.orthogonality_loss;
     if (o->grads) {
         STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->grads, &t->grads));
         STRAIT_TRY(strait_engine_read(engine, STRAIT_ENGINE_GRADS, t->grads));
@@ -297,7 +298,7 @@ static strait_status write_trace(trace *t, const strait_params *params)
             strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, true, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
-    size_t extra = 5 + (size_t)layers + 2 * (size_t)t->sparse;
+    size_t extra = 6 + (size_t)layers + 2 * (size_t)t->sparse;
     strait_tensor_spec *items = NULL;
     char(*names)[32] = NULL;
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, specs.count + extra, sizeof *items, &items);
@@ -310,9 +311,10 @@ static strait_status write_trace(trace *t, const strait_params *params)
             (strait_tensor_spec){.name = "logits", .dtype = STRAIT_DTYPE_F32, .shape = shape, .bytes = t->logits};
         items[n++] = (strait_tensor_spec){
             .name = "loss", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(1), .bytes = t->loss};
-        static const char *const balance_names[] = {"aux_loss", "z_loss"};
-        const double coefficients[] = {t->balance_of.coefficient, t->balance_of.z_coefficient};
-        for (int i = 0; i < 2; i++) {
+        static const char *const balance_names[] = {"aux_loss", "z_loss", "orthogonality_loss"};
+        const double coefficients[] = {t->balance_of.coefficient, t->balance_of.z_coefficient,
+                                       t->balance_of.orthogonality};
+        for (int i = 0; i < 3; i++) {
             if (coefficients[i] == 0 || (!o->grads && o->steps == 0)) continue;
             items[n++] = (strait_tensor_spec){.name = balance_names[i],
                                               .dtype = STRAIT_DTYPE_F32,

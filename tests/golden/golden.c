@@ -38,7 +38,7 @@ typedef struct kind {
     bool optional; /* of models with experts */
 } kind;
 
-enum { KINDS = 9 };
+enum { KINDS = 10 };
 static const kind kinds[KINDS] = {
     {"logits", "logits", true, 1e-5, false, true, false},
     {"loss", "loss", true, 1e-6, true, false, false},
@@ -49,6 +49,7 @@ static const kind kinds[KINDS] = {
     {"weights of experts", "router.weights.", false, 1e-5, false, true, true},
     {"auxiliary loss", "aux_loss", true, 1e-6, true, false, true},
     {"z-loss", "z_loss", true, 1e-6, true, false, true},
+    {"orthogonality", "orthogonality_loss", true, 1e-6, false, false, true},
 };
 
 /* Sums of squared distances over models, of one kind in bf16. */

@@ -13,7 +13,8 @@ Models with experts also have `router.ids.<layer>` and `router.weights.<layer>` 
 experts that were chosen in each of the ten steps, in float64. The float32 and bfloat16 runs take these choices instead of
 their own. Seeds are tried until every choice is decided by more than 1e-4.
 
-Where a configuration has `balance` (form, scope, coefficients of the auxiliary and the z-loss, rate of selection biases), gradients and steps are
+Where a configuration has `balance` (form, scope, coefficients of the auxiliary and the z-loss, rate of selection biases,
+coefficient of the routers' orthogonality), gradients and steps are
 those of the loss with these, `loss` and `losses` are without, and `aux_loss` and `z_loss` stand apart, without their
 coefficients. Formulas are those of the papers, here in float64; where transformers has the same loss (pooled over layers
 and batch), config.json asks for it, and its value is compared. Others stand in the file `balance`, as strait trace takes them.
@@ -118,10 +119,10 @@ CONFIGS = {
     # ERNIE 4.5 with experts (their number, per token, width, shared): dense layers before, after and between, shared experts
     # and none, every expert chosen, one a token, experts without a token, a norm that the sum falls below, YaRN, untied,
     # a padding token, and transformers' loss of routers, whose counts do without the bias; the last
-    # one's biases move.
+    # one's biases move, the second's routers are made orthogonal.
     "ernie4_5_moe-01": (61, 24, 32, 3, 4, 2, 8, 500000.0, True, 2, 19, {"ernie": (8, 2, 12, 2), "rms_norm_eps": 1e-5}),
     "ernie4_5_moe-02": (53, 16, 24, 2, 4, 1, 12, 10000.0, False, 3, 13,
-                        {"ernie": (5, 5, 10, 1), "config": {"moe_layer_start_index": 0}}),
+                        {"ernie": (5, 5, 10, 1), "balance": ("pooled", "step", 0.0, 0.0, 0.0, 0.5), "config": {"moe_layer_start_index": 0}}),
     "ernie4_5_moe-03": (47, 24, 36, 4, 2, 2, 10, 10000.0, True, 1, 9,
                         {"ernie": (20, 2, 9, 0), "idle": True, "pad": 0,
                          "config": {"moe_layer_start_index": 0, "moe_layer_end_index": 2, "moe_layer_interval": 2}}),
@@ -244,7 +245,7 @@ class Balance:
     """Losses of routers: what counts as chosen is recorded in one run and given to the others."""
 
     def __init__(self, model, spec, recorded=None):
-        self.form, self.scope, self.aux, self.z, self.rate = (*spec, 0.0)[:5]
+        self.form, self.scope, self.aux, self.z, self.rate, self.orthogonality = (*spec, 0.0, 0.0)[:6]
         self.gates, self.model, self.config = Gates(model), model, model.config
         self.replay, self.next, self.chosen, self.gap = recorded, 0, [], math.inf
 
@@ -267,6 +268,15 @@ class Balance:
             count = torch.bincount(ids.flatten(), minlength=bias.numel())
             with torch.no_grad():
                 bias += self.rate * torch.sign(count.sum() - bias.numel() * count).to(bias.dtype)
+
+    def orthogonal(self):
+        """Mean squares of what products of routers' unit rows are off those of orthogonal ones."""
+        loss = 0.0
+        for name, weight in self.model.named_parameters():
+            if name.endswith("mlp.gate.weight"):
+                unit = F.normalize(weight.double(), dim=-1)
+                loss = loss + (unit @ unit.T - torch.eye(len(unit), dtype=unit.dtype)).square().mean()
+        return loss
 
     def take(self, ids):
         """Both losses of the pass that was made, without coefficients."""
@@ -448,7 +458,11 @@ def run(model, ids, balance=None, routing=None):
         if balance:
             aux, z = balance.take(ids)
             total = loss + balance.aux * aux + balance.z * z
+            if balance.orthogonality:
+                total = total + balance.orthogonality * balance.orthogonal()
             if step == 0:
+                if balance.orthogonality:
+                    out["orthogonality_loss"] = balance.orthogonal().detach().reshape(1)
                 if balance.aux:
                     out["aux_loss"] = aux.detach().double().reshape(1)
                 if balance.z:
@@ -529,6 +543,8 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
         if balance:
             aux, z = balance.take(ids)
             total = loss + balance.aux * aux + balance.z * z
+            if balance.orthogonality:
+                total = total + balance.orthogonality * balance.orthogonal()
         total.backward()
         idle_experts(model)
         losses.append(loss.detach().double())
@@ -540,6 +556,7 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
         if balance:
             balance.model = masters
             balance.move(routing.calls)
+            balance.model = model
     out = {"param." + name: value.double() for key, parameter in masters.named_parameters()
            for name, value in on_disk(key, parameter.detach())}
     out["losses"] = torch.stack(losses)

@@ -65,7 +65,7 @@ strait_status strait_html_ranges(strait_buffer *out, const char *title, const st
     double most = 0;
     for (size_t i = 0; i < count; i++) {
         if (rows[i].range.high > most) most = rows[i].range.high;
-        if (rows[i].limit > most) most = rows[i].limit;
+        if (isfinite(rows[i].limit) && rows[i].limit > most) most = rows[i].limit;
     }
     double step = most > 0 ? step_for(most) : 0;
     STRAIT_TRY(begin(out, title, count, step));

@@ -61,27 +61,39 @@ strait_status strait__rule_leg(strait_search *search, const strait_station *stat
     return STRAIT_OK;
 }
 
-strait_status strait__rule_move(const strait_search *search, const strait_station *from, const strait_station *to,
-                                strait_transaction what, double begin, double end, strait_ruling *inout)
+/* The act of moving, with the parties of one of its ends. */
+static strait_status judge_move(const strait_search *s, const strait_scene *parties, const strait_scene *source,
+                                const strait_scene *target, strait_ruling *inout)
 {
-    const strait_scene *source = &from->pool->scene;
-    strait_scene scene = to->pool->scene;
+    strait_scene scene = *target;
     strait_ruling ruling;
-    scene.transaction = (int)what;
-    scene.chip = NULL;
+    scene.owner = parties->owner;
+    scene.tenant = parties->tenant;
+    STRAIT_TRY(strait_scene_check(&scene, s->sites.name));
     scene.from = source->to;
-    scene.data = source->data;
-    scene.us_persons = strait_truth_or(source->us_persons, scene.us_persons);
-    scene.military = strait_truth_or(source->military, scene.military);
-    scene.installed_on = STRAIT_DAYS_UNKNOWN;
-    scene.first = day_of(search, begin);
-    scene.last = day_of(search, end);
-    STRAIT_TRY(strait_scene_check(&scene, search->sites.name));
-    STRAIT_TRY(judge(search, &scene, &ruling));
+    STRAIT_TRY(judge(s, &scene, &ruling));
     bool stricter =
         strait_verdict_rank(ruling.verdict) > strait_verdict_rank(inout->verdict) || (inout->ranks && !ruling.ranks);
     bool verify = inout->verify || ruling.verify;
     if (inout->last == 0 || stricter) *inout = ruling;
     inout->verify = verify;
     return STRAIT_OK;
+}
+
+strait_status strait__rule_move(const strait_search *search, const strait_station *from, const strait_station *to,
+                                strait_transaction what, double begin, double end, strait_ruling *inout)
+{
+    const strait_scene *source = &from->pool->scene;
+    strait_scene scene = to->pool->scene;
+    scene.transaction = (int)what;
+    scene.chip = NULL;
+    scene.data = source->data;
+    scene.us_persons = strait_truth_or(source->us_persons, scene.us_persons);
+    scene.military = strait_truth_or(source->military, scene.military);
+    scene.installed_on = STRAIT_DAYS_UNKNOWN;
+    scene.first = day_of(search, begin);
+    scene.last = day_of(search, end);
+    /* A rule may bind who sends or who receives. */
+    STRAIT_TRY(judge_move(search, source, source, &scene, inout));
+    return judge_move(search, &to->pool->scene, source, &scene, inout);
 }

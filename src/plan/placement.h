@@ -129,6 +129,7 @@ typedef struct strait_search {
     int count;
     int ranked;    /* the first so many */
     int64_t tried; /* placements reckoned in all */
+    int ruled_out; /* pairs that the rules keep apart, on the chips or on weights and data between them */
     double bound;  /* no placement can be cheaper (hours where there is only a budget: sooner); NAN unknown */
     double gap;    /* of the best over it; NAN unknown */
 } strait_search;

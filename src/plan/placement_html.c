@@ -62,10 +62,11 @@ static strait_status begin(const strait_search *s, strait_buffer *out)
 
 /* ---- tables ---- */
 
-static strait_status range_cell(strait_buffer *out, strait_range r)
+static strait_status range_cell(strait_buffer *out, strait_range r, double unit)
 {
     if (isnan(r.mid)) return strait_buffer_printf(out, "<td>unknown</td>");
-    return strait_buffer_printf(out, "<td>%.3g <span class=\"note\">%.3g to %.3g</span></td>", r.mid, r.low, r.high);
+    return strait_buffer_printf(out, "<td>%.3g <span class=\"note\">%.3g to %.3g</span></td>", r.mid / unit,
+                                r.low / unit, r.high / unit);
 }
 
 static strait_status verdict_cell(strait_buffer *out, const strait_placement *p)
@@ -77,17 +78,18 @@ static strait_status verdict_cell(strait_buffer *out, const strait_placement *p)
 
 static strait_status placements_table(const strait_search *s, int first, int last, strait_buffer *out)
 {
-    STRAIT_TRY(strait_buffer_printf(out,
-                                    "<table><thead><tr><th></th><th>placement</th><th>days</th><th>US dollars</th>"
-                                    "<th>rules</th><th>%s</th></tr></thead><tbody>\n",
-                                    first == 0 && s->ranked > 0 ? "how" : "why it is not ranked"));
+    STRAIT_TRY(
+        strait_buffer_printf(out,
+                             "<table><thead><tr><th></th><th>placement</th><th>days</th><th>thousand US dollars</th>"
+                             "<th>rules</th><th>%s</th></tr></thead><tbody>\n",
+                             first == 0 && s->ranked > 0 ? "how" : "why it is not ranked"));
     for (int i = first; i < last; i++) {
         const strait_placement *p = &s->placements[i];
         STRAIT_TRY(strait_buffer_printf(out, "<tr><td>%d</td><td>", i + 1));
         STRAIT_TRY(strait_html_text(out, p->name));
         STRAIT_TRY(strait_buffer_printf(out, "</td>"));
-        STRAIT_TRY(range_cell(out, p->days));
-        STRAIT_TRY(range_cell(out, p->cost));
+        STRAIT_TRY(range_cell(out, p->days, 1));
+        STRAIT_TRY(range_cell(out, p->cost, 1e3));
         STRAIT_TRY(verdict_cell(out, p));
         STRAIT_TRY(strait_buffer_printf(out, "<td>"));
         if (p->state == STRAIT_PLACE_RANKED) {

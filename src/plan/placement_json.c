@@ -76,6 +76,7 @@ strait_status strait__placements_json(const strait_search *search, strait_buffer
     STRAIT_TRY(number_of(out, ", ", "tokens", search->base.tokens));
     STRAIT_TRY(strait_buffer_printf(out, ", \"historical\": %s, \"ranked\": %d", search->historical ? "true" : "false",
                                     search->ranked));
+    STRAIT_TRY(strait_buffer_printf(out, ", \"ruled_out_pairs\": %d", search->ruled_out));
     STRAIT_TRY(number_of(out, ", ", "bound", search->bound));
     STRAIT_TRY(number_of(out, ", ", "gap", search->gap));
     STRAIT_TRY(strait_buffer_printf(out, ", \"placements\": ["));

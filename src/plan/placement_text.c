@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define GIB 1073741824.0
+enum { SHOWN = 20 }; /* rows of the table */
 
 /* ---- cells ---- */
 
@@ -28,7 +29,7 @@ static void cost_cell(strait_range cost, char *out, size_t capacity)
     }
     double unit = cost.mid >= 1e6 ? 1e6 : cost.mid >= 1e3 ? 1e3 : 1;
     const char *letter = unit > 1e3 ? "M" : unit > 1 ? "k" : "";
-    snprintf(out, capacity, "%.3g%s (%.3g to %.3g)", cost.mid / unit, letter, cost.low / unit, cost.high / unit);
+    snprintf(out, capacity, "%.3g%s (%.4g to %.4g)", cost.mid / unit, letter, cost.low / unit, cost.high / unit);
 }
 
 static void memory_cell(const strait_leg *leg, char *out, size_t capacity)
@@ -85,8 +86,9 @@ static strait_status row(const strait_placement *p, int number, int width, strai
 
 static strait_status table(const strait_search *s, strait_buffer *out)
 {
+    int shown = s->ranked < SHOWN ? s->ranked : SHOWN;
     int width = 9;
-    for (int i = 0; i < s->ranked; i++) {
+    for (int i = 0; i < shown; i++) {
         int length = (int)strlen(s->placements[i].name);
         if (length > width) width = length;
     }
@@ -95,7 +97,9 @@ static strait_status table(const strait_search *s, strait_buffer *out)
     }
     STRAIT_TRY(strait_buffer_printf(out, "%3s  %-*s  %-16s  %-24s  %-24s  %s\n", "", width, "placement",
                                     "memory a chip", "days", "US dollars", "rules"));
-    for (int i = 0; i < s->ranked; i++) STRAIT_TRY(row(&s->placements[i], i + 1, width, out));
+    for (int i = 0; i < shown; i++) STRAIT_TRY(row(&s->placements[i], i + 1, width, out));
+    if (shown < s->ranked)
+        STRAIT_TRY(strait_buffer_printf(out, "     and %d more: --json has all\n", s->ranked - shown));
     if (isnan(s->gap)) return strait_buffer_printf(out, "\ngap: unknown\n");
     return strait_buffer_printf(out,
                                 "\ngap: whatever is done with these sites, %.4g %s are needed by what they can do at "

@@ -53,7 +53,7 @@ static strait_status judge_moves(const strait_search *s, strait_placement *p)
 {
     static const strait_transaction what[] = {STRAIT_ACT_MOVE_WEIGHTS, STRAIT_ACT_MOVE_DATA};
     bool moved = p->kind == STRAIT_PLACE_MOVED;
-    double begin = moved ? p->legs[0].hours.mid : 0;
+    double begin = moved ? p->legs[0].hours.low : 0;
     double end = moved ? p->legs[0].hours.high + p->moving_hours : p->days.high * 24;
     for (int k = 0; k < (moved ? 2 : 1); k++) {
         strait_ruling ruling = {.ranks = true};
@@ -91,12 +91,19 @@ static strait_status judge(strait_search *s, strait_placement *p)
         if (moved) begins = ends + p->moving_hours;
     }
     if (p->n_legs > 1) STRAIT_TRY(judge_moves(s, p));
-    if (p->state != STRAIT_PLACE_RANKED) return STRAIT_OK;
     if (isnan(p->days.mid)) {
-        p->state = STRAIT_PLACE_TIMELESS;
-        snprintf(p->why, sizeof p->why, "no dense 16-bit rate of %s is known",
-                 p->legs[0].station->pool->scene.chip->name);
-    } else if (p->days.mid * 24 > s->deadline * (1 + 1e-9)) { /* a schedule that uses all of it is rounded */
+        size_t used = strlen(p->why);
+        snprintf(p->why + used, sizeof p->why - used,
+                 "%sit fits, but no dense 16-bit rate of %s is known: days and dollars are not", used > 0 ? "; " : "",
+                 p->legs[0].station->pool->scene.chip->fact.key);
+        if (p->state == STRAIT_PLACE_RANKED) p->state = STRAIT_PLACE_TIMELESS;
+    }
+    if (p->state == STRAIT_PLACE_RANKED && s->historical) {
+        p->state = STRAIT_PLACE_RULED_OUT;
+        snprintf(p->why, sizeof p->why, "historical: its first day is past");
+    }
+    if (p->state != STRAIT_PLACE_RANKED) return STRAIT_OK;
+    if (p->days.mid * 24 > s->deadline * (1 + 1e-9)) { /* a schedule that uses all of it is rounded */
         p->state = STRAIT_PLACE_LATE;
         snprintf(p->why, sizeof p->why, "%.1f days, the deadline is %.1f", p->days.mid, s->deadline / 24);
     } else if (isfinite(s->budget) && isnan(p->cost.mid)) {
@@ -221,7 +228,8 @@ static strait_status search_single(strait_search *s)
             strait_placement p = single_of(&st->legs[k]);
             set_name(&p);
             STRAIT_TRY(judge(s, &p));
-            if (k == 0 || compare(s, &p, &best) < 0) best = p;
+            /* Where no time is known nothing tells counts apart: all. */
+            if (k == 0 || isnan(p.days.mid) || compare(s, &p, &best) < 0) best = p;
         }
         if (st->n_legs > 0) STRAIT_TRY(add(s, &best));
     }
@@ -363,6 +371,7 @@ static strait_status move_pair(strait_search *s, const strait_station *a, const 
         *found = best->state == STRAIT_PLACE_RANKED;
     }
     if (*found) set_name(best);
+    if (count > 0 && !*found) s->ruled_out++;
     return STRAIT_OK;
 }
 
@@ -433,6 +442,7 @@ static strait_status search_pairs(strait_search *s)
             bool hopeless = is_hopeless(s, i, k);
             if (i < k && !(hopeless && strait_search_by_cost(s)))
                 STRAIT_TRY(join_pair(s, &s->stations[i], &s->stations[k], &best, &found));
+            if (found && best.state == STRAIT_PLACE_RULED_OUT) s->ruled_out++;
             if (found && is_worth(s, &best)) STRAIT_TRY(add(s, &best));
             if (!moves || hopeless) continue;
             STRAIT_TRY(move_pair(s, &s->stations[i], &s->stations[k], &best, &found));

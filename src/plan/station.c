@@ -65,11 +65,23 @@ static strait_status set_best_rate(const strait_search *s, strait_station *st)
     return STRAIT_OK;
 }
 
+/* A price is one of a currency, which nobody guesses. */
+static strait_status check_currency(const strait_search *s, const strait_site *site, const strait_pool *pool)
+{
+    const double prices[] = {site->price_per_kwh, site->egress_per_gb, pool->price_per_chip_hour, pool->price_per_chip};
+    bool stated = false;
+    for (size_t i = 0; i < sizeof prices / sizeof prices[0]; i++) stated = stated || prices[i] > 0;
+    if (!stated || site->currency >= 0) return STRAIT_OK;
+    return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s:%d: site %s: currency: is missing, and prices are stated", s->sites.name,
+                       site->line, site->name);
+}
+
 static strait_status station_init(strait_search *s, const strait_site *site, const strait_pool *pool,
                                   strait_station *st)
 {
     st->site = site;
     st->pool = pool;
+    STRAIT_TRY(check_currency(s, site, pool));
     ask_for(s, st);
     st->reckoning = s->base;
     st->reckoning.options = &st->options;

@@ -63,7 +63,8 @@ expect unknown-cost 0 "unknown: the time is unknown" "${plan[@]}" 32b.json --chi
 expect accepted 0 "UNCALIBRATED" "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops
 expect no-price 0 "unknown: no rent is known" "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops
 expect own-price 0 'of 0 offers \(yours\)' "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --accept kunlun-p800.fp16_tflops --price 9 --assume currency=CNY
-expect bought 0 "no price of energy is known" "${plan[@]}" 32b.json --chip h800 --count 64 --how buy
+expect bought 0 "energy: [0-9.]+ USD of it" "${plan[@]}" 32b.json --chip h800 --count 64 --how buy
+expect bought_unknown 0 "cost +unknown: " "${plan[@]}" 32b.json --chip kunlun-p800 --count 64 --how buy
 expect energy 0 "energy: " "${plan[@]}" 32b.json --chip h800 --count 64 --how buy --assume energy=0.6 --assume currency=CNY
 expect verify 0 "VERIFY" "${plan[@]}" 32b.json --chip h100 --count 64
 expect failures 0 "an interruption every" "${plan[@]}" 32b.json --chip h100 --count 64

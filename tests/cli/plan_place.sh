@@ -90,9 +90,9 @@ expect place_config 2 'wants a run.yaml or config.json' "$STRAIT" plan --sites s
 expect place_no_file 1 'nowhere.yaml' "$STRAIT" plan config.json --tokens 1e9 --sites nowhere.yaml
 
 # The examples, each as its README says.
-for folder in "$STRAIT_SOURCE"/examples/plan/*/; do
-  name=$(basename "$folder")
-  expect "place_example_$name" 0 'Not legal advice' "$STRAIT" plan "$folder/config.json" --sites "$folder/sites.yaml" --tokens 1e12
+for example in "$STRAIT_SOURCE"/examples/plan/*/; do
+  name=$(basename "$example")
+  expect "place_example_$name" 0 'Not legal advice' "$STRAIT" plan "$example/config.json" --sites "$example/sites.yaml" --tokens 1e12
 done
 
 # Times say nothing under a sanitizer.

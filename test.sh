@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need, builds, runs every test, and ends with "N passed, N failed, N skipped".
 # usage: ./test.sh [-v] [STAGE...]        stages: see `all_stages` below; without one, all of them run
-#   FUZZ_SECONDS=60   how long each fuzz target runs (default 10)
+#   FUZZ_SECONDS=60   how long each fuzz target runs (default 8)
 #   JOBS=2            parallel jobs (default: the number of processors)
 # Each step's output is in build/test/NAME.log and is shown when the step fails. Exit status 0 only if nothing failed.
 set -u
@@ -33,7 +33,7 @@ done
 
 export LC_ALL=C.UTF-8
 jobs=${JOBS:-$(cores)}
-fuzz_seconds=${FUZZ_SECONDS:-10}
+fuzz_seconds=${FUZZ_SECONDS:-8}
 root=$PWD
 logs=$root/build/test
 mkdir -p "$logs"

@@ -112,11 +112,13 @@ build_tree() {
 }
 
 unit_tests() { # unit_tests TREE NAME-PREFIX SECONDS [WRAPPER...]: begins every cmocka program of a build tree
-    local tree=$1 prefix=$2 limit=$3 name found=no
+    local tree=$1 prefix=$2 limit=$3 name skipped_name found=no
     shift 3
     for name in $slow_unit_tests $(cd "$tree" && ls test_*); do
         [ -x "$tree/$name" ] && [ -f "$tree/$name" ] || continue
         found=yes
+        # shellcheck disable=SC2254
+        for skipped_name in ${without:-}; do case $name in $skipped_name) continue 2 ;; esac; done
         [[ " ${begun_steps[*]+"${begun_steps[*]}"} " == *" $prefix/$name "* ]] && continue
         later "$prefix/$name" tap "$limit" env CMOCKA_MESSAGE_OUTPUT=TAP "$@" "$tree/$name"
     done
@@ -293,17 +295,19 @@ build_asan() {
     asan_built=0
 }
 
+# isa_of STRAIT...: the instruction set that a run takes here.
+isa_of() { "$@" devices --json | sed -n 's/.*"implementation": "\([a-z0-9]*\)".*/\1/p' | head -n 1; }
+
 stage_sanitize() {
-    local dtype
     build_asan || return
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
     export UBSAN_OPTIONS=print_stacktrace=1
     # Limits on time are multiplied by this in the scripts that have any.
     # Those two take minutes here, and unit tests have their code.
     [ -x build/asan/strait ] && STRAIT_SLOWDOWN=20 without="chat plan_reckon" cli_tests build/asan asan-cli 600
-    for dtype in f32 bf16; do
-        later "asan/strait_check-$dtype" lines 900 build/asan/strait_check --dtype "$dtype"
-    done
+    # In bf16 the kernels that a run would take, in f32 all.
+    later asan/strait_check-f32 lines 900 build/asan/strait_check --dtype f32
+    later asan/strait_check-bf16 lines 900 build/asan/strait_check --dtype bf16 --isa "$(isa_of build/asan/strait)"
     later asan/exact lines 300 env STRAIT="$root/build/asan/strait" bash tests/exact/exact.sh --sample
     later asan/golden lines 300 build/asan/strait_golden --strait build/asan/strait tests/golden
     unit_tests build/asan asan 300
@@ -314,14 +318,17 @@ stage_sanitize() {
 # Ops that split their work in each of the ways there are: rows, columns, tiles of a product, heads, elements.
 thread_ops="linear linear_dw linear_xent attention_bwd norm_rope_bwd embedding_bwd adamw"
 
-# The thread sanitizer runs every unit test, some ops on several threads, and a tiny training run.
+# Unit tests of code that runs on one thread, whatever calls it.
+single_threaded="test_plan_* test_chat* test_families test_config* test_formula* test_model_dir* test_token_* test_*_headers"
+
+# The thread sanitizer runs the unit tests of all else, some ops on several threads, and a tiny training run.
 stage_threads() {
     local name isa
     build_tree tsan/build build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRAIT_SANITIZE=thread || return
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
     # On the instruction set that a run would take: they share the code that cuts the work.
     # shellcheck disable=SC2046
-    isa=$($(fixed_addresses) build/tsan/strait devices --json | sed -n 's/.*"implementation": "\([a-z0-9]*\)".*/\1/p' | head -n 1)
+    isa=$(isa_of $(fixed_addresses) build/tsan/strait)
     for name in $thread_ops; do
         # shellcheck disable=SC2046
         later "tsan/strait_check-$name" lines 300 $(fixed_addresses) build/tsan/strait_check --op "$name" --isa "$isa" --dtype bf16
@@ -329,7 +336,7 @@ stage_threads() {
     # shellcheck disable=SC2046
     later tsan/train lines 600 env STRAIT="$root/build/tsan/strait" STRAIT_SOURCE="$root" $(fixed_addresses) bash tests/threads.sh
     # shellcheck disable=SC2046
-    unit_tests build/tsan tsan 300 $(fixed_addresses)
+    without=$single_threaded unit_tests build/tsan tsan 300 $(fixed_addresses)
     together
     unset TSAN_OPTIONS
 }

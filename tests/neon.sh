@@ -38,5 +38,6 @@ fi
 
 # Twenty steps of the engine, to the committed hash.
 link_engine "-static"
+[ "${1:-}" = --engine ] && export FORMS=few
 tests/exact/steps.sh neon $run $out/strait_steps || failed=1
 exit $failed

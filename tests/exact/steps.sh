@@ -3,6 +3,7 @@
 # with emulated instructions (tests/avx512.sh).
 # usage: tests/exact/steps.sh LABEL COMMAND...      e.g. steps.sh neon qemu-aarch64 build/neon/strait_steps
 #        FORMS=all: each hash with every choice of threads, micro-batch and recomputation, not with one of them
+#        FORMS=few: one line of each family and kind of weights, where each run takes seconds
 #        tests/exact/steps.sh --print COMMAND...    prints the lines of tests/exact/hashes.txt
 set -u
 hashes=$(dirname "$0")/hashes.txt
@@ -15,6 +16,9 @@ for dtype in f32 bf16 bf16-weights yarn-bf16 ernie-f32 ernie-bf16 moe-f32 moe-bf
     # Where each run is slow, one of each other family.
     case $dtype-$shards in
     yarn-bf16-1 | aux-f32-1 | aux-bf16-3 | bias-f32-3 | bias-bf16-1 | ernie-f32-* | ernie-bf16-1 | seed-f32-1 | seed-bf16-*) [ "${FORMS:-}" = all ] || [ "$label" = --print ] || continue ;;
+    esac
+    case ${FORMS:-}-$dtype-$shards in
+    few-f32-3 | few-bf16-1 | few-bf16-weights-1 | few-moe-f32-1 | few-moe-bf16-* | few-aux-f32-3 | few-bias-f32-1) continue ;;
     esac
     run=$((run + 1))
     turn=0

@@ -212,8 +212,9 @@ stage_exact() { STRAIT=$root/build/strait step exact lines 600 bash tests/exact/
 stage_opencl() { STRAIT=$root/build/strait step opencl lines 400 bash tests/opencl.sh; }
 
 stage_double() {
-    STRAIT=$root/build/strait step double lines 300 bash tests/double.sh
-    STRAIT=$root/build/strait step tuned lines 120 bash tests/tuned.sh
+    later double lines 300 env STRAIT="$root/build/strait" bash tests/double.sh
+    later tuned lines 200 env STRAIT="$root/build/strait" bash tests/tuned.sh
+    together
 }
 
 stage_gpu-compile() {
@@ -227,8 +228,9 @@ stage_fault() {
     local script
     need_packages "the sample plug-in, which the saboteur spoils" libffi-dev || true
     for script in tests/fault/*.sh; do
-        STRAIT=$root/build/strait step "fault/$(basename "$script" .sh)" lines 300 bash "$script"
+        later "fault/$(basename "$script" .sh)" lines 300 env STRAIT="$root/build/strait" bash "$script"
     done
+    together
 }
 
 stage_golden() {
@@ -264,9 +266,10 @@ stage_python() {
     fi
     for script in tests/python/*.py; do
         name=$(basename "$script" .py)
-        step "python/$name" lines 600 env STRAIT="$root/build/strait" STRAIT_SOURCE="$root" \
+        later "python/$name" lines 600 env STRAIT="$root/build/strait" STRAIT_SOURCE="$root" \
             bash -c 'in_folder "$@"' - "$root/build/venv/bin/python" "$root/$script"
     done
+    together
 }
 
 stage_install() {

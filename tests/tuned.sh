@@ -92,7 +92,7 @@ suite() {
   rm -f report
   if ! "$build/strait_check" --device cuda --isa group --dtype bf16 "$@" >log 2>&1; then fail "suite-$2" "$(grep -e FAIL log | head -n 3)"
   elif ! grep -q 'group bf16 fast' log; then fail "suite-$2" "nothing was fast: $(tail -n 1 log)"
-  elif silent "suite-$2"; then ok "suite-$2"; fi
+  elif silent "suite-$2"; then ok "suite-$2${STRAIT_DOUBLE_DNN_VERSION:+-as-one-operation}"; fi
 }
 suite --op linear_dx --case 5
 
@@ -138,6 +138,13 @@ if [ -e "$doubles/double_cudnn.so" ]; then
   op=attention why attention-earns-its-place "$earned" some
   why attention-bwd-kept "$earned" none
   STRAIT_DOUBLE_DNN_VERSION=90701 why attention-before-9.10 'cuDNN 9\.7\.1 .*held to' some
+  # From 9.21 on as one operation, where the library has it.
+  export STRAIT_DOUBLE_DNN_VERSION=92600
+  op=attention why attention-op "cuDNN 9\.26\.0 .*held to" some
+  XDG_CACHE_HOME=$folder/cache-op STRAIT_DOUBLE_DNN=unmasked op=attention why attention-op-unmasked "portable-group .*differs from the portable kernel" some
+  XDG_CACHE_HOME=$folder/cache-no-op STRAIT_DOUBLE_DNN=no-op op=attention why attention-without-op "cuDNN 9\.26\.0 .*held to" some
+  suite --op attention
+  unset STRAIT_DOUBLE_DNN_VERSION
   # wrong_attention OP FAULT PATTERN
   wrong_attention() {
     XDG_CACHE_HOME=$folder/cache-$2 STRAIT_DOUBLE_DNN=$2 op=$1 why "$1-$2" "portable-group +(exact|run to run) .*$3" some

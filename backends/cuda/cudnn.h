@@ -46,6 +46,7 @@ typedef void *dnn_descriptor;
     X(REDUCTION, 21, CUDNN_BACKEND_REDUCTION_DESCRIPTOR)                            \
     X(DO_REDUCTION, 22, CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR)               \
     X(DO_RESHAPE, 31, CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR)                   \
+    X(DO_SDPA, 41, CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR)                     \
     X(DEVICE, 38, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR)                              \
     X(POINTWISE_MODE, 0, CUDNN_ATTR_POINTWISE_MODE)                                 \
     X(POINTWISE_PRECISION, 1, CUDNN_ATTR_POINTWISE_MATH_PREC)                       \
@@ -90,6 +91,11 @@ typedef void *dnn_descriptor;
     X(DO_RESHAPE_X, 2200, CUDNN_ATTR_OPERATION_RESHAPE_XDESC)                       \
     X(DO_RESHAPE_Y, 2201, CUDNN_ATTR_OPERATION_RESHAPE_YDESC)                       \
     X(DEVICE_TEXT, 2702, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION)                 \
+    X(DO_SDPA_Q, 2800, CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC)                         \
+    X(DO_SDPA_K, 2801, CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC)                         \
+    X(DO_SDPA_V, 2802, CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC)                         \
+    X(DO_SDPA_O, 2803, CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC)                         \
+    X(DO_SDPA_SCALE, 2805, CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC)                 \
     X(MODE_MUL, 1, CUDNN_POINTWISE_MUL)                                             \
     X(MODE_ADD, 0, CUDNN_POINTWISE_ADD)                                             \
     X(MODE_DIV, 6, CUDNN_POINTWISE_DIV)                                             \
@@ -106,9 +112,20 @@ typedef void *dnn_descriptor;
     X(CHOOSE_BEST, 3, CUDNN_HEUR_MODE_A)                                            \
     X(CHOOSE_ANY, 2, CUDNN_HEUR_MODE_FALLBACK)
 
+/* What came with 9.21. */
+#define DNN_CONSTANTS_92100(X)                                                    \
+    X(DO_SOFTMAX, 45, CUDNN_BACKEND_OPERATION_SOFTMAX_DESCRIPTOR)                 \
+    X(DO_SDPA_GRAPH, 2811, CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH)                \
+    X(DO_SDPA_GRAPH_IN, 2812, CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH_INPUT_UID)   \
+    X(DO_SDPA_GRAPH_OUT, 2813, CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH_OUTPUT_UID) \
+    X(DO_SDPA_SOFTMAX, 2814, CUDNN_ATTR_OPERATION_SDPA_FWD_SOFTMAX_DESC)          \
+    X(DO_SOFTMAX_X, 3100, CUDNN_ATTR_OPERATION_SOFTMAX_XDESC)                     \
+    X(DO_SOFTMAX_Y, 3101, CUDNN_ATTR_OPERATION_SOFTMAX_YDESC)                     \
+    X(DO_SOFTMAX_STATS, 3102, CUDNN_ATTR_OPERATION_SOFTMAX_STATS_DESC)
+
 enum {
 #define DNN_CONSTANT(name, value, vendor) DNN_##name = value,
-    DNN_CONSTANTS(DNN_CONSTANT)
+    DNN_CONSTANTS(DNN_CONSTANT) DNN_CONSTANTS_92100(DNN_CONSTANT)
 #undef DNN_CONSTANT
 };
 
@@ -179,6 +196,7 @@ typedef struct dnn_graph {
 /* What a graph computes with; sizes and distances of elements, outermost first. */
 typedef struct dnn_tensor {
     dnn_descriptor it;
+    int64_t id;
     int64_t dims[DNN_RANK];
 } dnn_tensor;
 
@@ -199,6 +217,14 @@ dnn_tensor dnn_apply(dnn_graph *graph, int mode, const dnn_tensor *x, const dnn_
 dnn_tensor dnn_hide_later(dnn_graph *graph, const dnn_tensor *x, const dnn_tensor *hidden);
 void dnn_reduce(dnn_graph *graph, int operator, const dnn_tensor * x, const dnn_tensor *y);
 void dnn_multiply(dnn_graph *graph, const dnn_tensor *a, const dnn_tensor *b, const dnn_tensor *c);
+/* The operations from the `first` on become a graph of their own, for an operation to contain. */
+dnn_descriptor dnn_enclose(dnn_graph *graph, int first);
+/* An operation of another kind: made, given its tensors and closed. NULL after a refusal. */
+dnn_descriptor dnn_operation(dnn_graph *graph, unsigned int kind);
+void dnn_operation_set(dnn_graph *graph, dnn_descriptor operation, unsigned int what, dnn_descriptor value);
+void dnn_operation_set_id(dnn_graph *graph, dnn_descriptor operation, unsigned int what, int64_t id);
+/* is_part: of another operation, not of the graph. */
+void dnn_operation_end(dnn_graph *graph, dnn_descriptor operation, const char *what, bool is_part);
 /* The two inner ones changed, without moving anything. */
 dnn_tensor dnn_transpose(dnn_graph *graph, const dnn_tensor *x, int type, const int64_t strides[DNN_RANK]);
 

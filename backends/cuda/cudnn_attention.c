@@ -17,7 +17,7 @@ static void by_head(const dnn_attention *a, int64_t heads, int64_t dims[DNN_RANK
     strides[3] = 1;
 }
 
-static dnn_tensor heads_of(dnn_graph *g, const dnn_attention *a, int64_t id, int64_t heads)
+dnn_tensor dnn_heads(dnn_graph *g, const dnn_attention *a, int64_t id, int64_t heads)
 {
     int64_t dims[DNN_RANK];
     int64_t strides[DNN_RANK];
@@ -37,7 +37,7 @@ static dnn_tensor turned(dnn_graph *g, const dnn_attention *a, int64_t id, int64
 }
 
 /* A number for each row and head, in the order of our m and r. */
-static dnn_tensor of_rows(dnn_graph *g, const dnn_attention *a, int64_t id)
+dnn_tensor dnn_rows(dnn_graph *g, const dnn_attention *a, int64_t id)
 {
     const int64_t h = a->query_heads;
     const int64_t dims[DNN_RANK] = {a->batch, h, a->length, 1};
@@ -63,11 +63,11 @@ static dnn_tensor scores(dnn_graph *g, const dnn_attention *a, const dnn_tensor 
 
 void dnn_describe_forward(dnn_graph *g, const dnn_attention *a)
 {
-    dnn_tensor q = heads_of(g, a, DNN_ID_Q, a->query_heads);
+    dnn_tensor q = dnn_heads(g, a, DNN_ID_Q, a->query_heads);
     dnn_tensor k = turned(g, a, DNN_ID_K, a->key_heads);
-    dnn_tensor v = heads_of(g, a, DNN_ID_V, a->key_heads);
-    dnn_tensor o = heads_of(g, a, DNN_ID_O, a->query_heads);
-    dnn_tensor stats = of_rows(g, a, DNN_ID_STATS);
+    dnn_tensor v = dnn_heads(g, a, DNN_ID_V, a->key_heads);
+    dnn_tensor o = dnn_heads(g, a, DNN_ID_O, a->query_heads);
+    dnn_tensor stats = dnn_rows(g, a, DNN_ID_STATS);
     dnn_tensor hidden = dnn_number(g, DNN_ID_HIDDEN);
     dnn_tensor s = scores(g, a, &q, &k);
     s = dnn_hide_later(g, &s, &hidden);
@@ -89,7 +89,7 @@ static void to_keys(dnn_graph *g, const dnn_attention *a, const dnn_tensor *turn
                     int64_t id)
 {
     const int64_t dims[DNN_RANK] = {a->batch, a->query_heads, a->length, a->d};
-    dnn_tensor out = heads_of(g, a, id, a->key_heads);
+    dnn_tensor out = dnn_heads(g, a, id, a->key_heads);
     if (a->query_heads == a->key_heads) {
         dnn_multiply(g, turned_weights, rows, &out);
         return;
@@ -109,14 +109,14 @@ static dnn_tensor weights_turned(dnn_graph *g, const dnn_attention *a, const dnn
 
 void dnn_describe_backward(dnn_graph *g, const dnn_attention *a)
 {
-    dnn_tensor q = heads_of(g, a, DNN_ID_Q, a->query_heads);
+    dnn_tensor q = dnn_heads(g, a, DNN_ID_Q, a->query_heads);
     dnn_tensor k = turned(g, a, DNN_ID_K, a->key_heads);
     dnn_tensor v = turned(g, a, DNN_ID_V, a->key_heads);
-    dnn_tensor o = heads_of(g, a, DNN_ID_O, a->query_heads);
-    dnn_tensor d_o = heads_of(g, a, DNN_ID_DO, a->query_heads);
-    dnn_tensor d_q = heads_of(g, a, DNN_ID_DQ, a->query_heads);
-    dnn_tensor stats = of_rows(g, a, DNN_ID_STATS);
-    dnn_tensor delta = of_rows(g, a, DNN_ID_DELTA);
+    dnn_tensor o = dnn_heads(g, a, DNN_ID_O, a->query_heads);
+    dnn_tensor d_o = dnn_heads(g, a, DNN_ID_DO, a->query_heads);
+    dnn_tensor d_q = dnn_heads(g, a, DNN_ID_DQ, a->query_heads);
+    dnn_tensor stats = dnn_rows(g, a, DNN_ID_STATS);
+    dnn_tensor delta = dnn_rows(g, a, DNN_ID_DELTA);
     dnn_tensor hidden = dnn_number(g, DNN_ID_HIDDEN);
     dnn_tensor one = dnn_number(g, DNN_ID_ONE);
     dnn_tensor scale = dnn_number(g, DNN_ID_SCALE_AGAIN);
@@ -150,9 +150,9 @@ void dnn_describe_backward(dnn_graph *g, const dnn_attention *a)
 
 void dnn_describe_ours(dnn_graph *g, const dnn_attention *a)
 {
-    dnn_tensor stats = of_rows(g, a, DNN_ID_STATS);
-    dnn_tensor m = of_rows(g, a, DNN_ID_M);
-    dnn_tensor r = of_rows(g, a, DNN_ID_R);
+    dnn_tensor stats = dnn_rows(g, a, DNN_ID_STATS);
+    dnn_tensor m = dnn_rows(g, a, DNN_ID_M);
+    dnn_tensor r = dnn_rows(g, a, DNN_ID_R);
     dnn_tensor scale = dnn_number(g, DNN_ID_SCALE);
     dnn_pointwise(g, DNN_MODE_DIV, &stats, &scale, NULL, &m);
     dnn_tensor nothing = dnn_apply(g, DNN_MODE_SUB, &stats, &stats);
@@ -161,9 +161,9 @@ void dnn_describe_ours(dnn_graph *g, const dnn_attention *a)
 
 void dnn_describe_theirs(dnn_graph *g, const dnn_attention *a)
 {
-    dnn_tensor m = of_rows(g, a, DNN_ID_M);
-    dnn_tensor r = of_rows(g, a, DNN_ID_R);
-    dnn_tensor stats = of_rows(g, a, DNN_ID_STATS);
+    dnn_tensor m = dnn_rows(g, a, DNN_ID_M);
+    dnn_tensor r = dnn_rows(g, a, DNN_ID_R);
+    dnn_tensor stats = dnn_rows(g, a, DNN_ID_STATS);
     dnn_tensor scale = dnn_number(g, DNN_ID_SCALE);
     dnn_tensor scaled = dnn_apply(g, DNN_MODE_MUL, &m, &scale);
     dnn_tensor log = dnn_apply(g, DNN_MODE_LOG, &r, NULL);

@@ -30,6 +30,12 @@ enum {
     DNN_IDS
 };
 
+/* [batch, heads, length, d] of memory [batch, length, heads, d]; a number for each row and head, as our m and r lie. */
+dnn_tensor dnn_heads(dnn_graph *graph, const dnn_attention *shape, int64_t id, int64_t heads);
+dnn_tensor dnn_rows(dnn_graph *graph, const dnn_attention *shape, int64_t id);
+
+/* The same as dnn_describe_forward as one operation, for 9.21 and newer (cudnn_sdpa.c). */
+void dnn_describe_forward_op(dnn_graph *graph, const dnn_attention *shape);
 /* q k^T, causal softmax, times v. Q, K, V, SCALE, HIDDEN -> O, STATS */
 void dnn_describe_forward(dnn_graph *graph, const dnn_attention *shape);
 /* Its gradient. Q, K, V, O, DO, STATS, SCALE, SCALE_AGAIN, ONE, HIDDEN -> DELTA, DQ, DK, DV */

@@ -80,9 +80,9 @@ static dnn_descriptor describe(dnn_graph *g, int64_t id, int type, const int64_t
     return it;
 }
 
-static dnn_tensor tensor_of(dnn_descriptor it, const int64_t *dims)
+static dnn_tensor tensor_of(dnn_descriptor it, int64_t id, const int64_t *dims)
 {
-    dnn_tensor out = {.it = it};
+    dnn_tensor out = {.it = it, .id = id};
     memcpy(out.dims, dims, sizeof out.dims);
     return out;
 }
@@ -92,7 +92,7 @@ dnn_tensor dnn_in_memory(dnn_graph *graph, int64_t id, int type, const int64_t d
 {
     dnn_descriptor it = describe(graph, id, type, dims, strides);
     finish(graph, it, "a tensor in memory");
-    return tensor_of(it, dims);
+    return tensor_of(it, id, dims);
 }
 
 dnn_tensor dnn_number(dnn_graph *graph, int64_t id)
@@ -101,15 +101,16 @@ dnn_tensor dnn_number(dnn_graph *graph, int64_t id)
     dnn_descriptor it = describe(graph, id, DNN_DATA_F32, one, one);
     set_true(graph, it, DNN_TENSOR_BY_VALUE);
     finish(graph, it, "a number");
-    return tensor_of(it, one);
+    return tensor_of(it, id, one);
 }
 
 static dnn_tensor between(dnn_graph *graph, int type, const int64_t *dims, const int64_t *strides)
 {
-    dnn_descriptor it = describe(graph, FIRST_BETWEEN + graph->count, type, dims, strides);
+    const int64_t id = FIRST_BETWEEN + graph->count;
+    dnn_descriptor it = describe(graph, id, type, dims, strides);
     set_true(graph, it, DNN_TENSOR_VIRTUAL);
     finish(graph, it, "a tensor in between");
-    return tensor_of(it, dims);
+    return tensor_of(it, id, dims);
 }
 
 dnn_tensor dnn_between(dnn_graph *graph, int type, const int64_t dims[DNN_RANK])
@@ -212,16 +213,49 @@ dnn_tensor dnn_transpose(dnn_graph *graph, const dnn_tensor *x, int type, const 
     return y;
 }
 
-/* ---- the choice ---- */
+dnn_descriptor dnn_operation(dnn_graph *graph, unsigned int kind)
+{
+    return make(graph, kind);
+}
 
-static void close_graph(dnn_graph *g)
+void dnn_operation_set(dnn_graph *graph, dnn_descriptor operation, unsigned int what, dnn_descriptor value)
+{
+    set_descriptor(graph, operation, what, value);
+}
+
+void dnn_operation_set_id(dnn_graph *graph, dnn_descriptor operation, unsigned int what, int64_t id)
+{
+    set_i64(graph, operation, what, id);
+}
+
+void dnn_operation_end(dnn_graph *graph, dnn_descriptor operation, const char *what, bool is_part)
+{
+    if (is_part) {
+        finish(graph, operation, what);
+    } else {
+        add(graph, operation, what);
+    }
+}
+
+/* ---- graphs ---- */
+
+static dnn_descriptor graph_of(dnn_graph *g, int first, dnn_handle handle)
 {
     dnn_descriptor it = make(g, DNN_GRAPH);
-    set(g, it, DNN_GRAPH_OPERATIONS, DNN_TYPE_DESCRIPTOR, g->operation_count, g->operations);
-    if (g->handle) set(g, it, DNN_GRAPH_HANDLE, DNN_TYPE_HANDLE, 1, &g->handle);
-    finish(g, it, "the graph");
-    g->graph = it;
+    set(g, it, DNN_GRAPH_OPERATIONS, DNN_TYPE_DESCRIPTOR, g->operation_count - first, g->operations + first);
+    if (handle) set(g, it, DNN_GRAPH_HANDLE, DNN_TYPE_HANDLE, 1, &handle);
+    finish(g, it, handle || first == 0 ? "the graph" : "a graph within an operation");
+    return it;
 }
+
+dnn_descriptor dnn_enclose(dnn_graph *graph, int first)
+{
+    dnn_descriptor it = graph_of(graph, first, NULL);
+    if (graph->answer == DNN_DONE) graph->operation_count = first;
+    return it;
+}
+
+/* ---- the choice ---- */
 
 static bool varies(dnn_graph *g, dnn_descriptor config)
 {
@@ -287,7 +321,7 @@ bool dnn_choose(dnn_graph *graph, int64_t most, const char **out_reason)
     static const int modes[] = {DNN_CHOOSE_BEST, DNN_CHOOSE_ANY};
     static const char too_much[] = "cuDNN wants more than an eighth of the device's memory as workspace for this shape";
     *out_reason = "cuDNN knows no way to compute its graph for this shape on this device";
-    close_graph(graph);
+    graph->graph = graph_of(graph, 0, graph->handle);
     for (int m = 0; m < 2; m++) {
         dnn_descriptor configs[MOST_CONFIGS];
         int64_t count = 0;

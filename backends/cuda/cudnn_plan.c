@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHARE_OF_MEMORY = 8 };
+/* The op for attention hides later keys from 9.21 on. */
+enum { SHARE_OF_MEMORY = 8, FIRST_WITH_BOUNDS = 92100 };
 
 struct dnn_state {
     const dnn_library *library; /* borrowed; NULL: not asked for yet */
@@ -95,21 +96,39 @@ static int32_t choose(gpu_device_state *device, const dnn_state *state, dnn_grap
     return DNN_REFUSED(device, state->library, graph->answer, "%s", graph->refused);
 }
 
+/* Attention itself: forward as one operation where the library has it, else as a graph of them. */
+static int32_t fill_attention(gpu_device_state *device, const dnn_state *state, dnn_plan *plan, int64_t most)
+{
+    const dnn_graph empty = plan->attention;
+    int32_t code = STRAIT_CODE_OK;
+    if (plan->backward) {
+        dnn_describe_backward(&plan->attention, &plan->shape);
+        return choose(device, state, &plan->attention, most, &plan->reason);
+    }
+    if (state->library->version >= FIRST_WITH_BOUNDS) {
+        dnn_describe_forward_op(&plan->attention, &plan->shape);
+        code = choose(device, state, &plan->attention, most, &plan->reason);
+        if (code != STRAIT_CODE_OK || !plan->reason) return code;
+        dnn_graph_end(&plan->attention);
+        plan->attention = empty;
+    }
+    dnn_describe_forward(&plan->attention, &plan->shape);
+    return choose(device, state, &plan->attention, most, &plan->reason);
+}
+
 static int32_t fill_plan(gpu_device_state *device, const dnn_state *state, dnn_plan *plan)
 {
     const int64_t most = device->memory_budget / SHARE_OF_MEMORY;
     plan->attention.dnn = plan->statistics.dnn = &state->library->dnn;
     plan->attention.handle = plan->statistics.handle = state->handle;
-    if (plan->backward) {
-        dnn_describe_backward(&plan->attention, &plan->shape);
-        dnn_describe_theirs(&plan->statistics, &plan->shape);
-    } else {
-        dnn_describe_forward(&plan->attention, &plan->shape);
-        dnn_describe_ours(&plan->statistics, &plan->shape);
-    }
     int32_t code = gpu_enter(device);
-    if (code == STRAIT_CODE_OK) code = choose(device, state, &plan->attention, most, &plan->reason);
+    if (code == STRAIT_CODE_OK) code = fill_attention(device, state, plan, most);
     if (code == STRAIT_CODE_OK && !plan->reason) {
+        if (plan->backward) {
+            dnn_describe_theirs(&plan->statistics, &plan->shape);
+        } else {
+            dnn_describe_ours(&plan->statistics, &plan->shape);
+        }
         code = choose(device, state, &plan->statistics, most, &plan->reason);
     }
     int64_t a = plan->attention.workspace;

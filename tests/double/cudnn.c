@@ -3,8 +3,8 @@
  * them. Graphs are computed on the streams of the double of libcuda, which STRAIT_CUDA_LIBRARY names: any that makes
  * sense, not only those that the library's engines know. Three ways are offered for each, of which the first has other
  * bits each time and says so, and the second is not supported after all. STRAIT_DOUBLE_DNN_VERSION is its version,
- * STRAIT_DOUBLE_DNN=no-way, varying (only ways that vary) or greedy (more workspace than there is memory) makes it
- * offer less.
+ * STRAIT_DOUBLE_DNN=no-way, varying (only ways that vary), greedy (more workspace than there is memory) or no-op (no
+ * attention as one operation) makes it offer less.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/double/cudnn.h"
@@ -52,12 +52,17 @@ static const char *fault(void)
     return text ? text : "";
 }
 
+static int version(void)
+{
+    return (int)double_setting("STRAIT_DOUBLE_DNN_VERSION", CUDNN_VERSION);
+}
+
 /* ---- the library ---- */
 
 size_t cudnnGetVersion(void)
 {
     double_enter(__func__, DOUBLE_INITIALIZES, NULL);
-    return (size_t)double_setting("STRAIT_DOUBLE_DNN_VERSION", CUDNN_VERSION);
+    return (size_t)version();
 }
 
 const char *cudnnGetErrorString(cudnnStatus_t status)
@@ -112,6 +117,11 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
 
 static int create_descriptor(int kind, cudnnBackendDescriptor_t *out)
 {
+    bool newer = kind == CUDNN_BACKEND_OPERATION_SOFTMAX_DESCRIPTOR;
+    if (newer && version() < 92100) return bad("an operation that this version does not have");
+    if (kind == CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR && strcmp(fault(), "no-op") == 0) {
+        return CUDNN_STATUS_NOT_SUPPORTED;
+    }
     double_descriptor *made = calloc(1, sizeof *made);
     if (!made) return CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
     made->mark = double_descriptor_mark;
@@ -277,8 +287,7 @@ static int bind(const double_descriptor *pack, double_program *p, double_range *
         if (!pointer) return CUDNN_STATUS_BAD_PARAM;
         if (t->by_value) {
             memcpy(&t->number, pointer, sizeof t->number);
-            bool old = double_setting("STRAIT_DOUBLE_DNN_VERSION", CUDNN_VERSION) < 91000;
-            if (old && isinf(t->number)) return bad("before 9.10 what hides a key has to be a number");
+            if (version() < 91000 && isinf(t->number)) return bad("before 9.10 what hides a key has to be a number");
             continue;
         }
         if ((uintptr_t)pointer % ALIGNMENT != 0) return bad("a tensor is not aligned to 16 bytes");

@@ -9,6 +9,20 @@
 #include <cudnn.h>
 #pragma GCC visibility pop
 
+/* What came with 9.21, where the header is older: its numbers, of 9.26's cudnn_graph_v9.h. */
+#if CUDNN_VERSION < 92100
+enum {
+    CUDNN_BACKEND_OPERATION_SOFTMAX_DESCRIPTOR = 45,
+    CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH = 2811,
+    CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH_INPUT_UID = 2812,
+    CUDNN_ATTR_OPERATION_SDPA_FWD_SUBGRAPH_OUTPUT_UID = 2813,
+    CUDNN_ATTR_OPERATION_SDPA_FWD_SOFTMAX_DESC = 2814,
+    CUDNN_ATTR_OPERATION_SOFTMAX_XDESC = 3100,
+    CUDNN_ATTR_OPERATION_SOFTMAX_YDESC = 3101,
+    CUDNN_ATTR_OPERATION_SOFTMAX_STATS_DESC = 3102
+};
+#endif
+
 enum { DOUBLE_RANK = 4, DOUBLE_MOST_NODES = 32, DOUBLE_MOST_TENSORS = 80, DOUBLE_MOST_IDS = 64 };
 /* A graph of more operations is an attention, one of fewer is about its statistics. */
 enum { DOUBLE_FEW_NODES = 4 };
@@ -82,9 +96,20 @@ int double_attributes_check(const double_descriptor *it);
 
 /* ---- cudnn_program.c ---- */
 
-/* 0 and *out, owned by the caller; or a status with a complaint. */
+/* A part of an operation has no handle, and no program of its own. 0 and *out, owned by the caller, else a complaint.
+ */
 int double_program_make(const double_descriptor *graph, double_program **out);
 size_t double_tensor_bytes(const double_tensor *tensor);
+
+/* An operation's tensor: its place in the program's list; -1: none is named, -2: a wrong one. */
+int32_t double_program_tensor(double_program *p, const double_descriptor *operation, int name);
+/* An operation that is one node. */
+int double_program_node(double_program *p, const double_descriptor *from);
+
+/* ---- cudnn_sdpa.c ---- */
+
+/* Attention as one operation, by nodes. */
+int double_program_sdpa(double_program *p, const double_descriptor *from);
 
 /* ---- cudnn_run.c ---- */
 

@@ -38,8 +38,8 @@ static int read_tensor(const double_descriptor *from, double_tensor *out)
     return 0;
 }
 
-/* The tensor's place in the list; two that have one number are one. -1: none was named; -2: wrong. */
-static int32_t find(double_program *p, const double_descriptor *operation, int name)
+/* Two that have one number are one. */
+int32_t double_program_tensor(double_program *p, const double_descriptor *operation, int name)
 {
     const double_descriptor *from = double_attribute_descriptor(operation, name, 0);
     double_tensor read;
@@ -62,37 +62,39 @@ static int32_t setting(const double_descriptor *operation, int where, int name)
     return (int32_t)double_attribute_number(what, name, -1);
 }
 
-static int read_node(double_program *p, const double_descriptor *from, double_node *out)
+int double_program_node(double_program *p, const double_descriptor *from)
 {
+    if (p->node_count == DOUBLE_MOST_NODES) return bad("more operations than the double has room for");
+    double_node *out = &p->nodes[p->node_count++];
     *out = (double_node){.kind = from->kind, .mode = -1, .axis = -1, .x = -1, .b = -1, .t = -1, .y = -1};
     int precision = CUDNN_DATA_FLOAT;
     switch (from->kind) {
     case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
         out->mode = setting(from, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_ATTR_POINTWISE_MODE);
         out->axis = setting(from, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_ATTR_POINTWISE_AXIS);
-        out->x = find(p, from, CUDNN_ATTR_OPERATION_POINTWISE_XDESC);
-        out->b = find(p, from, CUDNN_ATTR_OPERATION_POINTWISE_BDESC);
-        out->t = find(p, from, CUDNN_ATTR_OPERATION_POINTWISE_TDESC);
-        out->y = find(p, from, CUDNN_ATTR_OPERATION_POINTWISE_YDESC);
+        out->x = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_POINTWISE_XDESC);
+        out->b = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_POINTWISE_BDESC);
+        out->t = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_POINTWISE_TDESC);
+        out->y = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_POINTWISE_YDESC);
         if (out->mode == CUDNN_POINTWISE_GEN_INDEX && (out->axis < 0 || out->axis >= DOUBLE_RANK)) {
             return bad("an index without an axis");
         }
         break;
     case CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR:
         precision = setting(from, CUDNN_ATTR_OPERATION_MATMUL_DESC, CUDNN_ATTR_MATMUL_COMP_TYPE);
-        out->x = find(p, from, CUDNN_ATTR_OPERATION_MATMUL_ADESC);
-        out->b = find(p, from, CUDNN_ATTR_OPERATION_MATMUL_BDESC);
-        out->y = find(p, from, CUDNN_ATTR_OPERATION_MATMUL_CDESC);
+        out->x = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_MATMUL_ADESC);
+        out->b = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_MATMUL_BDESC);
+        out->y = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_MATMUL_CDESC);
         break;
     case CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR:
         precision = setting(from, CUDNN_ATTR_OPERATION_REDUCTION_DESC, CUDNN_ATTR_REDUCTION_COMP_TYPE);
         out->mode = setting(from, CUDNN_ATTR_OPERATION_REDUCTION_DESC, CUDNN_ATTR_REDUCTION_OPERATOR);
-        out->x = find(p, from, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
-        out->y = find(p, from, CUDNN_ATTR_OPERATION_REDUCTION_YDESC);
+        out->x = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
+        out->y = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_REDUCTION_YDESC);
         break;
     case CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR:
-        out->x = find(p, from, CUDNN_ATTR_OPERATION_RESHAPE_XDESC);
-        out->y = find(p, from, CUDNN_ATTR_OPERATION_RESHAPE_YDESC);
+        out->x = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_RESHAPE_XDESC);
+        out->y = double_program_tensor(p, from, CUDNN_ATTR_OPERATION_RESHAPE_YDESC);
         break;
     default: return bad("an operation that the double does not know");
     }
@@ -164,13 +166,15 @@ static int check_order(const double_program *p)
 
 int double_program_make(const double_descriptor *graph, double_program **out)
 {
+    if (!double_attribute_get(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE)) return 0;
     double_program *p = calloc(1, sizeof *p);
     if (!p) return CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
     int answer = 0;
     int64_t count = double_attribute_get(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS)->count;
     for (int64_t i = 0; i < count && answer == 0; i++) {
         const double_descriptor *from = double_attribute_descriptor(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, i);
-        answer = read_node(p, from, &p->nodes[p->node_count++]);
+        bool whole = from->kind == CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR;
+        answer = whole ? double_program_sdpa(p, from) : double_program_node(p, from);
     }
     if (answer == 0) answer = check_order(p);
     if (answer == 0) {

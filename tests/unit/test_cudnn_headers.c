@@ -25,6 +25,9 @@ static void values_are_the_vendors(void **state)
     (void)state;
 #define CHECK_VALUE(name, value, vendor) assert_int_equal(vendor, value);
     DNN_CONSTANTS(CHECK_VALUE)
+#if CUDNN_VERSION >= 92100
+    DNN_CONSTANTS_92100(CHECK_VALUE)
+#endif
 #undef CHECK_VALUE
 }
 
@@ -122,6 +125,10 @@ static void the_library_takes_the_graphs(void **state)
         skip();
     }
     assert_true(takes(&dnn, device, dnn_describe_forward, &grouped));
+    if (dnn.GetVersion() >= 92100) {
+        assert_true(takes(&dnn, device, dnn_describe_forward_op, &grouped));
+        assert_false(takes(&dnn, device, dnn_describe_forward_op, &odd));
+    }
     assert_true(takes(&dnn, device, dnn_describe_backward, &grouped));
     assert_true(takes(&dnn, device, dnn_describe_ours, &grouped));
     assert_true(takes(&dnn, device, dnn_describe_theirs, &grouped));

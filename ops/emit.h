@@ -104,6 +104,23 @@ strait_status strait_emit_kv_store(strait_graph *graph, strait_tensor_id x, stra
                                    strait_tensor_id cache, int64_t batch, int64_t query_rows,
                                    int64_t key_rows) STRAIT_MUST_USE;
 
+/* Heads of `width` columns taken apart into pieces of `first` and `second`, or put together; rows of the second piece
+ * are filled up to second_width. `shared`: all heads have one second piece. */
+typedef struct strait_heads {
+    int64_t heads;
+    int64_t width;
+    int64_t first;
+    int64_t second;
+    int64_t second_width;
+    bool shared;
+    bool first_only;        /* split: the second piece is of no use */
+    strait_tensor_id whole; /* split: in, join: out */
+    strait_tensor_id a;     /* split: out, join: in */
+    strait_tensor_id b;
+} strait_heads;
+strait_status strait_emit_split_heads(strait_graph *graph, const char *name, strait_heads *op) STRAIT_MUST_USE;
+strait_status strait_emit_join_heads(strait_graph *graph, const char *name, strait_heads *op) STRAIT_MUST_USE;
+
 /* h = (g sigmoid(g)) u. */
 strait_status strait_emit_swiglu(strait_graph *graph, const char *name, strait_tensor_id g, strait_tensor_id u,
                                  strait_tensor_id *out_h) STRAIT_MUST_USE;

@@ -17,6 +17,8 @@ strait_grad_fn strait_op_gradient(strait_op op)
     case STRAIT_OP_LINEAR_XENT: return strait_grad_linear_xent;
     case STRAIT_OP_BIAS: return strait_grad_bias;
     case STRAIT_OP_DROPOUT: return strait_grad_dropout;
+    case STRAIT_OP_SPLIT_HEADS: return strait_grad_split_heads;
+    case STRAIT_OP_JOIN_HEADS: return strait_grad_join_heads;
     default: return NULL;
     }
 }

@@ -19,6 +19,8 @@ strait_status strait_grad_moe_linear(strait_backward *backward, int32_t node);
 strait_status strait_grad_moe_combine(strait_backward *backward, int32_t node);
 strait_status strait_grad_bias(strait_backward *backward, int32_t node);
 strait_status strait_grad_dropout(strait_backward *backward, int32_t node);
+strait_status strait_grad_split_heads(strait_backward *backward, int32_t node);
+strait_status strait_grad_join_heads(strait_backward *backward, int32_t node);
 strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node);
 
 #endif

@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define STRAIT_PLUGIN_MINOR 3
+#define STRAIT_PLUGIN_MINOR 4
 
 typedef uint64_t strait_handle; /* what a driver names its objects by; 0 is none */
 
@@ -217,7 +217,9 @@ enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
     STRAIT_OP(BIAS_BWD, bias_bwd)                 \
     STRAIT_OP(DROPOUT, dropout)                   \
     STRAIT_OP(MOE_COUNT, moe_count)               \
-    STRAIT_OP(MOE_BALANCE, moe_balance)
+    STRAIT_OP(MOE_BALANCE, moe_balance)           \
+    STRAIT_OP(SPLIT_HEADS, split_heads)           \
+    STRAIT_OP(JOIN_HEADS, join_heads)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -682,6 +684,28 @@ enum {
 };
 enum { DROPOUT_DIM_M, DROPOUT_DIM_H, DROPOUT_DIM_T, DROPOUT_DIM_STREAM };
 enum { DROPOUT_SCALAR_P, DROPOUT_SCALAR_SCALE /* 1 / (1 - p) */ };
+
+/*
+ * SPLIT_HEADS: the first FIRST columns of each head go to a, the next SECOND to b, whose rows are filled up with +0 to
+ * SECOND_WIDTH; what is left of a head is not read. With SHARED b has one row a token: the sum over heads, in order, in
+ * f32, rounded once. JOIN_HEADS is its reverse: a's row, b's row (SHARED: the token's, for every head; absent: +0), and
+ * +0 up to WIDTH. Each is the other's gradient.
+ */
+enum {
+    SPLIT_HEADS_X, /* S [M, HEADS, WIDTH] */
+    SPLIT_HEADS_A, /* S [M, HEADS, FIRST] out */
+    SPLIT_HEADS_B  /* S [M, HEADS, SECOND_WIDTH], with SHARED [M, SECOND_WIDTH]; out, or absent */
+};
+enum { JOIN_HEADS_A, JOIN_HEADS_B /* may be absent */, JOIN_HEADS_Y /* out */, HEADS_BUFFERS };
+enum {
+    HEADS_DIM_M,
+    HEADS_DIM_HEADS,
+    HEADS_DIM_WIDTH, /* at least FIRST + SECOND */
+    HEADS_DIM_FIRST,
+    HEADS_DIM_SECOND,
+    HEADS_DIM_SECOND_WIDTH, /* at least SECOND */
+    HEADS_DIM_SHARED        /* 0 or 1 */
+};
 
 /* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
 enum {

@@ -338,6 +338,16 @@ static strait_status check_dims(const strait_op_desc *desc)
             return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: head size %lld is odd", name, (long long)d[NORM_ROPE_DIM_D]);
         }
         break;
+    case STRAIT_OP_SPLIT_HEADS:
+    case STRAIT_OP_JOIN_HEADS:
+        if (d[HEADS_DIM_FIRST] > d[HEADS_DIM_WIDTH] || d[HEADS_DIM_SECOND] > d[HEADS_DIM_WIDTH] - d[HEADS_DIM_FIRST] ||
+            d[HEADS_DIM_SECOND] > d[HEADS_DIM_SECOND_WIDTH] || d[HEADS_DIM_SHARED] > 1) {
+            return STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: pieces of %lld and %lld (of %lld), shared %lld, in heads of %lld",
+                               name, (long long)d[HEADS_DIM_FIRST], (long long)d[HEADS_DIM_SECOND],
+                               (long long)d[HEADS_DIM_SECOND_WIDTH], (long long)d[HEADS_DIM_SHARED],
+                               (long long)d[HEADS_DIM_WIDTH]);
+        }
+        break;
     case STRAIT_OP_ATTENTION:
     case STRAIT_OP_ATTENTION_BWD:
         if (d[ATTENTION_DIM_HKV] == 0 || d[ATTENTION_DIM_HQ] % d[ATTENTION_DIM_HKV] != 0) {
@@ -387,6 +397,23 @@ static strait_status check_all_sequences(const strait_op_desc *desc)
     case STRAIT_OP_DROPOUT: return check_sequences(desc, DROPOUT_DIM_M, DROPOUT_DIM_T);
     default: return STRAIT_OK;
     }
+}
+
+static void heads_buffers(buffer_list *list, const int64_t *d)
+{
+    bool splits = list->desc->op == STRAIT_OP_SPLIT_HEADS;
+    int64_t heads = d[HEADS_DIM_HEADS];
+    int64_t whole = 0;
+    int64_t first = 0;
+    int64_t second = 0;
+    if (!strait_mul_i64(heads, d[HEADS_DIM_WIDTH], &whole) || !strait_mul_i64(heads, d[HEADS_DIM_FIRST], &first) ||
+        !strait_mul_i64(d[HEADS_DIM_SHARED] ? 1 : heads, d[HEADS_DIM_SECOND_WIDTH], &second)) {
+        list->overflow = true;
+    }
+    if (splits) put_s(list, d[HEADS_DIM_M], whole, IN);
+    put_s(list, d[HEADS_DIM_M], first, splits ? OUT : IN);
+    put_s(list, d[HEADS_DIM_M], second, (splits ? OUT : IN) | OPTIONAL);
+    if (!splits) put_s(list, d[HEADS_DIM_M], whole, OUT);
 }
 
 static void list_small_ops(buffer_list *list, const int64_t *d)
@@ -449,6 +476,8 @@ static void list_small_ops(buffer_list *list, const int64_t *d)
         put_s(list, d[DROPOUT_DIM_M], d[DROPOUT_DIM_H], OUT);
         over(list, 1U << DROPOUT_X);
         break;
+    case STRAIT_OP_SPLIT_HEADS:
+    case STRAIT_OP_JOIN_HEADS: heads_buffers(list, d); break;
     case STRAIT_OP_ADD:
         put_f(list, d[ADD_DIM_N], 1, IN);
         put_f(list, d[ADD_DIM_N], 1, INOUT);

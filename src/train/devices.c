@@ -99,6 +99,11 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         desc.dims[MOE_LINEAR_DIM_STRIDE] = desc.dims[MOE_LINEAR_DIM_N] * desc.dims[MOE_LINEAR_DIM_K];
         desc.dims[MOE_LINEAR_DIM_DX_F32] = 0;
         break;
+    case STRAIT_OP_SPLIT_HEADS:
+    case STRAIT_OP_JOIN_HEADS:
+        desc.dims[HEADS_DIM_WIDTH] = 128;
+        desc.dims[HEADS_DIM_SHARED] = 0;
+        break;
     case STRAIT_OP_NORM_ROPE: desc.dims[NORM_ROPE_DIM_INTERLEAVED] = 0; break;
     case STRAIT_OP_NORM_ROPE_BWD: desc.dims[NORM_ROPE_BWD_DIM_INTERLEAVED] = 0; break;
     default: break;

@@ -9,18 +9,11 @@
 #include "device/plugin.h"
 #include "device/registry.h"
 
-/* Every ops/<op>/<op>.k.c. */
-#define TEXTS(X)           \
-    X(adamw)               \
-    X(add)                 \
-    X(attention)           \
-    X(attention_tiles)     \
-    X(attention_tiles_bwd) \
-    X(embedding)           \
-    X(grad_norm) X(kv_store) X(linear) X(linear_xent) X(loss_sum) X(norm_rope) X(rates) X(rmsnorm) X(swiglu)
+/* Every ops/<op>/<op>.k.c: X(name) for each, written by cmake/embed.cmake. */
+#include "texts.h"
 
 #define DECLARE(name) extern const char strait_text_##name[];
-TEXTS(DECLARE)
+STRAIT_TEXTS(DECLARE)
 #undef DECLARE
 extern const char strait_prelude_cuda[];
 extern const char strait_prelude_hip[];
@@ -30,7 +23,7 @@ static const struct {
     const char *text;
 } texts[] = {
 #define ROW(name) {#name ".k.c", strait_text_##name},
-    TEXTS(ROW)
+    STRAIT_TEXTS(ROW)
 #undef ROW
 };
 

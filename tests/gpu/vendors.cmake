@@ -29,5 +29,6 @@ add_dependencies(test_gpu strait_cuda strait_hip strait_query)
 
 # Every portable kernel by the vendors' own compilers (make gpu-compile).
 add_executable(strait_gpu_compile tests/gpu/compile.c)
+target_include_directories(strait_gpu_compile PRIVATE ${PROJECT_BINARY_DIR}/embed) # texts.h
 target_link_libraries(strait_gpu_compile PRIVATE strait_library)
 add_dependencies(strait_gpu_compile strait_cuda strait_hip strait_query vendor_cuda_whole vendor_hip_whole)

@@ -59,10 +59,20 @@ typedef struct strait_model_config {
     bool output_router_logits;
     double router_aux_loss_coef;
     uint64_t sparse_layers[STRAIT_LAYERS_MAX / 64]; /* a bit per layer: strait_model_config_sparse */
+    int64_t n_group;                                /* groups of experts; 0: there are none */
+    int64_t topk_group;                             /* of which a token's experts are chosen */
+    bool group_mask_zero; /* experts of other groups count as +0, else they are absent; no key of config.json */
+    double routed_scaling_factor;
+    int64_t first_k_dense_replace;
+    int64_t kv_lora_rank;     /* latent attention: width of the latent of keys and values; 0: attention is plain */
+    int64_t q_lora_rank;      /* 0: queries come from the hidden state */
+    int64_t qk_nope_head_dim; /* of a query and key without rotation; with rotation: head_dim */
+    int64_t v_head_dim;
+    bool rope_interleave; /* rotation turns pairs (2i, 2i + 1) */
     int64_t num_hidden_layers;
     int64_t num_attention_heads; /* a multiple of num_key_value_heads */
     int64_t num_key_value_heads;
-    int64_t head_dim; /* even; need not be hidden_size / num_attention_heads */
+    int64_t head_dim; /* even; need not be hidden_size / num_attention_heads; latent attention: of what is rotated */
     int64_t max_position_embeddings;
     double rms_norm_eps;
     double rope_theta;

@@ -4,7 +4,8 @@
  */
 #include "model/experts.h"
 
-static const strait_experts_names names = {.bias = "mlp.moe_statics.e_score_correction_bias", .bias_rows = 1};
+static const strait_experts_names names = {
+    .bias = "mlp.moe_statics.e_score_correction_bias", .bias_rows = 1, .wide_router = true};
 
 static strait_status ernie4_5_moe_params(const strait_model_config *config, strait_params *out)
 {

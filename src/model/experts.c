@@ -25,9 +25,9 @@ strait_status strait_experts_params(const strait_model_config *c, const strait_e
     int64_t width = c->moe_intermediate_size;
     STRAIT_TRY(strait_params_add(out, hidden, 0, STRAIT_START_ONES, LAYER "post_attention_layernorm.weight", i));
     STRAIT_TRY(strait_params_add(out, c->num_experts, hidden, STRAIT_START_NORMAL, LAYER "mlp.gate.weight", i));
+    if (names->wide_router) strait_params_mark_last(out, false);
     if (names->bias) {
         int64_t experts = c->num_experts;
-        strait_params_mark_last(out, false);
         STRAIT_TRY(strait_params_add(out, names->bias_rows > 0 ? names->bias_rows : experts,
                                      names->bias_rows > 0 ? experts : 0, STRAIT_START_ZEROS, LAYER "%s", i,
                                      names->bias));
@@ -90,6 +90,9 @@ static strait_status route(strait_layers *l, int layer, const strait_experts_rul
                               .scale = rule->scale,
                               .least = rule->least,
                               .eps = rule->eps,
+                              .groups = rule->groups,
+                              .groups_kept = rule->groups_kept,
+                              .mask_zero = rule->mask_zero,
                               .replayed = l->build->routing,
                               .sequence_length = l->build->length};
     if (rule->names->bias) {

@@ -13,6 +13,7 @@
 typedef struct strait_experts_names {
     const char *bias; /* after "model.layers.<i>."; NULL: there is none */
     int64_t bias_rows;
+    bool wide_router; /* the router is saved in f32, whatever the model's dtype */
 } strait_experts_names;
 
 /* How a family's router scores and weighs. */
@@ -23,6 +24,9 @@ typedef struct strait_experts_rule {
     float scale;
     float least;
     float eps;
+    int64_t groups; /* of experts, of which groups_kept take part in the choice; 0: there are none */
+    int64_t groups_kept;
+    bool mask_zero; /* the others count as +0 in the choice, else they are absent */
 } strait_experts_rule;
 
 /*
@@ -30,7 +34,7 @@ typedef struct strait_experts_rule {
  * the input "layers.<i>.route.ids" i32 [B*T, num_experts_per_tok], ascending in each row.
  */
 strait_status strait_experts_block(strait_layers *layers, int layer, const strait_experts_rule *rule) STRAIT_MUST_USE;
-/* Its parameters, the norm's among them. Where selection has a bias, the router is saved in f32 as this is. */
+/* Its parameters, the norm's among them. */
 strait_status strait_experts_params(const strait_model_config *config, const strait_experts_names *names, int layer,
                                     strait_params *out) STRAIT_MUST_USE;
 /* Multiply-adds x 2 per token of one block: the router, the experts that a token goes to and those that all share. */

@@ -65,8 +65,7 @@ static strait_status rotate(strait_layers *l, int layer, const char *name, const
     return STRAIT_OK;
 }
 
-/* Puts this call's keys or values into their cache and makes the cache what attention reads. */
-static strait_status through_cache(strait_layers *l, int layer, const char *name, strait_tensor_id *inout)
+strait_status strait_layers_cache(strait_layers *l, int layer, const char *name, strait_tensor_id *inout)
 {
     char full[64];
     strait_tensor_id cache;
@@ -80,12 +79,8 @@ static strait_status through_cache(strait_layers *l, int layer, const char *name
     return STRAIT_OK;
 }
 
-/*
- * Linear layers that share their input, by the names of their modules. With biases the products stay in f32 until these
- * are added, so that each output is rounded once.
- */
-static strait_status project(strait_layers *l, int layer, const char *name, const char *const *modules, bool biased,
-                             strait_linear *linear)
+strait_status strait_layers_project(strait_layers *l, int layer, const char *name, const char *const *modules,
+                                    bool biased, strait_linear *linear)
 {
     char full[64];
     char weight[64];
@@ -114,7 +109,7 @@ static strait_status project(strait_layers *l, int layer, const char *name, cons
     return STRAIT_OK;
 }
 
-static int64_t stream_of(int layer, strait_dropout_site site)
+int64_t strait_layers_stream(int layer, strait_dropout_site site)
 {
     return (int64_t)(STRAIT_DROPOUT_SITES * layer + (int)site + 1) * 65536 + STRAIT_STREAM_DROPOUT;
 }
@@ -127,7 +122,7 @@ strait_status strait_layers_dropout(strait_layers *l, int layer, const char *nam
     strait_dropout dropout = {.x = *inout_x,
                               .sequences = l->sequences,
                               .step = l->step,
-                              .stream = stream_of(layer, site),
+                              .stream = strait_layers_stream(layer, site),
                               .sequence_length = l->build->length,
                               .rate = l->config->residual_dropout};
     strait_layers_name(full, layer, name);
@@ -144,7 +139,7 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
     static const char *const qkv_modules[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
     static const char *const out_modules[] = {"self_attn.o_proj"};
     STRAIT_TRY(strait_layers_norm(l, layer, "attention_norm", "input_layernorm.weight", STRAIT_KEEP_BOUNDARY, &qkv.x));
-    STRAIT_TRY(project(l, layer, "qkv", qkv_modules, c->attention_bias, &qkv));
+    STRAIT_TRY(strait_layers_project(l, layer, "qkv", qkv_modules, c->attention_bias, &qkv));
 
     char name[64];
     strait_attention attention = {.documents = l->documents,
@@ -162,19 +157,19 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
     STRAIT_TRY(rotate(l, layer, "k", "self_attn.k_norm.weight", qkv.y[1], c->num_key_value_heads, &attention.k));
     if (l->build->mode == STRAIT_BUILD_GENERATE) {
         attention.key_rows = l->build->capacity;
-        STRAIT_TRY(through_cache(l, layer, "k_cache", &attention.k));
-        STRAIT_TRY(through_cache(l, layer, "v_cache", &attention.v));
+        STRAIT_TRY(strait_layers_cache(l, layer, "k_cache", &attention.k));
+        STRAIT_TRY(strait_layers_cache(l, layer, "v_cache", &attention.v));
     }
     if (l->build->dropout) {
         attention.dropout = c->attention_dropout;
-        attention.stream = stream_of(layer, STRAIT_DROPOUT_ATTENTION);
+        attention.stream = strait_layers_stream(layer, STRAIT_DROPOUT_ATTENTION);
         attention.sequences = l->sequences;
         attention.step = l->step;
     }
     strait_layers_name(name, layer, "attention");
     STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));
     out.x = attention.o;
-    STRAIT_TRY(project(l, layer, "o", out_modules, c->attention_out_bias, &out));
+    STRAIT_TRY(strait_layers_project(l, layer, "o", out_modules, c->attention_out_bias, &out));
     l->pending = out.y[0];
     return strait_layers_dropout(l, layer, "o_dropout", STRAIT_DROPOUT_OUT, &l->pending);
 }
@@ -191,10 +186,10 @@ strait_status strait_layers_mlp(strait_layers *l, int layer)
     bool biased = l->config->mlp_bias;
     STRAIT_TRY(
         strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &gate_up.x));
-    STRAIT_TRY(project(l, layer, "gate_up", in_modules, biased, &gate_up));
+    STRAIT_TRY(strait_layers_project(l, layer, "gate_up", in_modules, biased, &gate_up));
     strait_layers_name(name, layer, "swiglu");
     STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
-    STRAIT_TRY(project(l, layer, "down", out_modules, biased, &down));
+    STRAIT_TRY(strait_layers_project(l, layer, "down", out_modules, biased, &down));
     l->pending = down.y[0];
     return strait_layers_dropout(l, layer, "down_dropout", STRAIT_DROPOUT_MLP, &l->pending);
 }

@@ -49,6 +49,9 @@ typedef enum strait_dropout_site {
     STRAIT_DROPOUT_SITES
 } strait_dropout_site;
 
+/* The stream of random numbers of a site. */
+int64_t strait_layers_stream(int layer, strait_dropout_site site);
+
 /* `x` with the residual dropout of this graph, if it has any; named layers.<i>.<name>. */
 strait_status strait_layers_dropout(strait_layers *layers, int layer, const char *name, strait_dropout_site site,
                                     strait_tensor_id *inout_x) STRAIT_MUST_USE;
@@ -57,6 +60,15 @@ strait_status strait_layers_dropout(strait_layers *layers, int layer, const char
  * model.layers.<i>.<weight>. */
 strait_status strait_layers_norm(strait_layers *layers, int layer, const char *name, const char *weight,
                                  strait_keep keep, strait_tensor_id *out) STRAIT_MUST_USE;
+/*
+ * Linear layers that share their input, by the names of their modules. With biases the products stay in f32 until these
+ * are added, so that each output is rounded once.
+ */
+strait_status strait_layers_project(strait_layers *layers, int layer, const char *name, const char *const *modules,
+                                    bool biased, strait_linear *linear) STRAIT_MUST_USE;
+/* GENERATE: puts this call's keys or values into their cache, which takes their place. */
+strait_status strait_layers_cache(strait_layers *layers, int layer, const char *name,
+                                  strait_tensor_id *inout) STRAIT_MUST_USE;
 /* The parameter model.layers.<i>.<name>. */
 strait_status strait_layers_weight(strait_layers *layers, int layer, const char *name,
                                    strait_tensor_id *out) STRAIT_MUST_USE;

@@ -92,9 +92,15 @@ static strait_status check_unused(const strait_tensor_view *view, findings *foun
         return report(found, view, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
                       view->name, "");
     }
-    /* Multi-token prediction in ERNIE's releases, which transformers leaves out too. */
+    /* Multi-token prediction in the releases of ERNIE and DeepSeek, which transformers leaves out too. */
     if (strncmp(view->name, "model.mtp_", 10) == 0 &&
         strait_model_dir_config(found->model)->family == STRAIT_FAMILY_ERNIE4_5_MOE) {
+        return STRAIT_OK;
+    }
+    int layer;
+    const strait_model_config *config = strait_model_dir_config(found->model);
+    if (config->family == STRAIT_FAMILY_DEEPSEEK_V3 && sscanf(view->name, "model.layers.%d.", &layer) == 1 &&
+        layer >= config->num_hidden_layers) {
         return STRAIT_OK;
     }
     return report(found, view, "%s does not belong to this architecture%s", view->name, "");

@@ -134,6 +134,29 @@ CONFIGS = {
                         {"ernie": (7, 2, 8, 1), "balance": ("pooled", "step", 0.0, 0.0, 0.01),
                          "config": {"moe_layer_start_index": 0},
                          "rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    # DeepSeek-V3 (experts, per token, width, shared, groups, groups kept, ranks of queries and of keys, widths of a head
+    # without rotation and of values): values narrower, wider and as wide as queries, no rank of queries, one group, every
+    # expert chosen, weights not normalised, experts without a token, biases, YaRN with both magnitudes, rotation by
+    # halves, a dense layer first and none, one head; the fifth has the paper's loss by sequence, and its biases move.
+    "deepseek_v3-01": (61, 24, 32, 3, 4, 4, 8, 10000.0, False, 2, 19,
+                       {"deepseek": (8, 2, 12, 1, 4, 2, 16, 12, 10, 6), "config": {"first_k_dense_replace": 1}}),
+    "deepseek_v3-02": (53, 16, 24, 2, 2, 2, 6, 100.0, True, 3, 13,
+                       {"deepseek": (5, 5, 10, 2, 1, 1, None, 9, 8, 14), "config": {"first_k_dense_replace": 0}}),
+    "deepseek_v3-03": (47, 20, 28, 2, 2, 2, 4, 10000.0, False, 1, 9,
+                       {"deepseek": (12, 2, 9, 1, 3, 2, 14, 10, 6, 16), "idle": True,
+                        "config": {"first_k_dense_replace": 0, "norm_topk_prob": False}}),
+    "deepseek_v3-04": (59, 16, 20, 3, 3, 3, 10, 500000.0, False, 2, 35,
+                       {"deepseek": (6, 1, 11, 2, 3, 1, 13, 8, 12, 7),
+                        "config": {"first_k_dense_replace": 1, "attention_bias": True, "routed_scaling_factor": 1.5,
+                                  "norm_topk_prob": False},
+                        "rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
+                                 "mscale": 0.7, "mscale_all_dim": 0.9}}),
+    "deepseek_v3-05": (43, 17, 29, 2, 4, 4, 6, 100.0, False, 4, 9,
+                       {"deepseek": (8, 3, 7, 1, 2, 1, 12, 10, 5, 8), "balance": ("per_layer", "sequence", 0.2, 0.0, 0.01),
+                        "config": {"first_k_dense_replace": 0, "rope_interleave": False}}),
+    "deepseek_v3-06": (67, 12, 16, 2, 1, 1, 64, 10000.0, True, 2, 67,
+                       {"deepseek": (4, 2, 6, 1, 2, 2, 9, 32, 32, 24), "pad": 3, "rms_norm_eps": 1e-5,
+                        "config": {"first_k_dense_replace": 1}}),
     "seed_oss-05": (43, 17, 29, 2, 3, 1, 6, 100.0, False, 4, 11,
                     {"config": {"attention_dropout": 0.25, "residual_dropout": 0.0}}),
     "seed_oss-06": (59, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 67, {
@@ -203,27 +226,33 @@ class InFloat64(TorchFunctionMode):
 
 
 class Routing(TorchFunctionMode):
-    """Records what routers choose, in each forward pass layer by layer, or makes them choose what was recorded."""
+    """Records what routers choose, in each forward pass layer by layer, or makes them choose what was recorded. Where a
+    router has groups, every other call is the choice of these."""
 
-    def __init__(self, replay=None, skip=0):
+    def __init__(self, replay=None, skip=0, grouped=False):
         super().__init__()
         self.calls, self.gap, self.replay, self.next = [], math.inf, replay, skip
+        self.grouped, self.of_groups, self.groups = grouped, False, None
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func is not torch.topk:
             return func(*args, **kwargs)
-        scores, k = args[0], args[1]
+        scores, k = args[0], args[1] if len(args) > 1 else kwargs["k"]
+        self.of_groups = self.grouped and not self.of_groups
         if self.replay is None:
-            ids = func(*args, **kwargs)[1].sort(dim=-1)[0]
+            ids = func(scores, k)[1].sort(dim=-1)[0]
             best = scores.detach().sort(dim=-1, descending=True)[0]
             if k < scores.shape[-1]:
                 self.gap = min(self.gap, (best[:, k - 1] - best[:, k]).min().item())
         else:
-            ids = self.replay[self.next]
-            self.next += 1
+            ids = self.replay[self.next][self.of_groups]
+            self.next += not self.of_groups
         values = scores.gather(-1, ids)
-        self.calls.append((ids, values.detach().clone()))
+        if self.of_groups:
+            self.groups = ids
+        else:
+            self.calls.append((ids, values.detach().clone(), self.groups))
         return values, ids
 
 
@@ -263,8 +292,8 @@ class Balance:
 
     def move(self, calls):
         """The selection biases, by what was chosen in the step."""
-        biases = [p for n, p in self.model.named_parameters() if n.endswith("correction_bias")]
-        for bias, (ids, _) in zip(biases if self.rate else [], calls):
+        biases = [p for n, p in everything(self.model) if n.endswith("correction_bias")]
+        for bias, (ids, *_) in zip(biases if self.rate else [], calls):
             count = torch.bincount(ids.flatten(), minlength=bias.numel())
             with torch.no_grad():
                 bias += self.rate * torch.sign(count.sum() - bias.numel() * count).to(bias.dtype)
@@ -281,12 +310,16 @@ class Balance:
     def take(self, ids):
         """Both losses of the pass that was made, without coefficients."""
         logits, self.gates.logits = self.gates.logits, []
-        experts, k = self.config.num_experts, self.config.num_experts_per_tok
+        experts, k = experts_of(self.config), self.config.num_experts_per_tok
         shape = ids.shape if self.scope == "sequence" else (1, ids.numel())
         f, p, z = [], [], 0.0
         for one in logits:
             one = one if one.dtype == torch.float64 else one.float()
-            scores = F.softmax(one, dim=-1)
+            if self.config.model_type == "deepseek_v3":
+                scores = one.sigmoid()
+                scores = scores / scores.sum(dim=-1, keepdim=True)
+            else:
+                scores = F.softmax(one, dim=-1)
             counted = torch.zeros_like(scores).scatter_(1, self.top(scores, k), 1.0)
             f.append(counted.reshape(*shape, experts).mean(dim=1))
             p.append(scores.reshape(*shape, experts).mean(dim=1))
@@ -298,8 +331,23 @@ class Balance:
         return aux, z
 
 
+def everything(model):
+    """Parameters, and the biases that some families hold as buffers."""
+    yield from model.named_parameters()
+    for name, value in model.named_buffers():
+        if name.endswith("correction_bias"):
+            yield name, value
+
+
+def experts_of(config):
+    """How many a layer has."""
+    return config.n_routed_experts if config.model_type == "deepseek_v3" else config.num_experts
+
+
 def sparse_layers(config):
     """The layers that have experts."""
+    if config.model_type == "deepseek_v3":
+        return list(range(config.first_k_dense_replace, config.num_hidden_layers))
     if not getattr(config, "moe_intermediate_size", 0):
         return []
     if config.model_type == "ernie4_5_moe":
@@ -336,6 +384,10 @@ def make_model(name, folder, attempt):
         more.update(zip(keys, extra["experts"]))
     if "ernie" in extra:
         more.update(zip(("moe_num_experts", "moe_k", "moe_intermediate_size", "moe_num_shared_experts"), extra["ernie"]))
+    if "deepseek" in extra:
+        more.update(zip(("n_routed_experts", "num_experts_per_tok", "moe_intermediate_size", "n_shared_experts", "n_group",
+                         "topk_group", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "v_head_dim"), extra["deepseek"]))
+        more.update(qk_rope_head_dim=head_dim, num_nextn_predict_layers=0)
     if "balance" in extra and balance_is_theirs(name):
         more.update(output_router_logits=True, router_aux_loss_coef=extra["balance"][2])
     if FIVE:
@@ -350,7 +402,7 @@ def make_model(name, folder, attempt):
         pad_token_id=extra.get("pad"), **spelling, **more)
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
-        for key, parameter in model.named_parameters():
+        for key, parameter in everything(model):
             if key.endswith("e_score_correction_bias"):
                 parameter.normal_(0.0, 0.5 / parameter.shape[-1])
             elif key.endswith(".bias"):
@@ -482,7 +534,7 @@ def run(model, ids, balance=None, routing=None):
         if balance:
             balance.move(routing.calls[-len(sparse_layers(model.config)):])
     out["losses"] = torch.stack(losses)
-    for key, parameter in model.named_parameters():
+    for key, parameter in everything(model):
         for name, value in on_disk(key, parameter.detach()):
             out["param." + name] = value.double().clone()
     return out
@@ -497,8 +549,9 @@ def idle_experts(model):
 
 def run_routed(model, ids, replay=None, balance=None):
     """`run`, what the routers of the first pass said, and the recorder."""
-    biases = [p.detach().double().reshape(-1).clone() for n, p in model.named_parameters() if "correction_bias" in n]
-    with Routing(replay) as routing:
+    biases = [p.detach().double().reshape(-1).clone() for n, p in everything(model) if "correction_bias" in n]
+    deepseek = model.config.model_type == "deepseek_v3"
+    with Routing(replay, grouped=deepseek) as routing:
         out = run(model, ids, balance, routing)
     for place, layer in enumerate(sparse_layers(model.config)):
         weights = routing.calls[place][1].double()
@@ -506,6 +559,13 @@ def run_routed(model, ids, replay=None, balance=None):
             # What topk saw had the bias.
             weights = weights - biases[place][routing.calls[place][0]]
             weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=model.config.moe_norm_min)
+        elif deepseek:
+            weights = weights - biases[place][routing.calls[place][0]]
+            # 4.57 makes the experts of other groups zeros, 5 leaves them out.
+            assert FIVE or (routing.calls[place][1] > 0).all(), "the versions would choose differently"
+            if model.config.norm_topk_prob:
+                weights = weights / weights.sum(dim=-1, keepdim=True)
+            weights = weights * model.config.routed_scaling_factor
         elif model.config.norm_topk_prob:
             weights = weights / weights.sum(dim=-1, keepdim=True)
         # As the model multiplies with them.
@@ -534,10 +594,11 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
     model.train()
     for step in range(STEPS):
         with torch.no_grad():
-            for narrow, master in zip(model.parameters(), masters.parameters()):
+            for (_, narrow), (_, master) in zip(everything(model), everything(masters)):
                 narrow.copy_(master)
                 narrow.grad = None
-        with Routing(replay, step * len(sparse_layers(model.config))) as routing:
+        grouped = model.config.model_type == "deepseek_v3"
+        with Routing(replay, step * len(sparse_layers(model.config)), grouped) as routing:
             loss = loss_of(forward(model, ids, step), ids)
         total = loss
         if balance:
@@ -557,7 +618,7 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
             balance.model = masters
             balance.move(routing.calls)
             balance.model = model
-    out = {"param." + name: value.double() for key, parameter in masters.named_parameters()
+    out = {"param." + name: value.double() for key, parameter in everything(masters)
            for name, value in on_disk(key, parameter.detach())}
     out["losses"] = torch.stack(losses)
     return out
@@ -595,8 +656,8 @@ def main():
         chosen = choices(routing, layers, ids)
         if CONFIGS[name][-1].get("idle"):
             used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
-            assert len(used) < model.config.num_experts, "every expert has a token"
-        replay = [call[0] for call in routing.calls]
+            assert len(used) < experts_of(model.config), "every expert has a token"
+        replay = [(call[0], call[2]) for call in routing.calls]
         def again(dtype):
             one = load(folder, dtype)
             return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None)[0]

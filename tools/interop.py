@@ -30,6 +30,12 @@ KINDS = {
     "qwen3": ("qwen3", {}, {}),
     "yarn": ("qwen3", YARN, {"use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1, "attention_bias": True}),
     "ernie": ("ernie4_5", {}, {"use_bias": True, "pad_token_id": None}),
+    "moe": ("qwen3_moe", {}, {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "norm_topk_prob": True}),
+    "ernie_moe": ("ernie4_5_moe", {}, {"moe_num_experts": 6, "moe_k": 2, "moe_intermediate_size": 24, "pad_token_id": None}),
+    "deepseek": ("deepseek_v3", {**YARN, "mscale": 0.7, "mscale_all_dim": 0.9},
+                 {"num_key_value_heads": 6, "q_lora_rank": 20, "kv_lora_rank": 18, "qk_nope_head_dim": 12, "v_head_dim": 10,
+                  "qk_rope_head_dim": 16, "n_routed_experts": 8, "num_experts_per_tok": 2, "n_group": 4, "topk_group": 2,
+                  "moe_intermediate_size": 24, "first_k_dense_replace": 1, "num_nextn_predict_layers": 0}),
     "seed": ("seed_oss", {}, {"attention_out_bias": True, "mlp_bias": True, "pad_token_id": None}),
 }
 
@@ -100,13 +106,16 @@ def save(dtype, tied, form, folder, tokenizer, kind):
     spelling = ({"rope_parameters": {"rope_type": "default", "rope_theta": THETA, **rope}} if FIVE
                 else {"rope_theta": THETA, "rope_scaling": rope or None})
     config = AutoConfig.for_model(model_type, vocab_size=len(tokenizer) + 3, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
-                         num_attention_heads=6, num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied == "tied",
+                         num_attention_heads=6, head_dim=16, tie_word_embeddings=tied == "tied",
                          rms_norm_eps=EPS, max_position_embeddings=128, bos_token_id=None,
-                         eos_token_id=tokenizer.eos_token_id, **spelling, **keys)
+                         eos_token_id=tokenizer.eos_token_id, **spelling, **{"num_key_value_heads": 2, **keys})
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, 0.15)
+        for name, buffer in model.named_buffers():
+            if name.endswith("correction_bias"):
+                buffer.normal_(0.0, 0.05)
     model = model.to(getattr(torch, dtype))
     model.generation_config.eos_token_id = end_tokens(model.float(), tokenizer(PROMPT, return_tensors="pt").input_ids,
                                                       tokenizer.eos_token_id)
@@ -154,7 +163,7 @@ def same_answer(strait, folder, model, tokenizer):
             new = model.generate(prompt, max_new_tokens=24, do_sample=False)[0, prompt.shape[1]:].tolist()
         if eos and new[-1] not in eos:
             fail(f"no end token was sampled there: {new}")
-        theirs = tokenizer.decode(new[:-1] if eos else new)
+        theirs = tokenizer.decode(new[:-1] if eos else new, skip_special_tokens=True)
         ours = subprocess.run([strait, "generate", folder, "--prompt", PROMPT, "--greedy", "--max-tokens", "24", "--no-echo",
                                "--quiet", "--dtype", "f32", *options], check=True, stdout=subprocess.PIPE).stdout
         print(f"{ours!r} here, {theirs!r} there")
@@ -198,7 +207,8 @@ def theirs(strait, name, work):
     forms = [("qwen3", tied, form) for tied, form in (("tied", "one"), ("tied", "sharded"), ("untied", "one"),
                                                       ("untied", "sharded"), ("tied", "head"))]
     forms += [(kind, tied, "one") for kind, tied in (("yarn", "tied"), ("ernie", "tied"), ("ernie", "untied"),
-                                                     ("seed", "untied"))]
+                                                     ("seed", "untied"), ("moe", "tied"), ("ernie_moe", "tied"),
+                                                     ("deepseek", "untied"))]
     for dtype in ("float32", "bfloat16"):
         for kind, tied, form in forms:
             case = f"{name}-{kind}-{dtype}-{tied}-{form}"

@@ -23,6 +23,7 @@ enum {
 };
 enum { STRAIT_CONFIG_NUMERICS_EXACT, STRAIT_CONFIG_NUMERICS_FAST };
 enum { STRAIT_CONFIG_FALLBACK_NONE, STRAIT_CONFIG_FALLBACK_CPU };
+enum { STRAIT_CONFIG_GROUP_MASK_NEG_INF, STRAIT_CONFIG_GROUP_MASK_ZERO };
 enum { STRAIT_CONFIG_TUNED_PROVEN, STRAIT_CONFIG_TUNED_ALL };
 enum { STRAIT_CONFIG_DTYPE_F32, STRAIT_CONFIG_DTYPE_BF16 };
 enum { STRAIT_CONFIG_STATE_F32, STRAIT_CONFIG_STATE_BF16 }; /* optimizer.weights and optimizer.first_moment */
@@ -103,6 +104,7 @@ typedef struct strait_run_config {
         double z_coefficient;
         double orthogonality_coefficient;
         double bias_update_rate;
+        int group_mask; /* STRAIT_CONFIG_GROUP_MASK_* */
     } moe;
     struct {
         int64_t sequences;   /* per step */

@@ -135,6 +135,12 @@ static strait_status decide_model(strait_run *run)
     if (!run->from) STRAIT_TRY(model_from_init(run));
     if (run->config.dropout.attention >= 0) run->model.attention_dropout = run->config.dropout.attention;
     if (run->config.dropout.residual >= 0) run->model.residual_dropout = run->config.dropout.residual;
+    run->model.group_mask_zero = run->config.moe.group_mask == STRAIT_CONFIG_GROUP_MASK_ZERO;
+    if (run->model.group_mask_zero && run->model.n_group < 2) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                           "%s: moe.group_mask is zero, and the model's experts stand in no groups: remove it",
+                           run->options->config);
+    }
     run->model.dtype = run->config.dtype == STRAIT_CONFIG_DTYPE_BF16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
     if (run->tokenizer && strait_tokenizer_vocab_size(run->tokenizer) > run->model.vocab_size) {
         return STRAIT_FAIL(

@@ -6,8 +6,8 @@
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
  * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), bias (ERNIE 4.5
  * with experts, whose biases move), seed (Seed-OSS with dropout). usage: strait_steps
- * [yarn-|ernie-|moe-|aux-|bias-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full [DEVICE]]]]
- * STRAIT_CPU as ever.
+ * [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
+ * [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
 
@@ -118,6 +118,25 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
         model.moe_norm_min = 0.3;
         model.sparse_layers[0] = 2;
         *out_balance = (strait_balance){.scope = STRAIT_AUX_SEQUENCE, .coefficient = 0.01, .bias_rate = 0.01};
+    } else if (strncmp(*inout_kind, "latent-", 7) == 0) {
+        model.family = STRAIT_FAMILY_DEEPSEEK_V3;
+        model.num_key_value_heads = model.num_attention_heads;
+        model.kv_lora_rank = 9;
+        model.q_lora_rank = 13;
+        model.qk_nope_head_dim = 7;
+        model.v_head_dim = 5;
+        model.rope_interleave = true;
+        model.num_experts = 8;
+        model.num_experts_per_tok = 3;
+        model.n_group = 4;
+        model.topk_group = 2;
+        model.moe_intermediate_size = 10;
+        model.num_shared_experts = 1;
+        model.norm_topk_prob = true;
+        model.routed_scaling_factor = 2.5;
+        model.sparse_layers[0] = 2;
+        *out_balance = (strait_balance){
+            .form = STRAIT_AUX_PER_LAYER, .scope = STRAIT_AUX_SEQUENCE, .coefficient = 0.01, .bias_rate = 0.01};
     } else if (strncmp(*inout_kind, "seed-", 5) == 0) {
         model.family = STRAIT_FAMILY_SEED_OSS;
         model.attention_bias = model.mlp_bias = true;
@@ -133,7 +152,7 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|seed-]f32|bf16|bf16-weights SHARDS [THREADS "
+        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-]f32|bf16|bf16-weights SHARDS [THREADS "
               "[MICRO_BATCH "
               "[none|light|full [DEVICE]]]]\n",
               stderr);

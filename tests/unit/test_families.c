@@ -65,6 +65,19 @@ static const published models[] = {
      36151104512},
     {"ERNIE-4.5-21B-A3B", ERNIE_MOE(2560, 12288, 1536, 28, 20, 4, 6, 2, 1), 21825437888},
     {"ERNIE-4.5-300B-A47B", ERNIE_MOE(8192, 28672, 3584, 54, 64, 8, 8, 0, 3), 298636913856},
+    /* The published 671,026,404,352 and the biases of the selection, without the module for multi-token prediction. */
+    {"DeepSeek-V3",
+     "{\"architectures\":[\"DeepseekV3ForCausalLM\"],\"model_type\":\"deepseek_v3\",\"vocab_size\":129280,"
+     "\"hidden_size\":7168,\"intermediate_size\":18432,\"moe_intermediate_size\":2048,\"num_hidden_layers\":61,"
+     "\"num_attention_heads\":128,\"num_key_value_heads\":128,\"n_shared_experts\":1,\"n_routed_experts\":256,"
+     "\"routed_scaling_factor\":2.5,\"kv_lora_rank\":512,\"q_lora_rank\":1536,\"qk_rope_head_dim\":64,"
+     "\"v_head_dim\":128,\"qk_nope_head_dim\":128,\"n_group\":8,\"topk_group\":4,\"num_experts_per_tok\":8,"
+     "\"first_k_dense_replace\":3,\"norm_topk_prob\":true,\"moe_layer_freq\":1,\"scoring_func\":\"sigmoid\","
+     "\"topk_method\":\"noaux_tc\",\"num_nextn_predict_layers\":1,\"max_position_embeddings\":163840,"
+     "\"rope_theta\":10000,\"rope_scaling\":{\"beta_fast\":32,\"beta_slow\":1,\"factor\":40,\"mscale\":1.0,"
+     "\"mscale_all_dim\":1.0,\"original_max_position_embeddings\":4096,\"type\":\"yarn\"},"
+     "\"tie_word_embeddings\":false}",
+     671026404352 + 14848},
     {"ERNIE-4.5-0.3B",
      "{\"architectures\":[\"Ernie4_5ForCausalLM\"],\"model_type\":\"ernie4_5\",\"vocab_size\":103424,\"hidden_size\":"
      "1024,"

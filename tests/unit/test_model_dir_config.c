@@ -402,9 +402,56 @@ static void ernie_with_experts(void **state)
     }
 }
 
+static void deepseek(void **state)
+{
+    (void)state;
+    strait_model_config config;
+    assert_int_equal(parse("{\"model_type\":\"deepseek_v3\",\"num_attention_heads\":4,\"num_key_value_heads\":4,"
+                           "\"qk_rope_head_dim\":8,\"q_lora_rank\":null,\"num_hidden_layers\":5}",
+                           &config),
+                     STRAIT_OK);
+    assert_int_equal(config.head_dim, 8);
+    assert_int_equal(config.q_lora_rank, 0);
+    assert_int_equal(config.kv_lora_rank, 512);
+    assert_int_equal(config.n_group, 8);
+    assert_true(config.rope_interleave && config.norm_topk_prob && config.routed_scaling_factor == 2.5);
+    for (int i = 0; i < 5; i++) assert_int_equal(strait_model_config_sparse(&config, i), i > 2);
+    strait_buffer text = {0};
+    strait_buffer second = {0};
+    strait_model_config again;
+    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
+    assert_non_null(strstr(text.bytes, "\"num_nextn_predict_layers\": 0"));
+    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
+    assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
+    assert_string_equal(text.bytes, second.bytes);
+    strait_buffer_fini(&second);
+    strait_buffer_fini(&text);
+    static const char *const refusals[][2] = {
+        {"\"num_key_value_heads\":8", "a key head for each of the 128 query heads"},
+        {"\"n_group\":null", "n_group"},
+        {"\"n_group\":7", "256 experts (n_routed_experts) cannot be cut into 7 groups"},
+        {"\"topk_group\":9", "topk_group: is 9, more than n_group = 8"},
+        {"\"num_experts_per_tok\":129", "more than the 128 experts of the 4 groups that are kept"},
+        {"\"scoring_func\":\"softmax\"", "scoring_func: \"softmax\" is not supported (\"sigmoid\" is)"},
+        {"\"topk_method\":\"greedy\"", "topk_method: \"greedy\" is not supported"},
+        {"\"moe_layer_freq\":2", "moe_layer_freq: only 1 is supported"},
+        {"\"head_dim\":128,\"qk_rope_head_dim\":64", "head_dim: is 128, but qk_rope_head_dim"},
+        {"\"attention_bias\":true,\"q_lora_rank\":null", "attention_bias: true is not supported without q_lora_rank"},
+        {"\"routed_scaling_factor\":0", "routed_scaling_factor: is 0"},
+        {"\"qk_rope_head_dim\":7", "odd"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        char json[200];
+        snprintf(json, sizeof json, "{\"model_type\":\"deepseek_v3\",%s}", refusals[i][0]);
+        assert_int_not_equal(parse(json, &config), STRAIT_OK);
+        if (!strstr(strait_error_message(), refusals[i][1])) fail_msg("%s", strait_error_message());
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(deepseek),
         cmocka_unit_test(ernie_with_experts),
         cmocka_unit_test(missing_keys_take_the_defaults_of_transformers),
         cmocka_unit_test(both_spellings_are_read),

@@ -130,7 +130,7 @@ static void refusals_say_what_is_wrong(void **state)
         const char *says;
     } cases[] = {
         {"only_v2", STRAIT_ERR_UNSUPPORTED, "it offers version 2 of the interface, and this program knows version 1"},
-        {"needs_newer", STRAIT_ERR_UNSUPPORTED, "it needs version 1.4 of the interface, and this program has 1.3"},
+        {"needs_newer", STRAIT_ERR_UNSUPPORTED, "it needs version 1.5 of the interface, and this program has 1.4"},
         {"short_plugin", STRAIT_ERR_UNSUPPORTED, "its description has 32 bytes, version 1.0 has 40"},
         {"short_driver", STRAIT_ERR_UNSUPPORTED, "its table of functions has 296 bytes, version 1.0 has 304"},
         {"no_driver", STRAIT_ERR_UNSUPPORTED, "its table of functions has 0 bytes"},

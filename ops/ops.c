@@ -27,6 +27,7 @@ strait_dtype strait_op_buffer_dtype(const strait_op_desc *desc, int index)
     case 'M': return desc->dims[ADAMW_DIM_MOMENT_BF16] ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
     case 'Y': return desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_Y_F32 ? STRAIT_DTYPE_F32 : desc->dtype;
     case 'X': return desc->dims[LINEAR_DIM_OUT_F32] & STRAIT_LINEAR_DX_F32 ? STRAIT_DTYPE_F32 : desc->dtype;
+    case 'A': return desc->dims[SCALED_ADD_DIM_F32] >> index & 1 ? STRAIT_DTYPE_F32 : desc->dtype;
     case 'E': return desc->dims[MOE_LINEAR_DIM_DX_F32] ? STRAIT_DTYPE_F32 : desc->dtype;
     default: return desc->dtype;
     }

@@ -219,7 +219,8 @@ enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
     STRAIT_OP(MOE_COUNT, moe_count)               \
     STRAIT_OP(MOE_BALANCE, moe_balance)           \
     STRAIT_OP(SPLIT_HEADS, split_heads)           \
-    STRAIT_OP(JOIN_HEADS, join_heads)
+    STRAIT_OP(JOIN_HEADS, join_heads)             \
+    STRAIT_OP(SCALED_ADD, scaled_add)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -429,7 +430,7 @@ enum { SWIGLU_DIM_N };
 
 /*
  * LINEAR_XENT: loss[m] = cross-entropy of y[m] W^T against targets[m] (negative: ignored, loss +0), not scaled. Where
- * DY and GRAD are given it also computes, in the same pass, dy = dlogits W and grad = dlogits^T y (acc), with dlogits
+ * DY and GRAD (with FROZEN: DY) are given it also computes, in the same pass, dy = dlogits W and grad = dlogits^T y (acc), with dlogits
  * scaled by step[STRAIT_STEP_LOSS_SCALE]. Logits exist for a chunk of tokens at a time only.
  */
 enum {
@@ -439,7 +440,7 @@ enum {
     LINEAR_XENT_STEP,    /* f32 [STRAIT_STEP_WORDS]; may be absent without DY */
     LINEAR_XENT_LOSS,    /* f32 [M] out */
     LINEAR_XENT_DY,      /* S [M, H] out, or absent */
-    LINEAR_XENT_GRAD,    /* f32 [V, H] in out (acc), absent with DY */
+    LINEAR_XENT_GRAD,    /* f32 [V, H] in out (acc), absent with DY, or with FROZEN */
     LINEAR_XENT_BUFFERS
 };
 enum {
@@ -448,7 +449,8 @@ enum {
     LINEAR_XENT_DIM_V,
     LINEAR_XENT_DIM_T,
     LINEAR_XENT_DIM_ACCUMULATE,
-    LINEAR_XENT_DIM_FORWARD_ONLY /* 1: DY and GRAD are absent, and a query may count on it */
+    LINEAR_XENT_DIM_FORWARD_ONLY, /* 1: DY and GRAD are absent, and a query may count on it */
+    LINEAR_XENT_DIM_FROZEN        /* since 1.4: 1 = GRAD is absent, W is not trained */
 };
 
 /* LOSS_SUM: a long sum per sequence of T, sequences added in order to sum[0] (acc). */
@@ -706,6 +708,19 @@ enum {
     HEADS_DIM_SECOND_WIDTH, /* at least SECOND */
     HEADS_DIM_SHARED        /* 0 or 1 */
 };
+
+/*
+ * SCALED_ADD (since 1.4): y = x + SCALE u, by one fma and rounded once; y = SCALE u where X is absent. Bit i of DIM_F32
+ * says that buffer i is f32 instead of S.
+ */
+enum {
+    SCALED_ADD_X, /* S or f32 [N], or absent */
+    SCALED_ADD_U, /* S or f32 [N] */
+    SCALED_ADD_Y, /* S or f32 [N] out; may be the same buffer as X or U where it is as wide */
+    SCALED_ADD_BUFFERS
+};
+enum { SCALED_ADD_DIM_N, SCALED_ADD_DIM_F32 };
+enum { SCALED_ADD_SCALAR_SCALE };
 
 /* The step buffer: all that changes between steps, filled by one copy from the host; the device adds its results. */
 enum {

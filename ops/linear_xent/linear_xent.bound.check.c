@@ -38,7 +38,7 @@ static void xent_gradients(const strait_op_desc *desc, void *const *buffers, con
         strait_bounded_product(&c, &first, dlogits + i / h * v, 1, w + i % h, h, v);
         dy[i] = strait_bounded_store(desc->dtype, c);
     }
-    for (int64_t i = 0; i < v * h; i++) {
+    for (int64_t i = 0; grad && i < v * h; i++) {
         int first = !desc->dims[LINEAR_XENT_DIM_ACCUMULATE];
         for (int64_t row = 0; row < m; row += t) {
             strait_bounded_product(&grad[i], &first, dlogits + row * v + i / h, v, y + row * h + i % h, h, t);

@@ -12,8 +12,9 @@ static void linear_xent_cost(const strait_op_desc *desc, uint32_t absent, strait
     double v = (double)desc->dims[LINEAR_XENT_DIM_V];
     bool backward = !(absent >> LINEAR_XENT_DY & 1U);
     inout->flops += m * v * (2.0 * h + STRAIT_FLOPS_FUNCTION + 3.0);
-    if (backward) inout->flops += m * v * (4.0 * h + 2.0);
-    if (backward && !desc->dims[LINEAR_XENT_DIM_ACCUMULATE]) inout->bytes_read -= v * h * sizeof(float);
+    bool trained = backward && !(absent >> LINEAR_XENT_GRAD & 1U);
+    if (backward) inout->flops += m * v * ((trained ? 4.0 : 2.0) * h + 2.0);
+    if (trained && !desc->dims[LINEAR_XENT_DIM_ACCUMULATE]) inout->bytes_read -= v * h * sizeof(float);
 }
 
 /* Loss of one token; turns its logits into their gradient, not yet scaled. */
@@ -47,7 +48,7 @@ static strait_status linear_xent_reference(const strait_op_desc *desc, void *con
     int64_t v = desc->dims[LINEAR_XENT_DIM_V];
     double *logits;
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)v, sizeof *logits, &logits));
-    if (dy && !desc->dims[LINEAR_XENT_DIM_ACCUMULATE]) {
+    if (grad && !desc->dims[LINEAR_XENT_DIM_ACCUMULATE]) {
         for (int64_t i = 0; i < v * h; i++) grad[i] = 0.0;
     }
     for (int64_t m = 0; m < desc->dims[LINEAR_XENT_DIM_M]; m++) {
@@ -66,7 +67,7 @@ static strait_status linear_xent_reference(const strait_op_desc *desc, void *con
             double g = logits[n] * scale;
             for (int64_t i = 0; i < h; i++) {
                 dy[m * h + i] += g * w[n * h + i];
-                grad[n * h + i] += g * y[m * h + i];
+                if (grad) grad[n * h + i] += g * y[m * h + i];
             }
         }
     }

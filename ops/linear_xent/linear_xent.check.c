@@ -44,7 +44,7 @@ static void xent_gradients(const strait_op_desc *desc, void *const *buffers, con
         strait_exact_product(&c, &first, dlogits + i / h * v, 1, w + i % h, h, v);
         dy[i] = strait_exact_round(desc->dtype, c);
     }
-    for (int64_t i = 0; i < v * h; i++) {
+    for (int64_t i = 0; grad && i < v * h; i++) {
         int first = !desc->dims[LINEAR_XENT_DIM_ACCUMULATE];
         for (int64_t row = 0; row < m; row += t) {
             strait_exact_product(&grad[i], &first, dlogits + row * v + i / h, v, y + row * h + i % h, h, t);
@@ -126,10 +126,11 @@ static double linear_xent_tolerance(const strait_op_desc *desc, int buffer)
 
 enum {
     LOSS_ONLY = 1U << LINEAR_XENT_STEP | 1U << LINEAR_XENT_DY | 1U << LINEAR_XENT_GRAD,
+    FROZEN = 1U << LINEAR_XENT_GRAD,
     NO_GRADIENT = 1U << LINEAR_XENT_DY | 1U << LINEAR_XENT_GRAD
 };
 
-/* dims: M, H, V, T, accumulate, forward only */
+/* dims: M, H, V, T, accumulate, forward only, frozen */
 static const strait_check_gradient linear_xent_gradients[] = {
     {.forward = {.dims = {6, 3, 5, 3, 0}, .absent = NO_GRADIENT},
      .backward = STRAIT_OP_LINEAR_XENT,
@@ -156,6 +157,8 @@ const strait_op_check strait_op_check_linear_xent = {
             {.dims = {10, 17, 67, 5, 0}, .absent = LOSS_ONLY},
             {.dims = {10, 17, 67, 5, 0, 1}, .absent = LOSS_ONLY},
             {.dims = {1040, 5, 35, 520, 0, 1}, .absent = LOSS_ONLY}, /* several chunks, whatever their size is */
+            {.dims = {10, 17, 67, 5, 0, 0, 1}, .absent = FROZEN},
+            {.dims = {1040, 5, 35, 520, 1, 0, 1}, .absent = FROZEN},
             {.dims = {9, 3, 51, 3, 0}, .variant = 2},
             {.dims = {9, 3, 99, 3, 0}, .variant = 3},
             {.dims = {66, 33, 130, 33, 1}},

@@ -168,7 +168,7 @@ static strait_status linear_xent_launch(const strait_portable_call *call)
         STRAIT_TRY(rows_launch(call, &x, &c));
         if (backward) {
             STRAIT_TRY(dy_launch(call, &x, &c));
-            STRAIT_TRY(grad_launch(call, &x, &c));
+            if (call->buffers[LINEAR_XENT_GRAD].memory) STRAIT_TRY(grad_launch(call, &x, &c));
         }
         first += c.tokens;
     }

@@ -60,6 +60,7 @@ static const freedom freedoms[STRAIT_OP_COUNT] = {
     [STRAIT_OP_BIAS] = {.dims = {-1, -2}},
     [STRAIT_OP_BIAS_BWD] = {.dims = {-1, -2, -1}},
     [STRAIT_OP_DROPOUT] = {.dims = {-1, -2, -1}, .fixed = {0, 0, 0, 65540}, .scalar = 0.25F},
+    [STRAIT_OP_SCALED_ADD] = {.dims = {-1}, .scalar = 0.75F},
     [STRAIT_OP_MOE_COUNT] = {.dims = {-2, 0, -1}, .fixed = {0, 1, 0, 1}},
     [STRAIT_OP_SPLIT_HEADS] = {.dims = {-2, 0, 0, -1, 0, 0, 0}, .fixed = {0, 2, 400, 0, 3, 5, 1}},
     [STRAIT_OP_JOIN_HEADS] = {.dims = {-2, 0, 0, -1, 0, 0, 0}, .fixed = {0, 2, 400, 0, 3, 5, 1}},

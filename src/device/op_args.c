@@ -456,6 +456,14 @@ static void list_small_ops(buffer_list *list, const int64_t *d)
         put_s(list, cached, d[KV_STORE_DIM_N], INOUT);
         break;
     }
+    case STRAIT_OP_SCALED_ADD:
+        for (int i = 0; i < SCALED_ADD_BUFFERS; i++) {
+            int flags = i == SCALED_ADD_Y ? OUT : i == SCALED_ADD_X ? IN | OPTIONAL : IN;
+            bool f32 = d[SCALED_ADD_DIM_F32] >> i & 1;
+            put(list, f32 ? STRAIT_DTYPE_F32 : list->desc->dtype, d[SCALED_ADD_DIM_N], 1, flags);
+        }
+        over(list, 1U << SCALED_ADD_X | 1U << SCALED_ADD_U);
+        break;
     case STRAIT_OP_LOSS_SUM:
         put_f(list, d[LOSS_SUM_DIM_M], 1, IN);
         put_f(list, 1, 1, INOUT);
@@ -516,7 +524,8 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_f(list, d[LINEAR_XENT_DIM_M], 1, OUT);
         /* Empty, so absent, where the shape says that there is no backward part. */
         put_s(list, d[LINEAR_XENT_DIM_FORWARD_ONLY] ? 0 : d[LINEAR_XENT_DIM_M], d[LINEAR_XENT_DIM_H], OUT | OPTIONAL);
-        put_f(list, d[LINEAR_XENT_DIM_FORWARD_ONLY] ? 0 : d[LINEAR_XENT_DIM_V], d[LINEAR_XENT_DIM_H], INOUT | OPTIONAL);
+        put_f(list, d[LINEAR_XENT_DIM_FORWARD_ONLY] || d[LINEAR_XENT_DIM_FROZEN] ? 0 : d[LINEAR_XENT_DIM_V],
+              d[LINEAR_XENT_DIM_H], INOUT | OPTIONAL);
         break;
     case STRAIT_OP_GRAD_NORM:
         put_f(list, d[GRAD_NORM_DIM_TOTAL], 1, IN);

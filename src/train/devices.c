@@ -104,6 +104,8 @@ static strait_op_desc small_desc(strait_op op, strait_dtype dtype)
         desc.dims[HEADS_DIM_WIDTH] = 128;
         desc.dims[HEADS_DIM_SHARED] = 0;
         break;
+    case STRAIT_OP_SCALED_ADD: desc.dims[SCALED_ADD_DIM_F32] = 0; break;
+    case STRAIT_OP_LINEAR_XENT: desc.dims[LINEAR_XENT_DIM_FROZEN] = 0; break;
     case STRAIT_OP_NORM_ROPE: desc.dims[NORM_ROPE_DIM_INTERLEAVED] = 0; break;
     case STRAIT_OP_NORM_ROPE_BWD: desc.dims[NORM_ROPE_BWD_DIM_INTERLEAVED] = 0; break;
     default: break;

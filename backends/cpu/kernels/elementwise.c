@@ -1,4 +1,4 @@
-/* SWIGLU and its gradient, ADD, KV_STORE: one element in, one element out. */
+/* SWIGLU and its gradient, ADD, SCALED_ADD, KV_STORE: one element in, one element out. */
 #include "backends/cpu/kernels/storage.h"
 #include "backends/cpu/kernels/vector_formula.h"
 
@@ -86,6 +86,43 @@ strait_status STRAIT_CPU_RUN(add)(const strait_cpu_call *call)
 {
     elements e = elements_of(call, 1, 1, call->desc->dims[ADD_DIM_N]);
     strait_pool_run(call->pool, div_up(e.n, TASK_ELEMENTS), add_part, &e);
+    return STRAIT_OK;
+}
+
+typedef struct scaled_add {
+    const void *x;
+    const void *u;
+    void *y;
+    int64_t n;
+    float scale;
+    strait_dtype dtypes[SCALED_ADD_BUFFERS];
+} scaled_add;
+
+static void scaled_add_part(void *context, int64_t task, int worker)
+{
+    (void)worker;
+    const scaled_add *s = context;
+    vf scale = vf_set1(s->scale);
+    int64_t end = min_i64(s->n, (task + 1) * TASK_ELEMENTS);
+    for (int64_t i = task * TASK_ELEMENTS; i < end; i += VW) {
+        vf u = s_load_to(s->u, i, end, s->dtypes[SCALED_ADD_U]);
+        vf y = s->x ? vf_fma(scale, u, s_load_to(s->x, i, end, s->dtypes[SCALED_ADD_X])) : vf_mul(scale, u);
+        s_store_to(s->y, i, end, y, s->dtypes[SCALED_ADD_Y]);
+    }
+}
+
+strait_status STRAIT_CPU_RUN(scaled_add)(const strait_cpu_call *call)
+{
+    const strait_op_desc *desc = call->desc;
+    scaled_add s = {.x = call->buffers[SCALED_ADD_X],
+                    .u = call->buffers[SCALED_ADD_U],
+                    .y = call->buffers[SCALED_ADD_Y],
+                    .n = desc->dims[SCALED_ADD_DIM_N],
+                    .scale = desc->scalars[SCALED_ADD_SCALAR_SCALE]};
+    for (int i = 0; i < SCALED_ADD_BUFFERS; ++i) {
+        s.dtypes[i] = desc->dims[SCALED_ADD_DIM_F32] >> i & 1 ? STRAIT_DTYPE_F32 : desc->dtype;
+    }
+    strait_pool_run(call->pool, div_up(s.n, TASK_ELEMENTS), scaled_add_part, &s);
     return STRAIT_OK;
 }
 

@@ -189,6 +189,7 @@ static void run_chunk(strait_pool *pool, const xent *x, const chunk *c, void *wo
     p = dy_product(x, c);
     STRAIT_CPU_SYMBOL(matmul)(pool, &p, 1, 0, workspace);
     if (x->bf16) strait_pool_run(pool, row_tasks, round_task, &call);
+    if (!x->grad) return;
     p = grad_product(x, c);
     STRAIT_CPU_SYMBOL(matmul)(pool, &p, 1, 0, workspace);
 }

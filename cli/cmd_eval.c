@@ -43,6 +43,7 @@ int cmd_eval(int argc, char **argv)
     bool mask_documents = false;
     bool allow_invalid = false;
     const cli_option options[] = {
+        {"--adapter", CLI_STRING, &o.adapter, "DIR", "adapters (LoRA) for MODEL"},
         {"--data", CLI_STRING, &o.data, "PATH", "token shards, text or JSONL (plain or compressed), or a folder"},
         {"--choices", CLI_STRING, &o.choices, "FILE", "JSONL with question, choices, answer: accuracy"},
         {"--field", CLI_STRING, &o.field, "NAME", "the member of JSON lines that holds the text (text)"},

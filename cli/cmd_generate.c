@@ -150,6 +150,7 @@ int cmd_generate(int argc, char **argv)
     const int64_t max_tokens = o.max_tokens;
     o.max_tokens = INT64_MIN; /* not given */
     const cli_option options[] = {
+        {"--adapter", CLI_STRING, &o.adapter, "DIR", NULL},
         {"--prompt", CLI_LIST, &prompts, "TEXT", "a text to go on with; may be given several times"},
         {"--prompts", CLI_STRING, &prompts_file, "FILE", "a file with a prompt on each line; - is standard input"},
         {"--chat", CLI_FLAG, &chat, NULL, "talk; also --system, --thinking, --context"},
@@ -175,7 +176,7 @@ int cmd_generate(int argc, char **argv)
         {0},
     };
     int positional = 0;
-    const char *usage = "strait generate MODEL --prompt TEXT | --chat [options]\n"
+    const char *usage = "strait generate MODEL [--adapter DIR] --prompt TEXT | --chat [options]\n"
                         "Samples text from MODEL: a model directory, a checkpoint, or a run (its newest checkpoint).";
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;

@@ -33,6 +33,7 @@ int cmd_trace(int argc, char **argv)
                  {"--weight-decay", NAN, &o.weight_decay},
                  {"--clip", NAN, &o.clip}};
     const cli_option options[] = {
+        {"--adapter", CLI_STRING, &o.adapter, "DIR", NULL},
         {"--tokens", CLI_STRING, &o.tokens, "IDS.json", "equally long arrays of token ids (required)"},
         {"--out", CLI_STRING, &o.out, "FILE", "safetensors file to write (required)"},
         {"--activations", CLI_FLAG, &activations, NULL, "also the residual stream after each layer"},
@@ -57,7 +58,7 @@ int cmd_trace(int argc, char **argv)
         {0},
     };
     int positional = 0;
-    const char *usage = "strait trace MODEL --tokens IDS.json --out FILE.safetensors [options]\n"
+    const char *usage = "strait trace MODEL [--adapter DIR] --tokens IDS.json --out FILE [options]\n"
                         "Writes logits, loss and, where asked, gradients, steps and more of MODEL.";
     int code = cli_parse(argc, argv, usage, options, &o.model, 1, &positional);
     if (code >= 0) return code;

@@ -23,6 +23,7 @@ typedef struct strait_linear {
     int32_t segments;
     bool into_y;             /* y is the caller's, in f32 or the graph's dtype; else it is made here */
     int64_t sequence_length; /* T, where the sums over tokens restart */
+    int32_t beside;          /* 1 + the node of a product that reads x too and comes first; 0 = none */
     strait_tensor_id y[STRAIT_LINEAR_SEGMENTS]; /* out, or in with into_y */
 } strait_linear;
 strait_status strait_emit_linear(strait_graph *graph, const char *name, strait_linear *op) STRAIT_MUST_USE;
@@ -36,6 +37,16 @@ typedef struct strait_bias {
 } strait_bias;
 strait_status strait_emit_bias(strait_graph *graph, const char *name, strait_bias *op) STRAIT_MUST_USE;
 
+/* y = x + scale u, or where x is STRAIT_NO_TENSOR scale u. */
+typedef struct strait_scaled_add {
+    strait_tensor_id x;
+    strait_tensor_id u;
+    float scale;
+    bool wide;          /* y is f32 */
+    strait_tensor_id y; /* out */
+} strait_scaled_add;
+strait_status strait_emit_scaled_add(strait_graph *graph, const char *name, strait_scaled_add *op) STRAIT_MUST_USE;
+
 /* y = x with a share `rate` of its elements dropped and the others scaled up; each use has a stream of its own. */
 typedef struct strait_dropout {
     strait_tensor_id x;
@@ -44,6 +55,7 @@ typedef struct strait_dropout {
     int64_t stream;
     int64_t sequence_length;
     double rate;        /* below 1 */
+    int32_t beside;     /* as of a linear layer */
     strait_tensor_id y; /* out */
 } strait_dropout;
 strait_status strait_emit_dropout(strait_graph *graph, const char *name, strait_dropout *op) STRAIT_MUST_USE;
@@ -126,7 +138,7 @@ strait_status strait_emit_swiglu(strait_graph *graph, const char *name, strait_t
                                  strait_tensor_id *out_h) STRAIT_MUST_USE;
 
 /* Which experts each row of a router's f32 logits goes to, and their weights (include/strait/device_plugin.h). The
- * logits come from a linear layer; the gradient of what that layer reads is made by the rule of this. */
+ * logits come from a linear layer, the first that reads what the experts read. */
 typedef struct strait_moe_route {
     strait_tensor_id logits; /* f32 [M, E] */
     strait_tensor_id bias;   /* f32 [E], for the choice only, or STRAIT_NO_TENSOR */
@@ -196,6 +208,7 @@ typedef struct strait_moe_linear {
     int64_t stride;
     int64_t experts;
     int64_t sequences;
+    int32_t beside;        /* as of a linear layer */
     strait_tensor_id y[2]; /* out */
 } strait_moe_linear;
 strait_status strait_emit_moe_linear(strait_graph *graph, const char *name, strait_moe_linear *op) STRAIT_MUST_USE;

@@ -33,10 +33,10 @@ typedef strait_status (*strait_op_host_fn)(const strait_op_desc *desc, void *con
  * Growing this struct: add fields at the end; a field that is not named in a definition is NULL.
  *
  * types: one letter per buffer: S storage dtype, F f32, B bf16, I i32, L i64; f32 or else S where a dim says so: Y and
- * X by LINEAR's bits of DIM_OUT_F32 for y and dx, A by SCALED_ADD's bits, E by MOE_LINEAR's DX_F32; W and M bf16 where AdamW's dim of that name
- * says so, else f32.
- * cost: adds flops and corrects the bytes already counted from the buffers' sizes; `absent` has bit i set where buffer
- * i is not given. reference: plain formulas, no rounding to S, and no order of summation that matters.
+ * X by LINEAR's bits of DIM_OUT_F32 for y and dx, A by SCALED_ADD's bits, E by MOE_LINEAR's DX_F32; W and M bf16 where
+ * AdamW's dim of that name says so, else f32. cost: adds flops and corrects the bytes already counted from the buffers'
+ * sizes; `absent` has bit i set where buffer i is not given. reference: plain formulas, no rounding to S, and no order
+ * of summation that matters.
  */
 typedef struct strait_op_def {
     strait_op op;

@@ -16,6 +16,7 @@ strait_grad_fn strait_op_gradient(strait_op op)
     case STRAIT_OP_MOE_COMBINE: return strait_grad_moe_combine;
     case STRAIT_OP_LINEAR_XENT: return strait_grad_linear_xent;
     case STRAIT_OP_BIAS: return strait_grad_bias;
+    case STRAIT_OP_SCALED_ADD: return strait_grad_scaled_add;
     case STRAIT_OP_DROPOUT: return strait_grad_dropout;
     case STRAIT_OP_SPLIT_HEADS: return strait_grad_split_heads;
     case STRAIT_OP_JOIN_HEADS: return strait_grad_join_heads;

@@ -21,6 +21,14 @@ strait_status strait_grad_bias(strait_backward *backward, int32_t node);
 strait_status strait_grad_dropout(strait_backward *backward, int32_t node);
 strait_status strait_grad_split_heads(strait_backward *backward, int32_t node);
 strait_status strait_grad_join_heads(strait_backward *backward, int32_t node);
+strait_status strait_grad_scaled_add(strait_backward *backward, int32_t node);
+/* For rules of nodes that others stand beside: adds those gradients to *inout, in f32 until the last, which is f32
+ * where `wide`. */
+strait_status strait_grad_merge(strait_backward *backward, int32_t node, bool wide,
+                                strait_tensor_id *inout) STRAIT_MUST_USE;
+/* For the rule of a router's product: dx = `router` + experts + what else reached the input of `dispatch`. */
+strait_status strait_grad_moe_merge(strait_backward *backward, strait_node dispatch,
+                                    strait_tensor_id router) STRAIT_MUST_USE;
 strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node);
 
 #endif

@@ -4,9 +4,10 @@
 TORCH=2.15.0
 TRANSFORMERS_4=4.57.3
 TRANSFORMERS_5=5.23.0
+PEFT=0.21.2
 INTEROP=build/interop
 
-# One environment has torch; each version of transformers lies in a folder of its own, chosen by PYTHONPATH.
+# One environment has torch; each version of transformers lies in a folder of its own, chosen by PYTHONPATH, and so does PEFT.
 make_interop_env() {
     local version python=python3
     command -v python3.11 >/dev/null && python=python3.11
@@ -29,12 +30,19 @@ make_interop_env() {
             --target "$INTEROP/transformers-$version" "transformers==$version"
         : >"$INTEROP/transformers-$version/done"
     done
+    if [ ! -f "$INTEROP/peft-$PEFT/done" ]; then
+        echo "making $INTEROP/peft-$PEFT" >&2
+        rm -rf "$INTEROP/peft-$PEFT"
+        "$INTEROP/torch/bin/pip" install --quiet --disable-pip-version-check --no-warn-conflicts --no-deps \
+            --target "$INTEROP/peft-$PEFT" "peft==$PEFT" accelerate==1.15.0 psutil==7.2.2
+        : >"$INTEROP/peft-$PEFT/done"
+    fi
 }
 
 # with_transformers VERSION SCRIPT ARGUMENT...
 with_transformers() {
     local version=$1
     shift
-    PYTHONPATH=$PWD/$INTEROP/transformers-$version HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=$PWD/$INTEROP/transformers-$version:$PWD/$INTEROP/peft-$PEFT HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONDONTWRITEBYTECODE=1 \
         "$INTEROP/torch/bin/python" "$@"
 }

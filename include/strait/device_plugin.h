@@ -430,8 +430,8 @@ enum { SWIGLU_DIM_N };
 
 /*
  * LINEAR_XENT: loss[m] = cross-entropy of y[m] W^T against targets[m] (negative: ignored, loss +0), not scaled. Where
- * DY and GRAD (with FROZEN: DY) are given it also computes, in the same pass, dy = dlogits W and grad = dlogits^T y (acc), with dlogits
- * scaled by step[STRAIT_STEP_LOSS_SCALE]. Logits exist for a chunk of tokens at a time only.
+ * DY and GRAD (with FROZEN: DY) are given it also computes, in the same pass, dy = dlogits W and grad = dlogits^T y
+ * (acc), with dlogits scaled by step[STRAIT_STEP_LOSS_SCALE]. Logits exist for a chunk of tokens at a time only.
  */
 enum {
     LINEAR_XENT_Y,       /* S [M, H] */

@@ -28,6 +28,7 @@ typedef struct strait_eval_options {
     const char *numerics; /* "exact" (NULL) or "fast" */
     int64_t threads;      /* of the CPU device; 0 = one per processor */
     const strait_events *events; /* progress, and the question whether to stop; NULL = neither */
+    const char *adapter;         /* a directory with adapters for the model, or NULL */
 } strait_eval_options;
 
 typedef struct strait_eval_report {

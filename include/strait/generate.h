@@ -39,6 +39,7 @@ typedef struct strait_generate_options {
     void (*end)(void *user, size_t prompt);
     void *user;
     const strait_events *events;
+    const char *adapter; /* a directory with adapters for the model, or NULL */
 } strait_generate_options;
 
 /* What ended an answer. */

@@ -44,6 +44,7 @@ typedef struct strait_trace_options {
     const char *balance;      /* balance of routers, as in "per_layer,sequence,1e-3,0": form, scope, coefficients of the
                                  auxiliary and the z-loss, and maybe a rate of selection biases; NULL: with
                                  output_router_logits those of transformers */
+    const char *adapter;      /* a directory with adapters for the model: gradients and steps are theirs; or NULL */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */

@@ -24,6 +24,8 @@ strait_status strait_grad_bias(strait_backward *backward, int32_t node)
     desc.dims[BIAS_BWD_DIM_M] = forward.desc.dims[BIAS_DIM_M];
     desc.dims[BIAS_BWD_DIM_N] = forward.desc.dims[BIAS_DIM_N];
     desc.dims[BIAS_BWD_DIM_T] = forward.desc.dims[BIAS_DIM_T];
-    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, BIAS_BWD_DIM_ACCUMULATE));
+    if (buffers[BIAS_BWD_GRAD] != STRAIT_NO_TENSOR) {
+        STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, BIAS_BWD_DIM_ACCUMULATE));
+    }
     return strait_backward_set(backward, forward.buffers[BIAS_X], dy);
 }

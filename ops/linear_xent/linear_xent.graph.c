@@ -27,7 +27,8 @@ strait_status strait_grad_linear_xent(strait_backward *backward, int32_t node)
     STRAIT_TRY(strait_backward_like(backward, y, &dy));
     strait_tensor_id dw = graph->tensors[w].grad_of;
     graph->tensors[dy].producer = node;
-    graph->tensors[dw].producer = node;
+    if (dw != STRAIT_NO_TENSOR) graph->tensors[dw].producer = node;
+    graph->nodes[node].desc.dims[LINEAR_XENT_DIM_FROZEN] = dw == STRAIT_NO_TENSOR;
     graph->nodes[node].desc.dims[LINEAR_XENT_DIM_FORWARD_ONLY] = 0;
     graph->nodes[node].buffers[LINEAR_XENT_DY] = dy;
     graph->nodes[node].buffers[LINEAR_XENT_GRAD] = dw;

@@ -28,7 +28,25 @@ strait_status strait_emit_moe_dispatch(strait_graph *graph, const char *name, st
     return strait_graph_emit(graph, &desc, buffers, -1);
 }
 
-/* The rule of the router's weights (moe_route.graph.c) merges this gradient with the router's. */
+/* dx = router + experts + what else reached x (shared experts), in f32. */
+strait_status strait_grad_moe_merge(strait_backward *backward, strait_node dispatch, strait_tensor_id router)
+{
+    strait_graph *graph = strait_backward_graph(backward);
+    strait_tensor_id x = dispatch.buffers[MOE_DISPATCH_X];
+    strait_tensor_id buffers[MOE_DISPATCH_BWD_BUFFERS];
+    strait_op_desc desc = dispatch.desc;
+    desc.op = STRAIT_OP_MOE_DISPATCH_BWD;
+    buffers[MOE_DISPATCH_BWD_ROUTER] = router;
+    buffers[MOE_DISPATCH_BWD_DXE] = strait_backward_grad(backward, dispatch.buffers[MOE_DISPATCH_XE]);
+    buffers[MOE_DISPATCH_BWD_SHARED] = strait_backward_grad(backward, x);
+    STRAIT_TRY(
+        strait_backward_value(backward, dispatch.buffers[MOE_DISPATCH_PLACES], &buffers[MOE_DISPATCH_BWD_PLACES]));
+    STRAIT_TRY(strait_backward_like(backward, x, &buffers[MOE_DISPATCH_BWD_DX]));
+    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, -1));
+    return strait_backward_replace(backward, x, buffers[MOE_DISPATCH_BWD_DX]);
+}
+
+/* The rule of the router's product (linear.graph.c) merges this gradient with the router's. */
 strait_status strait_grad_moe_dispatch(strait_backward *backward, int32_t node)
 {
     (void)backward;

@@ -1,8 +1,4 @@
-/*
- * The router in a graph. Its gradient is where a token's paths meet again: the rule of the weights also emits the
- * products of the layer that made the logits, and adds what came back from the experts, because a tensor has one
- * gradient.
- */
+/* The router in a graph. What its product read, the experts read too: linear.graph.c adds their gradients. */
 #include "ops/emit.h"
 #include "ops/rules.h"
 
@@ -81,76 +77,11 @@ static const strait_node *balance_of(const strait_graph *graph, strait_tensor_id
     return NULL;
 }
 
-/* The node that sent x to the experts of `ids`, or NULL. */
-static const strait_node *dispatch_of(const strait_graph *graph, strait_tensor_id ids)
-{
-    for (int32_t i = 0; i < graph->forward_count; i++) {
-        const strait_node *node = &graph->nodes[i];
-        if (node->desc.op == STRAIT_OP_MOE_DISPATCH && node->buffers[MOE_DISPATCH_IDS] == ids) return node;
-    }
-    return NULL;
-}
-
-/* The two products of the layer that made the logits; *out_dx is f32. */
-static strait_status router_products(strait_backward *backward, strait_node router, strait_tensor_id dlogits,
-                                     strait_tensor_id *out_dx)
-{
-    strait_graph *graph = strait_backward_graph(backward);
-    strait_tensor x = graph->tensors[router.buffers[LINEAR_X]];
-    strait_tensor_id buffers[LINEAR_BUFFERS];
-    char name[128];
-    for (int i = 0; i < LINEAR_BUFFERS; i++) buffers[i] = STRAIT_NO_TENSOR;
-    strait_op_desc desc = router.desc;
-    desc.op = STRAIT_OP_LINEAR_DW;
-    desc.dims[LINEAR_DIM_OUT_F32] = STRAIT_LINEAR_Y_F32;
-    STRAIT_TRY(strait_backward_value(backward, router.buffers[LINEAR_X], &buffers[LINEAR_DW_X]));
-    buffers[LINEAR_DW_GRAD] = graph->tensors[router.buffers[LINEAR_W]].grad_of;
-    buffers[LINEAR_DW_DY] = dlogits;
-    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, LINEAR_DIM_ACCUMULATE));
-
-    desc.op = STRAIT_OP_LINEAR_DX;
-    desc.dims[LINEAR_DIM_OUT_F32] = STRAIT_LINEAR_Y_F32 | STRAIT_LINEAR_DX_F32;
-    snprintf(name, sizeof name, "d%.90s.router", x.name);
-    STRAIT_TRY(strait_graph_activation(graph, name, STRAIT_DTYPE_F32, x.rows, x.columns, STRAIT_KEEP_BOUNDARY, out_dx));
-    buffers[LINEAR_DX_DX] = *out_dx;
-    buffers[LINEAR_DX_W] = router.buffers[LINEAR_W];
-    buffers[LINEAR_DX_DY] = dlogits;
-    return strait_graph_emit(graph, &desc, buffers, -1);
-}
-
-/* dx = router + experts + what else reached x (shared experts), in f32. */
-static strait_status merge(strait_backward *backward, strait_node dispatch, strait_tensor_id router)
-{
-    strait_graph *graph = strait_backward_graph(backward);
-    strait_tensor_id x = dispatch.buffers[MOE_DISPATCH_X];
-    strait_tensor_id buffers[MOE_DISPATCH_BWD_BUFFERS];
-    strait_op_desc desc = dispatch.desc;
-    desc.op = STRAIT_OP_MOE_DISPATCH_BWD;
-    buffers[MOE_DISPATCH_BWD_ROUTER] = router;
-    buffers[MOE_DISPATCH_BWD_DXE] = strait_backward_grad(backward, dispatch.buffers[MOE_DISPATCH_XE]);
-    buffers[MOE_DISPATCH_BWD_SHARED] = strait_backward_grad(backward, x);
-    STRAIT_TRY(
-        strait_backward_value(backward, dispatch.buffers[MOE_DISPATCH_PLACES], &buffers[MOE_DISPATCH_BWD_PLACES]));
-    STRAIT_TRY(strait_backward_like(backward, x, &buffers[MOE_DISPATCH_BWD_DX]));
-    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, -1));
-    return strait_backward_replace(backward, x, buffers[MOE_DISPATCH_BWD_DX]);
-}
-
 strait_status strait_grad_moe_weigh(strait_backward *backward, int32_t node)
 {
     strait_graph *graph = strait_backward_graph(backward);
     strait_node forward = graph->nodes[node];
     strait_tensor_id logits = forward.buffers[MOE_WEIGH_LOGITS];
-    const strait_node *dispatch = dispatch_of(graph, forward.buffers[MOE_WEIGH_IDS]);
-    int32_t producer = graph->tensors[logits].producer;
-    if (!dispatch || producer < 0 || graph->nodes[producer].desc.op != STRAIT_OP_LINEAR) {
-        return STRAIT_FAIL(STRAIT_ERR_INTERNAL,
-                           "%s: a router's logits come from a linear layer and its ids go to a "
-                           "dispatch",
-                           graph->tensors[logits].name);
-    }
-    strait_node sent = *dispatch;
-    strait_node router = graph->nodes[producer];
     strait_tensor_id buffers[MOE_WEIGH_BWD_BUFFERS];
     strait_op_desc desc = forward.desc;
     desc.op = STRAIT_OP_MOE_WEIGH_BWD;
@@ -165,7 +96,5 @@ strait_status strait_grad_moe_weigh(strait_backward *backward, int32_t node)
     }
     STRAIT_TRY(strait_backward_like(backward, logits, &buffers[MOE_WEIGH_BWD_DLOGITS]));
     STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, -1));
-    strait_tensor_id dx;
-    STRAIT_TRY(router_products(backward, router, buffers[MOE_WEIGH_BWD_DLOGITS], &dx));
-    return merge(backward, sent, dx);
+    return strait_backward_set(backward, logits, buffers[MOE_WEIGH_BWD_DLOGITS]);
 }

@@ -29,6 +29,7 @@ strait_status strait_grad_norm_rope(strait_backward *backward, int32_t node)
     strait_tensor_id w = forward.buffers[NORM_ROPE_W];
     strait_tensor_id buffers[NORM_ROPE_BWD_BUFFERS];
     strait_tensor_id dx;
+    bool trained = true;
 
     buffers[NORM_ROPE_BWD_DY] = strait_backward_grad(backward, forward.buffers[NORM_ROPE_Y]);
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[NORM_ROPE_X], &buffers[NORM_ROPE_BWD_X]));
@@ -39,7 +40,7 @@ strait_status strait_grad_norm_rope(strait_backward *backward, int32_t node)
     buffers[NORM_ROPE_BWD_DW] = STRAIT_NO_TENSOR;
     if (w != STRAIT_NO_TENSOR) {
         STRAIT_TRY(strait_backward_value(backward, forward.buffers[NORM_ROPE_R], &buffers[NORM_ROPE_BWD_R]));
-        buffers[NORM_ROPE_BWD_DW] = graph->tensors[w].grad_of;
+        STRAIT_TRY(strait_backward_weight(backward, w, &buffers[NORM_ROPE_BWD_DW], &trained));
     }
     STRAIT_TRY(strait_backward_like(backward, forward.buffers[NORM_ROPE_X], &dx));
     buffers[NORM_ROPE_BWD_DX] = dx;
@@ -47,6 +48,6 @@ strait_status strait_grad_norm_rope(strait_backward *backward, int32_t node)
     strait_op_desc desc = {.op = STRAIT_OP_NORM_ROPE_BWD};
     for (int i = 0; i <= NORM_ROPE_BWD_DIM_T; i++) desc.dims[i] = forward.desc.dims[i];
     desc.dims[NORM_ROPE_BWD_DIM_INTERLEAVED] = forward.desc.dims[NORM_ROPE_DIM_INTERLEAVED];
-    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, NORM_ROPE_BWD_DIM_ACCUMULATE));
+    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, trained ? NORM_ROPE_BWD_DIM_ACCUMULATE : -1));
     return strait_backward_set(backward, forward.buffers[NORM_ROPE_X], dx);
 }

@@ -42,13 +42,14 @@ strait_status strait_grad_rmsnorm(strait_backward *backward, int32_t node)
     STRAIT_TRY(strait_backward_value(backward, forward.buffers[RMSNORM_R], &buffers[RMSNORM_BWD_R]));
     STRAIT_TRY(strait_backward_like(backward, sum, &dx));
     buffers[RMSNORM_BWD_DX] = dx;
-    buffers[RMSNORM_BWD_DW] = graph->tensors[forward.buffers[RMSNORM_W]].grad_of;
+    bool trained;
+    STRAIT_TRY(strait_backward_weight(backward, forward.buffers[RMSNORM_W], &buffers[RMSNORM_BWD_DW], &trained));
 
     strait_op_desc desc = {.op = STRAIT_OP_RMSNORM_BWD};
     desc.dims[RMSNORM_BWD_DIM_M] = forward.desc.dims[RMSNORM_DIM_M];
     desc.dims[RMSNORM_BWD_DIM_H] = forward.desc.dims[RMSNORM_DIM_H];
     desc.dims[RMSNORM_BWD_DIM_T] = forward.desc.dims[RMSNORM_DIM_T];
-    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, RMSNORM_BWD_DIM_ACCUMULATE));
+    STRAIT_TRY(strait_graph_emit(graph, &desc, buffers, trained ? RMSNORM_BWD_DIM_ACCUMULATE : -1));
 
     if (!has_sum) return strait_backward_replace(backward, sum, dx);
     STRAIT_TRY(strait_backward_set(backward, forward.buffers[RMSNORM_X], dx));

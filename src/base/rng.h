@@ -15,6 +15,7 @@ enum {
     STRAIT_STREAM_DROPOUT = 4,
     STRAIT_STREAM_SOURCE = 5,   /* which source a sample comes from */
     STRAIT_STREAM_ROUNDING = 6, /* of bf16 weights and moments; index = element of the whole model */
+    STRAIT_STREAM_LORA = 8,     /* dropout before adapters; plus 65536 for each module */
     STRAIT_STREAM_TUNED = 7     /* what a chip's own ops are tried with; step = the op's buffer */
 };
 

@@ -81,7 +81,9 @@ static strait_status verify_file(const char *path, const char *name, const json_
 
 static strait_status verify_files(const char *path, const json_t *files, strait_checkpoint_check check)
 {
-    static const char *const needed[] = {"config.json", "optimizer.safetensors"};
+    const char *const needed[] = {json_object_get(files, "adapter_config.json") ? "adapter_model.safetensors"
+                                                                                : "config.json",
+                                  "optimizer.safetensors"};
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         if (!json_object_get(files, needed[i])) {
             return STRAIT_FAIL(STRAIT_ERR_CORRUPT, "its list of files lacks %s", needed[i]);
@@ -177,6 +179,7 @@ strait_status strait_checkpoint_resolve(const char *path, char **out_path)
     bool is_model = false;
     bool is_run = false;
     STRAIT_TRY(has_entry(path, "config.json", &is_model));
+    if (!is_model) STRAIT_TRY(has_entry(path, "adapter_config.json", &is_model));
     STRAIT_TRY(has_entry(path, "checkpoints", &is_run));
     if (is_model) return strait_strdup(STRAIT_TAG_OTHER, path, out_path);
     int64_t step = 0;
@@ -202,7 +205,18 @@ strait_status strait_checkpoint_open(const char *path, strait_checkpoint *out)
     strait_checkpoint checkpoint = {0};
     char *optimizer = NULL;
     strait_status status = strait_checkpoint_read_trainer(path, &checkpoint.step, &checkpoint.trainer);
-    if (status == STRAIT_OK) status = strait_model_dir_open(path, &checkpoint.model);
+    bool adapters = false;
+    if (status == STRAIT_OK) status = has_entry(path, "adapter_config.json", &adapters);
+    if (status == STRAIT_OK && adapters) {
+        char *file;
+        status = strait_path_join(path, "adapter_model.safetensors", &file);
+        if (status == STRAIT_OK) {
+            status = strait_safetensors_open(file, &checkpoint.adapter);
+            strait_free(file);
+        }
+    } else if (status == STRAIT_OK) {
+        status = strait_model_dir_open(path, &checkpoint.model);
+    }
     if (status == STRAIT_OK) status = strait_path_join(path, "optimizer.safetensors", &optimizer);
     if (status == STRAIT_OK) status = strait_safetensors_open(optimizer, &checkpoint.optimizer);
     strait_free(optimizer);
@@ -217,6 +231,7 @@ strait_status strait_checkpoint_open(const char *path, strait_checkpoint *out)
 void strait_checkpoint_close(strait_checkpoint *checkpoint)
 {
     strait_model_dir_close(checkpoint->model);
+    strait_safetensors_close(checkpoint->adapter);
     strait_safetensors_close(checkpoint->optimizer);
     json_decref(checkpoint->trainer);
     *checkpoint = (strait_checkpoint){0};

@@ -1,6 +1,6 @@
 /*
- * Checkpoints: a model directory plus optimizer.safetensors and trainer.json, written so that the last good one always
- * survives, whatever happens when.
+ * Checkpoints: a model directory, or one of adapters, plus optimizer.safetensors and trainer.json, written so that the
+ * last good one always survives, whatever happens when.
  *
  * A checkpoint is built in checkpoints/.tmp-step-00000100, each file flushed and read again, then renamed to
  * checkpoints/step-00000100. trainer.json holds size and SHA-256 of every file and of itself. Older ones are removed
@@ -9,6 +9,7 @@
 #ifndef STRAIT_CKPT_CHECKPOINT_H
 #define STRAIT_CKPT_CHECKPOINT_H
 
+#include "ckpt/lora_config.h"
 #include "ckpt/model_dir.h"
 
 #define STRAIT_CHECKPOINT_VERSION 1
@@ -16,8 +17,9 @@
 
 /* What goes into a checkpoint. Everything is borrowed for the call. */
 typedef struct strait_checkpoint_write {
-    int64_t step; /* optimizer steps done, 0 or more */
-    const strait_model_write *model;
+    int64_t step;                        /* optimizer steps done, 0 or more */
+    const strait_model_write *model;     /* of adapters: their tensors, without config and tokenizer */
+    const strait_lora_config *lora;      /* NULL, or what the tensors of `model` are adapters by */
     const strait_tensor_spec *optimizer; /* by convention "m.<parameter>", "v.<parameter>", "master.<parameter>" */
     size_t optimizer_count;
     const json_t *trainer; /* an object: data position, seed, config hash, lineage, and what else resuming needs */
@@ -70,7 +72,8 @@ strait_status strait_checkpoint_resolve(const char *path, char **out_path) STRAI
 
 /* An open checkpoint. */
 typedef struct strait_checkpoint {
-    strait_model_dir *model;       /* owned */
+    strait_model_dir *model;       /* owned; NULL in a checkpoint of adapters */
+    strait_safetensors *adapter;   /* owned; NULL in one of a model */
     strait_safetensors *optimizer; /* owned */
     json_t *trainer;               /* owned; the object that save was given */
     int64_t step;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define OPTIMIZER_FILE "optimizer.safetensors"
+#define ADAPTER_FILE "adapter_model.safetensors"
 
 /* Paths of one step: final, while written, while replaced, while removed. All owned. */
 typedef struct step_paths {
@@ -91,11 +92,29 @@ static strait_status write_optimizer(const char *directory, const strait_checkpo
     return strait_file_list_add(files, OPTIMIZER_FILE, &digest);
 }
 
+static strait_status write_adapter(const char *directory, const strait_checkpoint_write *checkpoint,
+                                   strait_file_list *files)
+{
+    char *path;
+    strait_file_digest digest;
+    STRAIT_TRY(strait_directory_create(directory));
+    STRAIT_TRY(strait_lora_config_write(directory, checkpoint->lora, files));
+    STRAIT_TRY(strait_path_join(directory, ADAPTER_FILE, &path));
+    strait_status status =
+        strait_safetensors_write(path, checkpoint->model->tensors, checkpoint->model->count, NULL, &digest);
+    strait_free(path);
+    STRAIT_TRY(status);
+    return strait_file_list_add(files, ADAPTER_FILE, &digest);
+}
+
 static strait_status write_temporary(const char *directory, const strait_checkpoint_write *checkpoint)
 {
     strait_file_list files = {0};
     strait_status status = strait_directory_remove(directory);
-    if (status == STRAIT_OK) status = strait_model_dir_write(directory, checkpoint->model, &files);
+    if (status == STRAIT_OK) {
+        status = checkpoint->lora ? write_adapter(directory, checkpoint, &files)
+                                  : strait_model_dir_write(directory, checkpoint->model, &files);
+    }
     if (status == STRAIT_OK) status = write_optimizer(directory, checkpoint, &files);
     for (size_t i = 0; i < files.count && status == STRAIT_OK; i++) status = recheck(directory, &files.records[i]);
     if (status == STRAIT_OK) {

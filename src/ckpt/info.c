@@ -47,13 +47,9 @@ static const struct {
     const char *entry;
     const char *kind;
 } directory_kinds[] = {
-    {"trainer.json", "checkpoint"},
-    {"metrics.jsonl", "run"},
-    {"checkpoints", "run"},
-    {"model.safetensors", "model"},
-    {"model.safetensors.index.json", "model"},
-    {"config.json", "model"},
-    {"tokenizer.json", "tokenizer"},
+    {"trainer.json", "checkpoint"},     {"metrics.jsonl", "run"},        {"checkpoints", "run"},
+    {"adapter_config.json", "adapter"}, {"model.safetensors", "model"},  {"model.safetensors.index.json", "model"},
+    {"config.json", "model"},           {"tokenizer.json", "tokenizer"},
 };
 
 static strait_status directory_kind(const char *path, const char **out)
@@ -193,6 +189,7 @@ static strait_status describe(const char *path, const char *kind, const strait_i
     if (strcmp(kind, "checkpoint") == 0) return strait__info_checkpoint(path, options, facts);
     if (strcmp(kind, "run") == 0) return strait__info_run(path, options, facts);
     if (strcmp(kind, "model") == 0) return strait__info_model(path, options, facts);
+    if (strcmp(kind, "adapter") == 0) return strait__info_adapter(path, options, facts);
     if (strcmp(kind, "safetensors") == 0) return strait__info_safetensors(path, options, facts);
     if (options->hash) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE,

@@ -11,6 +11,8 @@
 /* Directories. */
 strait_status strait__info_model(const char *path, const strait_info_options *options,
                                  strait__facts *facts) STRAIT_MUST_USE;
+strait_status strait__info_adapter(const char *path, const strait_info_options *options,
+                                   strait__facts *facts) STRAIT_MUST_USE;
 strait_status strait__info_checkpoint(const char *path, const strait_info_options *options,
                                       strait__facts *facts) STRAIT_MUST_USE;
 /* A folder of checkpoints; `key` is where the list goes. */

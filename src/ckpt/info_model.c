@@ -114,6 +114,72 @@ strait_status strait__info_model(const char *path, const strait_info_options *op
     return put_tokenizer(path, facts);
 }
 
+static strait_status file_hash(const strait_safetensors *file, char out_hex[STRAIT_SHA256_HEX])
+{
+    size_t count = strait_safetensors_count(file);
+    strait_tensor_spec *specs = NULL;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count, sizeof *specs, &specs));
+    strait_safetensors_specs(file, specs);
+    strait_status status = strait_params_hash(specs, count, out_hex);
+    strait_free(specs);
+    return status;
+}
+
+static strait_status put_file(const strait_safetensors *file, bool list, const strait_info_options *options,
+                              strait__facts *facts)
+{
+    totals sum = {0};
+    size_t count = strait_safetensors_count(file);
+    json_t *rows = json_array();
+    bool listed = rows != NULL;
+    for (size_t i = 0; i < count; i++) {
+        const strait_tensor_view *view = strait_safetensors_get(file, i);
+        count_tensor(&sum, view);
+        listed = add_row(rows, tensor_row(view)) && listed;
+    }
+    strait__facts_int(facts, "tensors", (int64_t)count);
+    strait__facts_int(facts, "elements", sum.elements);
+    strait__facts_int(facts, "tensor_bytes", sum.bytes);
+    put_dtypes(facts, &sum);
+    if (list) strait__facts_json(facts, "tensor_list", listed ? json_incref(rows) : NULL);
+    json_decref(rows);
+    if (!options->hash) return STRAIT_OK;
+    char hash[STRAIT_SHA256_HEX];
+    STRAIT_TRY(file_hash(file, hash));
+    strait__facts_text(facts, "parameters_sha256", hash);
+    return STRAIT_OK;
+}
+
+/* Adapters: what they are beside, and their own tensors. */
+static strait_status put_adapter(const char *path, const strait_safetensors *file, const strait_info_options *options,
+                                 strait__facts *facts)
+{
+    char *name;
+    strait_lora_config config;
+    STRAIT_TRY(strait_path_join(path, "adapter_config.json", &name));
+    strait_status status = strait_lora_config_read(name, &config);
+    strait_free(name);
+    STRAIT_TRY(status);
+    if (config.base) strait__facts_text(facts, "base", config.base);
+    strait__facts_int(facts, "rank", config.rank);
+    strait__facts_real(facts, "alpha", config.alpha);
+    strait_lora_config_fini(&config);
+    return put_file(file, options->tensors, options, facts);
+}
+
+strait_status strait__info_adapter(const char *path, const strait_info_options *options, strait__facts *facts)
+{
+    char *name;
+    strait_safetensors *file;
+    STRAIT_TRY(strait_path_join(path, "adapter_model.safetensors", &name));
+    strait_status status = strait_safetensors_open(name, &file);
+    strait_free(name);
+    STRAIT_TRY(status);
+    status = put_adapter(path, file, options, facts);
+    strait_safetensors_close(file);
+    return status;
+}
+
 /* What the optimizer keeps and in which dtypes, by the prefixes of docs/formats.md. */
 static void put_states(const strait_safetensors *file, strait__facts *facts)
 {
@@ -145,7 +211,8 @@ strait_status strait__info_checkpoint(const char *path, const strait_info_option
     strait__facts_int(facts, "step", checkpoint.step);
     strait__facts_text(facts, "intact", options->hash ? "every byte checked" : "sizes checked");
     strait__facts_json(facts, "trainer", json_incref(checkpoint.trainer));
-    strait_status status = put_model(checkpoint.model, options, facts);
+    strait_status status = checkpoint.model ? put_model(checkpoint.model, options, facts)
+                                            : put_adapter(path, checkpoint.adapter, options, facts);
     int64_t bytes = 0;
     size_t count = strait_safetensors_count(checkpoint.optimizer);
     for (size_t i = 0; i < count; i++) bytes += strait_safetensors_get(checkpoint.optimizer, i)->size;
@@ -220,14 +287,14 @@ static strait_status put_newest_hash(const char *path, const char *folder, strai
 {
     char *newest;
     int64_t step;
-    strait_model_dir *model;
+    strait_checkpoint checkpoint;
     char hash[STRAIT_SHA256_HEX];
     STRAIT_TRY_CTX(strait_checkpoint_find(folder, STRAIT_CHECKPOINT_HASHES, NULL, &newest, &step), "%s", path);
-    strait_status status = strait_model_dir_open(newest, &model);
+    strait_status status = strait_checkpoint_open(newest, &checkpoint);
     strait_free(newest);
     STRAIT_TRY(status);
-    status = strait_model_dir_hash(model, hash);
-    strait_model_dir_close(model);
+    status = checkpoint.adapter ? file_hash(checkpoint.adapter, hash) : strait_model_dir_hash(checkpoint.model, hash);
+    strait_checkpoint_close(&checkpoint);
     STRAIT_TRY(status);
     strait__facts_int(facts, "newest_intact_step", step);
     strait__facts_text(facts, "parameters_sha256", hash);
@@ -256,40 +323,11 @@ strait_status strait__info_run(const char *path, const strait_info_options *opti
     return STRAIT_OK;
 }
 
-static strait_status put_file(const strait_safetensors *file, const strait_info_options *options, strait__facts *facts)
-{
-    totals sum = {0};
-    size_t count = strait_safetensors_count(file);
-    json_t *rows = json_array();
-    bool listed = rows != NULL;
-    for (size_t i = 0; i < count; i++) {
-        const strait_tensor_view *view = strait_safetensors_get(file, i);
-        count_tensor(&sum, view);
-        listed = add_row(rows, tensor_row(view)) && listed;
-    }
-    strait__facts_int(facts, "tensors", (int64_t)count);
-    strait__facts_int(facts, "elements", sum.elements);
-    strait__facts_int(facts, "tensor_bytes", sum.bytes);
-    put_dtypes(facts, &sum);
-    strait__facts_json(facts, "tensor_list", listed ? json_incref(rows) : NULL);
-    json_decref(rows);
-    if (!options->hash) return STRAIT_OK;
-    strait_tensor_spec *specs = NULL;
-    char hash[STRAIT_SHA256_HEX];
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, count, sizeof *specs, &specs));
-    strait_safetensors_specs(file, specs);
-    strait_status status = strait_params_hash(specs, count, hash);
-    strait_free(specs);
-    STRAIT_TRY(status);
-    strait__facts_text(facts, "parameters_sha256", hash);
-    return STRAIT_OK;
-}
-
 strait_status strait__info_safetensors(const char *path, const strait_info_options *options, strait__facts *facts)
 {
     strait_safetensors *file;
     STRAIT_TRY(strait_safetensors_open(path, &file));
-    strait_status status = put_file(file, options, facts);
+    strait_status status = put_file(file, true, options, facts);
     strait_safetensors_close(file);
     return status;
 }

@@ -4,12 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A gradient that waits for the rule of another node. */
+typedef struct aside {
+    int32_t node; /* whose rule adds it */
+    strait_tensor_id grad;
+} aside;
+
 struct strait_backward {
     strait_graph *graph;
     strait_recompute recompute;
     int32_t forward_tensors;  /* tensors that existed before differentiation */
     strait_tensor_id *grads;  /* owned: per forward tensor */
     strait_tensor_id *values; /* owned: per forward tensor, its recomputed copy */
+    bool *needs;              /* owned: per forward tensor */
+    aside *asides;            /* owned, last node first; room for one a forward node */
+    int32_t aside_count;
 };
 
 strait_graph *strait_backward_graph(strait_backward *backward)
@@ -46,6 +55,48 @@ strait_status strait_backward_like(strait_backward *backward, strait_tensor_id t
     snprintf(name, sizeof name, "d%s", like.name);
     return strait_graph_activation(backward->graph, name, like.dtype, like.rows, like.columns, STRAIT_KEEP_BOUNDARY,
                                    out);
+}
+
+bool strait_backward_needs(const strait_backward *backward, strait_tensor_id tensor)
+{
+    return tensor != STRAIT_NO_TENSOR && tensor < backward->forward_tensors && backward->needs[tensor];
+}
+
+strait_status strait_backward_weight(strait_backward *backward, strait_tensor_id weight, strait_tensor_id *out_grad,
+                                     bool *out_trained)
+{
+    strait_tensor like = backward->graph->tensors[weight];
+    *out_grad = like.grad_of;
+    *out_trained = like.grad_of != STRAIT_NO_TENSOR;
+    if (*out_trained) return STRAIT_OK;
+    char name[128];
+    snprintf(name, sizeof name, "unused.%.80s", like.name);
+    return strait_graph_activation(backward->graph, name, STRAIT_DTYPE_F32, like.rows, like.columns,
+                                   STRAIT_KEEP_BOUNDARY, out_grad);
+}
+
+strait_status strait_backward_put_aside(strait_backward *backward, int32_t node, strait_tensor_id grad)
+{
+    if (backward->aside_count == backward->graph->forward_count) {
+        return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "more gradients beside others than nodes");
+    }
+    backward->asides[backward->aside_count++] = (aside){.node = node, .grad = grad};
+    return STRAIT_OK;
+}
+
+int32_t strait_backward_aside_count(const strait_backward *backward, int32_t node)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < backward->aside_count; i++) count += backward->asides[i].node == node;
+    return count;
+}
+
+strait_tensor_id strait_backward_aside(const strait_backward *backward, int32_t node, int32_t index)
+{
+    for (int32_t i = backward->aside_count - 1; i >= 0; i--) {
+        if (backward->asides[i].node == node && index-- == 0) return backward->asides[i].grad;
+    }
+    return STRAIT_NO_TENSOR;
 }
 
 static bool is_kept(const strait_backward *backward, const strait_tensor *tensor)
@@ -112,11 +163,39 @@ static bool reached_by_gradient(const strait_backward *backward, const strait_no
     return false;
 }
 
+static bool any_input_needs(const strait_backward *backward, const strait_node *node)
+{
+    for (int32_t i = 0; i < node->buffer_count; i++) {
+        if (strait_backward_needs(backward, node->buffers[i]) && strait_node_access(node, i) & STRAIT_ACCESS_READ) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Forward over the graph: what is trained, and all that is made of it. */
+static void find_needs(strait_backward *backward)
+{
+    const strait_graph *graph = backward->graph;
+    for (strait_tensor_id id = 0; id < backward->forward_tensors; id++) {
+        backward->needs[id] = graph->tensors[id].grad_of != STRAIT_NO_TENSOR;
+    }
+    for (int32_t n = 0; n < graph->forward_count; n++) {
+        const strait_node *node = &graph->nodes[n];
+        if (!any_input_needs(backward, node)) continue;
+        for (int32_t i = 0; i < node->buffer_count; i++) {
+            if (node->buffers[i] == STRAIT_NO_TENSOR) continue;
+            if (strait_node_access(node, i) & STRAIT_ACCESS_WRITE) backward->needs[node->buffers[i]] = true;
+        }
+    }
+}
+
 static strait_status differentiate_nodes(strait_backward *backward, strait_grad_lookup_fn gradient_of)
 {
     strait_graph *graph = backward->graph;
     for (int32_t i = graph->forward_count - 1; i >= 0; i--) {
         if (!reached_by_gradient(backward, &graph->nodes[i])) continue;
+        if (!any_input_needs(backward, &graph->nodes[i])) continue;
         strait_op op = graph->nodes[i].desc.op;
         strait_grad_fn rule = gradient_of(op);
         if (!rule) {
@@ -135,7 +214,13 @@ strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute r
     graph->forward_count = graph->node_count;
     strait_status status = strait_alloc(STRAIT_TAG_OTHER, count, sizeof *backward.grads, &backward.grads);
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, count, sizeof *backward.values, &backward.values);
+    if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, count, sizeof *backward.needs, &backward.needs);
     if (status == STRAIT_OK) {
+        status =
+            strait_alloc(STRAIT_TAG_OTHER, (size_t)graph->forward_count, sizeof *backward.asides, &backward.asides);
+    }
+    if (status == STRAIT_OK) {
+        find_needs(&backward);
         for (size_t i = 0; i < count; i++) {
             backward.grads[i] = STRAIT_NO_TENSOR;
             backward.values[i] = STRAIT_NO_TENSOR;
@@ -144,5 +229,7 @@ strait_status strait_graph_differentiate(strait_graph *graph, strait_recompute r
     }
     strait_free(backward.grads);
     strait_free(backward.values);
+    strait_free(backward.needs);
+    strait_free(backward.asides);
     return status;
 }

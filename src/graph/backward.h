@@ -12,7 +12,8 @@ typedef struct strait_backward strait_backward;
 
 /*
  * A gradient rule: emits the backward nodes of graph->nodes[node]. May change that node (a loss that computes its
- * gradient in the same pass). Called only where a gradient reached one of the node's outputs, or the op is the loss.
+ * gradient in the same pass). Called only where a gradient reached one of the node's outputs, or the op is the loss,
+ * and something that is trained has a part in its inputs.
  */
 typedef strait_status (*strait_grad_fn)(strait_backward *backward, int32_t node);
 /* The rule of an op, or NULL where it has no gradient: strait_op_gradient of ops/rules.h. */
@@ -37,6 +38,21 @@ strait_status strait_backward_set(strait_backward *backward, strait_tensor_id te
 /* For an op through which a tensor passes unchanged: the gradient that had reached it is now part of `grad`. */
 strait_status strait_backward_replace(strait_backward *backward, strait_tensor_id tensor,
                                       strait_tensor_id grad) STRAIT_MUST_USE;
+/* Whether anything that is trained has a part in this tensor; only then its gradient is of use. */
+bool strait_backward_needs(const strait_backward *backward, strait_tensor_id tensor);
+/*
+ * The gradient of a weight, and whether later micro-batches add to it. A weight that is not trained gets one that
+ * nobody reads: for small ones, whose op has no form without it.
+ */
+strait_status strait_backward_weight(strait_backward *backward, strait_tensor_id weight, strait_tensor_id *out_grad,
+                                     bool *out_trained) STRAIT_MUST_USE;
+/*
+ * The gradient of what a node reads, where another node (its `beside`) adds it to its own: kept for that one's rule,
+ * which comes later. Its rule asks how many there are, and for each in forward order.
+ */
+strait_status strait_backward_put_aside(strait_backward *backward, int32_t node, strait_tensor_id grad) STRAIT_MUST_USE;
+int32_t strait_backward_aside_count(const strait_backward *backward, int32_t node);
+strait_tensor_id strait_backward_aside(const strait_backward *backward, int32_t node, int32_t index);
 /* A new activation shaped like `tensor`, named d<name>. */
 strait_status strait_backward_like(strait_backward *backward, strait_tensor_id tensor,
                                    strait_tensor_id *out) STRAIT_MUST_USE;

@@ -114,10 +114,20 @@ strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t
     return STRAIT_OK;
 }
 
-strait_status strait_graph_buffer(strait_graph *graph, const char *name, int64_t elements, int64_t offset,
+strait_status strait_graph_frozen(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   strait_tensor_id *out)
 {
-    STRAIT_TRY(add_tensor(graph, name, STRAIT_DTYPE_F32, 1, elements, STRAIT_STORE_WEIGHTS, out));
+    *out = strait_graph_find(graph, name);
+    if (*out != STRAIT_NO_TENSOR) return STRAIT_OK;
+    STRAIT_TRY(add_tensor(graph, name, graph->dtype, rows, columns, STRAIT_STORE_FROZEN, out));
+    graph->tensors[*out].offset = offset;
+    return STRAIT_OK;
+}
+
+strait_status strait_graph_buffer(strait_graph *graph, const char *name, strait_store store, int64_t elements,
+                                  int64_t offset, strait_tensor_id *out)
+{
+    STRAIT_TRY(add_tensor(graph, name, STRAIT_DTYPE_F32, 1, elements, store, out));
     graph->tensors[*out].offset = offset;
     return STRAIT_OK;
 }

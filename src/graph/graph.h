@@ -12,12 +12,13 @@
 #include "device/device.h"
 
 /* Where a tensor lives. A program is given one slice per store when it runs. */
-#define STRAIT_STORES(X)                                      \
-    X(WEIGHTS) /* parameters as compute reads them: S */      \
-    X(GRADS)   /* f32 gradients, laid out like the weights */ \
-    X(ARENA)   /* activations, placed by the plan */          \
-    X(INPUTS)  /* filled by the host before a run */          \
-    X(STATE)   /* kept between runs: tables, caches, accumulators, results */
+#define STRAIT_STORES(X)                                                      \
+    X(WEIGHTS) /* parameters as compute reads them: S */                      \
+    X(GRADS)   /* f32 gradients, laid out like the weights */                 \
+    X(ARENA)   /* activations, placed by the plan */                          \
+    X(INPUTS)  /* filled by the host before a run */                          \
+    X(STATE)   /* kept between runs: tables, caches, accumulators, results */ \
+    X(FROZEN)  /* parameters that are not trained, as compute reads them: S */
 
 typedef enum strait_store {
 #define STRAIT_STORE_VALUE(name) STRAIT_STORE_##name,
@@ -60,6 +61,7 @@ typedef struct strait_node {
     strait_tensor_id buffers[STRAIT_OP_MAX_BUFFERS]; /* in the order of device/op.h; STRAIT_NO_TENSOR = absent */
     int32_t buffer_count;
     int32_t accumulate_dim; /* which dim is the ACCUMULATE flag, or -1 */
+    int32_t beside; /* 1 + the node before it that reads the same input and adds both gradients of it; 0 = none */
 } strait_node;
 
 /* Named places in a store that several graphs share (the STATE of a prompt graph and of a decoding graph, say). */
@@ -106,9 +108,12 @@ strait_status strait_graph_activation(strait_graph *graph, const char *name, str
 /* A weight at a byte offset of the compute store, and its f32 gradient at an offset of the gradient store. */
 strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   int64_t grad_offset, strait_tensor_id *out) STRAIT_MUST_USE;
-/* f32 values at a byte offset of the compute store that have no gradient. */
-strait_status strait_graph_buffer(strait_graph *graph, const char *name, int64_t elements, int64_t offset,
+/* A weight without a gradient, at a byte offset of the frozen store. */
+strait_status strait_graph_frozen(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   strait_tensor_id *out) STRAIT_MUST_USE;
+/* f32 values at a byte offset of the compute store, or the frozen one, that have no gradient. */
+strait_status strait_graph_buffer(strait_graph *graph, const char *name, strait_store store, int64_t elements,
+                                  int64_t offset, strait_tensor_id *out) STRAIT_MUST_USE;
 strait_status strait_graph_input(strait_graph *graph, const char *name, strait_dtype dtype, int64_t rows,
                                  int64_t columns, strait_tensor_id *out) STRAIT_MUST_USE;
 strait_status strait_graph_state(strait_graph *graph, const char *name, strait_dtype dtype, int64_t rows,

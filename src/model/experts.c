@@ -51,23 +51,81 @@ double strait_experts_flops(const strait_model_config *c)
     return 2 * (double)c->hidden_size * ((double)c->num_experts + expert);
 }
 
-/* The matrices of all experts as one tensor, and the elements from one to the next. */
-static strait_status stacked(strait_layers *l, int layer, const char *module, strait_tensor_id *out,
-                             int64_t *out_stride)
+/* The matrices of all experts as one tensor, and the elements from one to the next. Names have the experts' number as
+ * their %d. */
+static strait_status stacked(strait_layers *l, const strait_params *params, int layer, const char *before,
+                             const char *after, strait_tensor_id *out, int64_t *out_stride)
 {
     char name[96];
     int64_t experts = l->config->num_experts;
-    snprintf(name, sizeof name, LAYER "mlp.experts.0.%s.weight", layer, module);
-    const strait_param *first = strait_params_find(l->params, name);
-    snprintf(name, sizeof name, LAYER "mlp.experts.%d.%s.weight", layer, (int)experts - 1, module);
-    const strait_param *last = strait_params_find(l->params, name);
+    snprintf(name, sizeof name, "%s" LAYER "mlp.experts.0.%s.weight", before, layer, after);
+    const strait_param *first = strait_params_find(params, name);
+    snprintf(name, sizeof name, "%s" LAYER "mlp.experts.%d.%s.weight", before, layer, (int)experts - 1, after);
+    const strait_param *last = strait_params_find(params, name);
     if (!first || !last) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no parameter %s", name);
     int64_t span = last->offset - first->offset;
     *out_stride = experts > 1 ? span / (experts - 1) : first->elements;
-    snprintf(name, sizeof name, LAYER "mlp.experts.%s", layer, module);
+    snprintf(name, sizeof name, "%s" LAYER "mlp.experts.%s", before, layer, after);
     int64_t element = (int64_t)strait_dtype_size(l->graph->dtype);
-    return strait_graph_weight(l->graph, name, 1, span + last->elements, first->offset * element,
+    int64_t elements = span + last->elements;
+    if (params->frozen) return strait_graph_frozen(l->graph, name, 1, elements, first->offset * element, out);
+    return strait_graph_weight(l->graph, name, 1, elements, first->offset * element,
                                first->offset * (int64_t)sizeof(float), out);
+}
+
+/* What the experts' adapters of one module add to *inout_y, the product of like->x that is node `node`. */
+static strait_status adapt(strait_layers *l, int layer, const char *module, const strait_moe_linear *like, int32_t node,
+                           const char *name, strait_tensor_id *inout_y)
+{
+    char full[128];
+    char weight[64];
+    strait_moe_linear a = *like;
+    strait_moe_linear b = *like;
+    snprintf(weight, sizeof weight, "mlp.experts.0.%s", module);
+    const strait_lora_module *adapter = strait_layers_adapter(l, layer, weight);
+    if (!adapter) return STRAIT_OK;
+    a.segments = b.segments = 1;
+    a.width = adapter->rank;
+    a.beside = node;
+    snprintf(weight, sizeof weight, "%s.lora_A", module);
+    STRAIT_TRY(stacked(l, &l->build->lora->params, layer, "base_model.model.", weight, &a.w[0], &a.stride));
+    snprintf(weight, sizeof weight, "%s.lora_B", module);
+    STRAIT_TRY(stacked(l, &l->build->lora->params, layer, "base_model.model.", weight, &b.w[0], &b.stride));
+    snprintf(full, sizeof full, "%s.lora_a", name);
+    STRAIT_TRY(strait_emit_moe_linear(l->graph, full, &a));
+    b.x = a.y[0];
+    if (adapter->scale != 1.0F) {
+        strait_scaled_add product = {.x = STRAIT_NO_TENSOR, .u = a.y[0], .scale = adapter->scale};
+        snprintf(full, sizeof full, "%s.lora", name);
+        STRAIT_TRY(strait_emit_scaled_add(l->graph, full, &product));
+        b.x = product.y;
+    }
+    snprintf(full, sizeof full, "%s.lora_b", name);
+    STRAIT_TRY(strait_emit_moe_linear(l->graph, full, &b));
+    strait_scaled_add sum = {.x = *inout_y, .u = b.y[0], .scale = 1.0F};
+    snprintf(full, sizeof full, "%s.adapted", name);
+    STRAIT_TRY(strait_emit_scaled_add(l->graph, full, &sum));
+    *inout_y = sum.y;
+    return STRAIT_OK;
+}
+
+/* The products of the experts' modules with what their adapters add; named layers.<i>.<name>. */
+static strait_status project(strait_layers *l, int layer, const char *name, const char *const *modules,
+                             strait_moe_linear *linear)
+{
+    char full[64];
+    for (int32_t i = 0; i < linear->segments; i++) {
+        STRAIT_TRY(stacked(l, l->params, layer, "", modules[i], &linear->w[i], &linear->stride));
+    }
+    strait_layers_name(full, layer, name);
+    STRAIT_TRY(strait_emit_moe_linear(l->graph, full, linear));
+    int32_t node = l->graph->node_count;
+    for (int32_t i = 0; i < linear->segments; i++) {
+        char output[96];
+        snprintf(output, sizeof output, linear->segments > 1 ? "%s.%d" : "%s", full, i);
+        STRAIT_TRY(adapt(l, layer, modules[i], linear, node, output, &linear->y[i]));
+    }
+    return STRAIT_OK;
 }
 
 static strait_status route(strait_layers *l, int layer, const strait_experts_rule *rule, strait_tensor_id x,
@@ -76,12 +134,9 @@ static strait_status route(strait_layers *l, int layer, const strait_experts_rul
     char name[64];
     strait_graph *graph = l->graph;
     int64_t tokens = graph->tensors[x].rows;
-    strait_linear router = {.x = x, .segments = 1, .into_y = true, .sequence_length = l->build->length};
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.gate.weight", &router.w[0]));
-    strait_layers_name(name, layer, "router");
-    STRAIT_TRY(strait_graph_activation(graph, name, STRAIT_DTYPE_F32, tokens, l->config->num_experts,
-                                       STRAIT_KEEP_BOUNDARY, &router.y[0]));
-    STRAIT_TRY(strait_emit_linear(graph, name, &router));
+    strait_linear router = {.x = x, .segments = 1};
+    static const char *const modules[] = {"mlp.gate"};
+    STRAIT_TRY(strait_layers_project(l, layer, "router", modules, STRAIT_PROJECTION_ROUTER, &router));
     *out = (strait_moe_route){.logits = router.y[0],
                               .bias = STRAIT_NO_TENSOR,
                               .top_k = l->config->num_experts_per_tok,
@@ -113,19 +168,16 @@ static strait_status route(strait_layers *l, int layer, const strait_experts_rul
 static strait_status shared(strait_layers *l, int layer, strait_tensor_id x, strait_tensor_id *out)
 {
     char name[64];
-    strait_linear gate_up = {.x = x, .segments = 2, .sequence_length = l->build->length};
-    strait_linear down = {.segments = 1, .sequence_length = l->build->length};
+    static const char *const in_modules[] = {"mlp.shared_experts.gate_proj", "mlp.shared_experts.up_proj"};
+    static const char *const out_modules[] = {"mlp.shared_experts.down_proj"};
+    strait_linear gate_up = {.x = x, .segments = 2};
+    strait_linear down = {.segments = 1};
     *out = STRAIT_NO_TENSOR;
     if (l->config->num_shared_experts == 0) return STRAIT_OK;
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.gate_proj.weight", &gate_up.w[0]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.up_proj.weight", &gate_up.w[1]));
-    STRAIT_TRY(strait_layers_weight(l, layer, "mlp.shared_experts.down_proj.weight", &down.w[0]));
-    strait_layers_name(name, layer, "shared_gate_up");
-    STRAIT_TRY(strait_emit_linear(l->graph, name, &gate_up));
+    STRAIT_TRY(strait_layers_project(l, layer, "shared_gate_up", in_modules, STRAIT_PROJECTION_PLAIN, &gate_up));
     strait_layers_name(name, layer, "shared_swiglu");
     STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
-    strait_layers_name(name, layer, "shared");
-    STRAIT_TRY(strait_emit_linear(l->graph, name, &down));
+    STRAIT_TRY(strait_layers_project(l, layer, "shared", out_modules, STRAIT_PROJECTION_PLAIN, &down));
     *out = down.y[0];
     return STRAIT_OK;
 }
@@ -134,6 +186,8 @@ strait_status strait_experts_block(strait_layers *l, int layer, const strait_exp
 {
     char name[64];
     const strait_model_config *c = l->config;
+    static const char *const in_modules[] = {"gate_proj", "up_proj"};
+    static const char *const out_modules[] = {"down_proj"};
     strait_moe_route routed;
     strait_moe_dispatch sent = {.experts = c->num_experts, .sequence_length = l->build->length};
     STRAIT_TRY(strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &sent.x));
@@ -151,15 +205,10 @@ strait_status strait_experts_block(strait_layers *l, int layer, const strait_exp
     strait_moe_linear down = gate_up;
     down.segments = 1;
     down.width = c->hidden_size;
-    STRAIT_TRY(stacked(l, layer, "gate_proj", &gate_up.w[0], &gate_up.stride));
-    STRAIT_TRY(stacked(l, layer, "up_proj", &gate_up.w[1], &gate_up.stride));
-    STRAIT_TRY(stacked(l, layer, "down_proj", &down.w[0], &down.stride));
-    strait_layers_name(name, layer, "gate_up");
-    STRAIT_TRY(strait_emit_moe_linear(l->graph, name, &gate_up));
+    STRAIT_TRY(project(l, layer, "gate_up", in_modules, &gate_up));
     strait_layers_name(name, layer, "swiglu");
     STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
-    strait_layers_name(name, layer, "down");
-    STRAIT_TRY(strait_emit_moe_linear(l->graph, name, &down));
+    STRAIT_TRY(project(l, layer, "down", out_modules, &down));
 
     strait_moe_combine sum = {.ye = down.y[0], .weights = routed.weights, .places = sent.places};
     STRAIT_TRY(shared(l, layer, sent.x, &sum.shared));

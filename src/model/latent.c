@@ -76,7 +76,7 @@ static strait_status project_one(strait_layers *l, int layer, const char *name, 
                                  strait_tensor_id x, strait_tensor_id *out)
 {
     strait_linear linear = {.x = x, .segments = 1};
-    STRAIT_TRY(strait_layers_project(l, layer, name, &module, biased, &linear));
+    STRAIT_TRY(strait_layers_project(l, layer, name, &module, strait_projection_of(biased), &linear));
     *out = linear.y[0];
     return STRAIT_OK;
 }
@@ -218,7 +218,7 @@ strait_status strait_latent_attention(strait_layers *l, int layer)
                                   .scale = softmax_scale(c)};
     STRAIT_TRY(
         strait_layers_norm(l, layer, "attention_norm", "input_layernorm.weight", STRAIT_KEEP_BOUNDARY, &latents.x));
-    STRAIT_TRY(strait_layers_project(l, layer, "latents", modules, c->attention_bias, &latents));
+    STRAIT_TRY(strait_layers_project(l, layer, "latents", modules, strait_projection_of(c->attention_bias), &latents));
     STRAIT_TRY(queries(l, layer, latents.y[0], &attention.q));
     STRAIT_TRY(keys_and_values(l, layer, latents.y[1], &attention.k, &attention.v));
     if (l->build->mode == STRAIT_BUILD_GENERATE) {

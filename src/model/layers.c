@@ -79,36 +79,6 @@ strait_status strait_layers_cache(strait_layers *l, int layer, const char *name,
     return STRAIT_OK;
 }
 
-strait_status strait_layers_project(strait_layers *l, int layer, const char *name, const char *const *modules,
-                                    bool biased, strait_linear *linear)
-{
-    char full[64];
-    char weight[64];
-    linear->sequence_length = l->build->length;
-    linear->into_y = biased;
-    strait_layers_name(full, layer, name);
-    for (int32_t i = 0; i < linear->segments; i++) {
-        snprintf(weight, sizeof weight, "%s.weight", modules[i]);
-        STRAIT_TRY(strait_layers_weight(l, layer, weight, &linear->w[i]));
-        if (!biased) continue;
-        char product[128];
-        snprintf(product, sizeof product, "%s.product.%d", full, i);
-        STRAIT_TRY(strait_graph_activation(l->graph, product, STRAIT_DTYPE_F32, l->graph->tensors[linear->x].rows,
-                                           l->graph->tensors[linear->w[i]].rows, STRAIT_KEEP_HEAVY, &linear->y[i]));
-    }
-    STRAIT_TRY(strait_emit_linear(l->graph, full, linear));
-    for (int32_t i = 0; biased && i < linear->segments; i++) {
-        char output[128];
-        strait_bias bias = {.x = linear->y[i], .sequence_length = l->build->length};
-        snprintf(weight, sizeof weight, "%s.bias", modules[i]);
-        STRAIT_TRY(strait_layers_weight(l, layer, weight, &bias.b));
-        snprintf(output, sizeof output, linear->segments > 1 ? "%s.%d" : "%s", full, i);
-        STRAIT_TRY(strait_emit_bias(l->graph, output, &bias));
-        linear->y[i] = bias.y;
-    }
-    return STRAIT_OK;
-}
-
 int64_t strait_layers_stream(int layer, strait_dropout_site site)
 {
     return (int64_t)(STRAIT_DROPOUT_SITES * layer + (int)site + 1) * 65536 + STRAIT_STREAM_DROPOUT;
@@ -139,7 +109,7 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
     static const char *const qkv_modules[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
     static const char *const out_modules[] = {"self_attn.o_proj"};
     STRAIT_TRY(strait_layers_norm(l, layer, "attention_norm", "input_layernorm.weight", STRAIT_KEEP_BOUNDARY, &qkv.x));
-    STRAIT_TRY(strait_layers_project(l, layer, "qkv", qkv_modules, c->attention_bias, &qkv));
+    STRAIT_TRY(strait_layers_project(l, layer, "qkv", qkv_modules, strait_projection_of(c->attention_bias), &qkv));
 
     char name[64];
     strait_attention attention = {.documents = l->documents,
@@ -169,7 +139,7 @@ strait_status strait_layers_attention(strait_layers *l, int layer)
     strait_layers_name(name, layer, "attention");
     STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));
     out.x = attention.o;
-    STRAIT_TRY(strait_layers_project(l, layer, "o", out_modules, c->attention_out_bias, &out));
+    STRAIT_TRY(strait_layers_project(l, layer, "o", out_modules, strait_projection_of(c->attention_out_bias), &out));
     l->pending = out.y[0];
     return strait_layers_dropout(l, layer, "o_dropout", STRAIT_DROPOUT_OUT, &l->pending);
 }
@@ -183,13 +153,13 @@ strait_status strait_layers_mlp(strait_layers *l, int layer)
     strait_linear down = {.segments = 1};
     static const char *const in_modules[] = {"mlp.gate_proj", "mlp.up_proj"};
     static const char *const out_modules[] = {"mlp.down_proj"};
-    bool biased = l->config->mlp_bias;
+    strait_projection kind = strait_projection_of(l->config->mlp_bias);
     STRAIT_TRY(
         strait_layers_norm(l, layer, "mlp_norm", "post_attention_layernorm.weight", STRAIT_KEEP_HEAVY, &gate_up.x));
-    STRAIT_TRY(strait_layers_project(l, layer, "gate_up", in_modules, biased, &gate_up));
+    STRAIT_TRY(strait_layers_project(l, layer, "gate_up", in_modules, kind, &gate_up));
     strait_layers_name(name, layer, "swiglu");
     STRAIT_TRY(strait_emit_swiglu(l->graph, name, gate_up.y[0], gate_up.y[1], &down.x));
-    STRAIT_TRY(strait_layers_project(l, layer, "down", out_modules, biased, &down));
+    STRAIT_TRY(strait_layers_project(l, layer, "down", out_modules, kind, &down));
     l->pending = down.y[0];
     return strait_layers_dropout(l, layer, "down_dropout", STRAIT_DROPOUT_MLP, &l->pending);
 }
@@ -213,7 +183,8 @@ static strait_status declare_inputs(strait_layers *l, strait_embedding *embeddin
     if (build->documents) {
         STRAIT_TRY(strait_graph_input(graph, "documents", STRAIT_DTYPE_I32, tokens, 1, &l->documents));
     }
-    bool drops = l->config->residual_dropout > 0 || l->config->attention_dropout > 0;
+    bool drops = l->config->residual_dropout > 0 || l->config->attention_dropout > 0 ||
+                 (build->lora && build->lora->dropout > 0);
     if (build->dropout && drops) {
         STRAIT_TRY(strait_graph_input(graph, "sequences", STRAIT_DTYPE_I32, build->batch, 1, &l->sequences));
         STRAIT_TRY(strait_graph_state(graph, "step", STRAIT_DTYPE_F32, STRAIT_STEP_WORDS, 1, &l->step));

@@ -41,6 +41,25 @@ strait_status strait_layers_build(strait_layers *layers, strait_layer_fn layer) 
 strait_status strait_layers_attention(strait_layers *layers, int layer) STRAIT_MUST_USE;
 strait_status strait_layers_mlp(strait_layers *layers, int layer) STRAIT_MUST_USE;
 
+/* What becomes of the products of linear modules that share an input. */
+typedef enum strait_projection {
+    STRAIT_PROJECTION_PLAIN,
+    STRAIT_PROJECTION_BIASED, /* each has a bias, <module>.bias */
+    STRAIT_PROJECTION_ROUTER  /* left in f32, and always kept */
+} strait_projection;
+
+static inline strait_projection strait_projection_of(bool biased)
+{
+    return biased ? STRAIT_PROJECTION_BIASED : STRAIT_PROJECTION_PLAIN;
+}
+
+/* The products of linear->x with the weights of linear->segments modules, and what their biases and adapters add;
+ * named layers.<i>.<name>, with ".0" and so on where there are several. */
+strait_status strait_layers_project(strait_layers *layers, int layer, const char *name, const char *const *modules,
+                                    strait_projection kind, strait_linear *linear) STRAIT_MUST_USE;
+/* The adapter of a module of a layer, or NULL. */
+const strait_lora_module *strait_layers_adapter(const strait_layers *layers, int layer, const char *module);
+
 /* Where dropout is drawn in a layer, each by a stream of its own. */
 typedef enum strait_dropout_site {
     STRAIT_DROPOUT_ATTENTION, /* probabilities */
@@ -60,12 +79,6 @@ strait_status strait_layers_dropout(strait_layers *layers, int layer, const char
  * model.layers.<i>.<weight>. */
 strait_status strait_layers_norm(strait_layers *layers, int layer, const char *name, const char *weight,
                                  strait_keep keep, strait_tensor_id *out) STRAIT_MUST_USE;
-/*
- * Linear layers that share their input, by the names of their modules. With biases the products stay in f32 until these
- * are added, so that each output is rounded once.
- */
-strait_status strait_layers_project(strait_layers *layers, int layer, const char *name, const char *const *modules,
-                                    bool biased, strait_linear *linear) STRAIT_MUST_USE;
 /* GENERATE: puts this call's keys or values into their cache, which takes their place. */
 strait_status strait_layers_cache(strait_layers *layers, int layer, const char *name,
                                   strait_tensor_id *inout) STRAIT_MUST_USE;

@@ -32,6 +32,9 @@ strait_status strait_model_weight(strait_graph *graph, const strait_params *para
     const strait_param *param = strait_params_find(params, name);
     if (!param) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no parameter %s", name);
     int64_t element = (int64_t)strait_dtype_size(graph->dtype);
+    if (params->frozen) {
+        return strait_graph_frozen(graph, name, param->rows, param->columns, param->offset * element, out);
+    }
     return strait_graph_weight(graph, name, param->rows, param->columns, param->offset * element,
                                param->offset * (int64_t)sizeof(float), out);
 }
@@ -41,8 +44,8 @@ strait_status strait_model_buffer(strait_graph *graph, const strait_params *para
 {
     const strait_param *param = strait_params_find(params, name);
     if (!param || !param->buffer) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the model has no buffer %s", name);
-    return strait_graph_buffer(graph, name, param->elements, param->offset * (int64_t)strait_dtype_size(graph->dtype),
-                               out);
+    return strait_graph_buffer(graph, name, params->frozen ? STRAIT_STORE_FROZEN : STRAIT_STORE_WEIGHTS,
+                               param->elements, param->offset * (int64_t)strait_dtype_size(graph->dtype), out);
 }
 
 /* theta^(-2i/dims), scaled. */

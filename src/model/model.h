@@ -8,7 +8,7 @@
 
 #include "ckpt/hf_config.h"
 #include "graph/graph.h"
-#include "model/params.h"
+#include "model/lora.h"
 
 /* What a graph is for. */
 typedef enum strait_build_mode {
@@ -38,14 +38,15 @@ typedef struct strait_balance {
 
 typedef struct strait_build {
     strait_build_mode mode;
-    int64_t batch;          /* sequences */
-    int64_t length;         /* T: tokens of each */
-    int64_t capacity;       /* GENERATE: tokens that the caches hold */
-    int64_t table_rows;     /* positions in the rotary table, at least the largest position + 1 */
-    int64_t embedding_rows; /* TRAIN with tied tables: rows of the gradient's accumulator */
-    bool documents;         /* attention stays inside documents (input "documents") */
-    bool dropout;           /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
-    bool routing;           /* experts are not chosen but given (inputs "layers.<i>.route.ids") */
+    int64_t batch;           /* sequences */
+    int64_t length;          /* T: tokens of each */
+    int64_t capacity;        /* GENERATE: tokens that the caches hold */
+    int64_t table_rows;      /* positions in the rotary table, at least the largest position + 1 */
+    int64_t embedding_rows;  /* TRAIN with tied tables: rows of the gradient's accumulator */
+    bool documents;          /* attention stays inside documents (input "documents") */
+    bool dropout;            /* TRAIN: at the model's rates, by the sequences' numbers (input "sequences") */
+    bool routing;            /* experts are not chosen but given (inputs "layers.<i>.route.ids") */
+    const strait_lora *lora; /* adapters beside the weights, which are frozen; or NULL */
 
     const strait_balance *balance; /* TRAIN, COUNT: losses of routers, or NULL */
     int64_t step_tokens;           /* with balance: tokens of a step, and of each of its scopes */

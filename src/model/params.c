@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,7 @@ typedef struct initialiser {
     uint32_t seed;
     uint64_t place; /* in name order */
     double range;
+    bool uniform; /* within +- range */
     int64_t first;
     int64_t end;
     float *to; /* element `first` */
@@ -150,9 +152,15 @@ static void initialise_piece(void *context, int64_t task, int worker)
     int64_t begin = init->first + task * INIT_ELEMENTS;
     int64_t end = begin + INIT_ELEMENTS < init->end ? begin + INIT_ELEMENTS : init->end;
     for (int64_t i = begin; i < end; i += 4) {
-        double normal[4];
-        strait_rng_normal4(init->seed, STRAIT_STREAM_INIT, (uint64_t)i / 4, init->place, normal);
-        for (int64_t j = 0; j < 4 && i + j < end; j++) init->to[i - init->first + j] = (float)(init->range * normal[j]);
+        double value[4];
+        uint32_t words[4];
+        if (init->uniform) {
+            strait_philox(init->seed, STRAIT_STREAM_INIT, (uint64_t)i / 4, init->place, words);
+            for (int j = 0; j < 4; j++) value[j] = 2.0 * ((double)(words[j] >> 8) * 0x1p-24) - 1.0;
+        } else {
+            strait_rng_normal4(init->seed, STRAIT_STREAM_INIT, (uint64_t)i / 4, init->place, value);
+        }
+        for (int64_t j = 0; j < 4 && i + j < end; j++) init->to[i - init->first + j] = (float)(init->range * value[j]);
     }
 }
 
@@ -161,7 +169,9 @@ void strait_param_initialise(const strait_param *param, int32_t place, uint32_t 
 {
     initialiser init = {
         .seed = seed, .place = (uint64_t)place, .range = range, .first = first, .end = first + count, .to = out};
-    if (param->start != STRAIT_START_NORMAL) {
+    init.uniform = param->start == STRAIT_START_UNIFORM;
+    if (init.uniform) init.range = 1.0 / sqrt((double)param->columns);
+    if (param->start == STRAIT_START_ONES || param->start == STRAIT_START_ZEROS) {
         for (int64_t i = 0; i < count; i++) out[i] = param->start == STRAIT_START_ONES ? 1.0f : 0.0f;
     } else {
         strait_pool_run(pool, (count + INIT_ELEMENTS - 1) / INIT_ELEMENTS, initialise_piece, &init);

@@ -11,7 +11,12 @@
 #include "base/pool.h"
 
 /* Initial values. */
-typedef enum strait_start { STRAIT_START_NORMAL = 0, STRAIT_START_ONES = 1, STRAIT_START_ZEROS = 2 } strait_start;
+typedef enum strait_start {
+    STRAIT_START_NORMAL = 0,
+    STRAIT_START_ONES = 1,
+    STRAIT_START_ZEROS = 2,
+    STRAIT_START_UNIFORM = 3 /* within +- 1/sqrt(columns) */
+} strait_start;
 
 typedef struct strait_param {
     char name[96];
@@ -33,6 +38,7 @@ typedef struct strait_params {
     int64_t padded;   /* elements of a flat buffer: with alignment */
     int32_t *buffers; /* owned: which of the items are, after strait_params_finish */
     int32_t buffer_count;
+    bool frozen; /* none of them is trained: no gradients, and a memory of their own (STRAIT_STORE_FROZEN) */
 } strait_params;
 
 /* Appends one parameter; columns 0 makes a vector of `rows` elements. */
@@ -66,8 +72,9 @@ static inline int64_t strait_params_buffer_byte(const strait_params *params, int
 
 /*
  * Initial values of elements [first, first + count) of a parameter, `first` a multiple of 4, into out[count]: ones,
- * zeros, or normal numbers x `range` by the counter-based generator (stream INIT, step = `place` of the tensor in name
- * order), computed in binary64 and rounded once. `pool` may be NULL; it does not change a bit.
+ * zeros, or numbers of the counter-based generator (stream INIT, step = `place` of the tensor in name order): normal
+ * ones x `range`, or (2u - 1)/sqrt(columns), computed in binary64 and rounded once. `pool` may be NULL; it does not
+ * change a bit.
  */
 void strait_param_initialise(const strait_param *param, int32_t place, uint32_t seed, double range, int64_t first,
                              int64_t count, strait_pool *pool, float *out);

@@ -107,6 +107,16 @@ typedef struct strait_run_config {
         int group_mask; /* STRAIT_CONFIG_GROUP_MASK_* */
     } moe;
     struct {
+        int64_t rank; /* 0 = no adapters */
+        double alpha; /* -1 = the rank */
+        bool rslora;
+        double dropout;
+        strait_config_strings targets; /* names, or "all-linear" alone */
+        char *target_regex;            /* or NULL */
+        strait_config_strings rank_pattern;
+        strait_config_strings alpha_pattern;
+    } lora;
+    struct {
         int64_t sequences;   /* per step */
         int64_t micro_batch; /* 0 = auto */
         int64_t shards;

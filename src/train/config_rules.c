@@ -9,6 +9,7 @@
 #include "base/foreign.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 /* The same where several keys together are wrong: at the one that a --set changed, if one did. */
 #define RULE_ERROR_AMONG(reader_, paths_, ...) \
     strait__config_error(reader_, strait__config_culprit(reader_, paths_), __VA_ARGS__)
+
+enum { LORA_VALUE_MAX = 65536 }; /* of a rank or an alpha */
 
 static bool good(const strait_config_reader *r, const char *a, const char *b)
 {
@@ -158,6 +161,57 @@ static void check_states(strait_config_reader *r)
                      "optimizer.weights: bf16 needs dtype: bf16, found dtype: f32: set both, or leave the weights f32");
 }
 
+/* "PATTERN=NUMBER", the number after the last "=". */
+static void check_patterns(strait_config_reader *r, const char *key, const strait_config_strings *patterns,
+                           double least)
+{
+    for (int64_t i = 0; strait__config_good(r, key) && i < patterns->count; i++) {
+        const char *equals = strrchr(patterns->items[i], '=');
+        char *end = NULL;
+        double value = equals ? strtod(equals + 1, &end) : 0;
+        if (equals && equals > patterns->items[i] && end > equals + 1 && *end == '\0' && value >= least &&
+            value <= LORA_VALUE_MAX && (least < 1 || value == (double)(int64_t)value)) {
+            continue;
+        }
+        RULE_ERROR(r, key, "%s wants \"PATTERN=%s\", found \"%s\"", key, least < 1 ? "ALPHA" : "RANK",
+                   patterns->items[i]);
+    }
+}
+
+/* The first key of adapters that says something, or NULL. A written config has all of them. */
+static const char *given_lora(const strait_run_config *c)
+{
+    const strait_config_strings *targets = &c->lora.targets;
+    bool all = targets->count == 1 && strcmp(targets->items[0], "all-linear") == 0;
+    if (c->lora.alpha >= 0) return "lora.alpha";
+    if (c->lora.rslora) return "lora.rslora";
+    if (c->lora.dropout > 0) return "lora.dropout";
+    if (!all) return "lora.targets";
+    if (c->lora.target_regex) return "lora.target_regex";
+    if (c->lora.rank_pattern.count > 0) return "lora.rank_pattern";
+    return c->lora.alpha_pattern.count > 0 ? "lora.alpha_pattern" : NULL;
+}
+
+static void check_lora(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    if (!strait__config_good(r, "lora.rank")) return;
+    const char *key = c->lora.rank == 0 ? given_lora(c) : NULL;
+    if (key && strait__config_good(r, key)) {
+        RULE_ERROR(r, key, "%s has no effect without lora.rank: set that, or remove this", key);
+    }
+    if (c->lora.rank == 0) return;
+    if (strait__config_given(r, "model.init")) {
+        RULE_ERROR(r, "lora.rank",
+                   "lora.rank: adapters stand beside the weights of a model that exists: use model.from");
+    }
+    if (strait__config_good(r, "lora.targets") && c->lora.targets.count == 0) {
+        RULE_ERROR(r, "lora.targets", "lora.targets names no module: add some, or [all-linear]");
+    }
+    check_patterns(r, "lora.rank_pattern", &c->lora.rank_pattern, 1);
+    check_patterns(r, "lora.alpha_pattern", &c->lora.alpha_pattern, 0);
+}
+
 static void check_events(strait_config_reader *r)
 {
     strait_run_config *c = r->config;
@@ -185,6 +239,7 @@ void strait__config_check_rules(strait_config_reader *r)
     check_length(r);
     check_schedule(r);
     check_states(r);
+    check_lora(r);
     check_events(r);
     at_most(r, "batch.micro_batch", c->batch.micro_batch, "batch.sequences", sequences);
     at_most(r, "batch.shards", c->batch.shards, "batch.sequences", sequences);

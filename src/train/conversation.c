@@ -49,7 +49,7 @@ static strait_status open_conversation(strait_conversation *c)
 {
     int32_t end;
     STRAIT_TRY(strait__session_open(&c->session, &c->generate));
-    STRAIT_TRY(strait_chat_open(c->session.directory, &c->chat));
+    STRAIT_TRY(strait_chat_open(c->session.named.directory, &c->chat));
     STRAIT_TRY(strait_chat_end_of_turn(c->chat, c->session.tokenizer, &end));
     bool stops = end >= 0 && !c->generate.ignore_eos;
     if (stops && c->session.stop_count < STRAIT__STOPS_MAX) c->session.stops[c->session.stop_count++] = end;

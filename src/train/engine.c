@@ -66,11 +66,13 @@ static strait_status build_program(strait_engine *engine, int64_t batch, strait_
                           .embedding_rows = engine->embedding_rows,
                           .documents = o->documents,
                           .dropout = differentiate || mode == STRAIT_BUILD_COUNT,
-                          .routing = o->routing};
+                          .routing = o->routing,
+                          .lora = o->lora};
     if (build.dropout) engine__balance_build(engine, &build);
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
-    strait_status status = strait_architecture_of(&o->model)->build(&graph, &o->model, &engine->params, &build);
+    strait_status status =
+        strait_architecture_of(&o->model)->build(&graph, &o->model, strait_engine_base(engine), &build);
     if (status == STRAIT_OK && differentiate) {
         status = strait_graph_differentiate(&graph, o->recompute, strait_op_gradient);
     }
@@ -169,12 +171,17 @@ static bool has_masters(const strait_engine_options *o)
     return o->dtype == STRAIT_DTYPE_BF16 && !o->forward_only && !o->bf16_weights;
 }
 
+static int64_t frozen_bytes(const strait_engine *engine)
+{
+    return engine->frozen.padded * (int64_t)strait_dtype_size(engine->options.dtype);
+}
+
 static void count_bytes(strait_engine *engine)
 {
     const strait_engine_options *o = &engine->options;
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     int64_t *bytes = engine->bytes;
-    bytes[STRAIT_TAG_WEIGHTS] = o->dtype == STRAIT_DTYPE_BF16 ? flat / 2 : flat;
+    bytes[STRAIT_TAG_WEIGHTS] = (o->dtype == STRAIT_DTYPE_BF16 ? flat / 2 : flat) + frozen_bytes(engine);
     bytes[STRAIT_TAG_OPTIMIZER] = has_masters(o) ? flat : 0;
     if (!o->forward_only) {
         bytes[STRAIT_TAG_OPTIMIZER] += (o->bf16_moment ? flat / 2 : flat) + flat;
@@ -195,9 +202,12 @@ static strait_status plan_engine(strait_engine *engine)
 {
     strait_engine_options *o = &engine->options;
     STRAIT_TRY(check_options(o));
-    STRAIT_TRY(strait_architecture_of(&o->model)->params(&o->model, &engine->params));
-    STRAIT_TRY(strait_params_finish(&engine->params));
-    if (o->model.tie_word_embeddings && !o->forward_only) {
+    strait_params *own = o->lora ? &engine->frozen : &engine->params;
+    STRAIT_TRY(strait_architecture_of(&o->model)->params(&o->model, own));
+    STRAIT_TRY(strait_params_finish(own));
+    own->frozen = o->lora != NULL;
+    if (o->lora) engine->params = o->lora->params;
+    if (o->model.tie_word_embeddings && !o->forward_only && !o->lora) {
         int64_t tokens = largest_shard(o) * o->length;
         engine->embedding_rows = tokens < o->model.vocab_size ? tokens : o->model.vocab_size;
     }
@@ -252,6 +262,7 @@ void strait_engine_destroy(strait_engine *engine)
     strait_replay_fini(&engine->replay);
     if (engine->compute != engine->master) strait_memory_destroy(engine->compute);
     strait_memory_destroy(engine->master);
+    strait_memory_destroy(engine->frozen_weights);
     strait_memory_destroy(engine->m);
     strait_memory_destroy(engine->v);
     for (int i = 0; i < ENGINE_MAX_GRAD_BUFFERS; i++) strait_memory_destroy(engine->grads[i]);
@@ -267,7 +278,8 @@ void strait_engine_destroy(strait_engine *engine)
     }
     strait_program_fini(&engine->eval);
     strait_layout_fini(&engine->state);
-    strait_params_fini(&engine->params);
+    if (!engine->options.lora) strait_params_fini(&engine->params);
+    strait_params_fini(&engine->frozen);
     strait_free(engine->staging);
     strait_free(engine->slot_of);
     strait_free(engine->slot_ids);
@@ -361,6 +373,7 @@ strait_status strait_engine_allocate(strait_engine *engine)
     } else {
         engine->compute = engine->master;
     }
+    if (o->lora) STRAIT_TRY(zeroed(engine, STRAIT_TAG_WEIGHTS, frozen_bytes(engine), &engine->frozen_weights));
     STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_ACTIVATIONS, engine->arena_bytes, &engine->arena));
     STRAIT_TRY(strait_memory_create(engine->device, STRAIT_TAG_DATA, engine->input_bytes, &engine->inputs));
     STRAIT_TRY(zeroed(engine, STRAIT_TAG_WORKSPACE, engine->state.bytes, &engine->state_memory));
@@ -392,9 +405,19 @@ strait_memory *strait_engine_compute_weights(const strait_engine *engine)
     return engine->compute;
 }
 
+strait_memory *strait_engine_frozen_weights(const strait_engine *engine)
+{
+    return engine->frozen_weights;
+}
+
 const strait_params *strait_engine_params(const strait_engine *engine)
 {
     return &engine->params;
+}
+
+const strait_params *strait_engine_base(const strait_engine *engine)
+{
+    return engine->options.lora ? &engine->frozen : &engine->params;
 }
 
 const strait_engine_options *strait_engine_get_options(const strait_engine *engine)
@@ -438,6 +461,17 @@ strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t 
     return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, offset, count, values);
 }
 
+strait_status strait_engine_write_base(void *context, int64_t offset, int64_t count, const float *values)
+{
+    strait_engine *engine = context;
+    if (!engine->frozen_weights) return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, offset, count, values);
+    if (engine->options.dtype == STRAIT_DTYPE_BF16) {
+        return strait_flat_narrow(engine->queue, engine->frozen_weights, &engine->frozen, offset, count, values);
+    }
+    strait_slice to = {.memory = engine->frozen_weights, .offset = offset * (int64_t)sizeof *values};
+    return strait_copy_to_device(engine->queue, to, values, count * (int64_t)sizeof *values);
+}
+
 strait_status strait_engine_write_m(void *engine, int64_t offset, int64_t count, const float *values)
 {
     return strait_engine_write(engine, STRAIT_ENGINE_M, offset, count, values);
@@ -470,8 +504,13 @@ double strait_engine_step_flops(const strait_engine *engine, bool full_attention
     const strait_architecture *architecture = strait_architecture_of(&o->model);
     double attention = architecture->attention_flops(&o->model, o->length);
     if (full_attention) attention *= 2.0 * (double)o->length / ((double)o->length + 1);
-    /* Backward is twice the forward pass: one product for each operand. */
-    double per_token = 3 * (architecture->weight_flops(&o->model) + attention);
+    /* Backward is twice the forward pass: one product for each operand, of which a frozen weight is none. */
+    double weights = (o->lora ? 2 : 3) * architecture->weight_flops(&o->model);
+    if (o->lora) {
+        double experts = (double)o->model.num_experts;
+        weights += 3 * strait_lora_flops(o->lora, experts > 0 ? (double)o->model.num_experts_per_tok / experts : 1);
+    }
+    double per_token = weights + 3 * attention;
     return per_token * (double)(o->sequences * o->length);
 }
 

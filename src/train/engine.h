@@ -33,7 +33,8 @@ typedef struct strait_engine_options {
     bool bf16_weights;          /* with dtype bf16: no f32 masters, weights are rounded stochastically when updated */
     bool bf16_moment;           /* the first moment likewise */
     strait_adamw adamw;
-    strait_balance balance; /* losses of routers; of use with experts only */
+    strait_balance balance;  /* losses of routers; of use with experts only */
+    const strait_lora *lora; /* borrowed: adapters, which alone are trained beside frozen weights; or NULL */
 } strait_engine_options;
 
 /* Tokens of one step, sequence-major; borrowed. */
@@ -73,11 +74,15 @@ strait_status strait_engine_check_memory(const strait_engine *engine) STRAIT_MUS
 /* The same, then gets the memory. */
 strait_status strait_engine_allocate(strait_engine *engine) STRAIT_MUST_USE;
 
+/* What is trained: the model's parameters, or those of its adapters; and the model's in any case. */
 const strait_params *strait_engine_params(const strait_engine *engine);
+const strait_params *strait_engine_base(const strait_engine *engine);
 const strait_engine_options *strait_engine_get_options(const strait_engine *engine); /* choices made */
 
-/* The weights as compute reads them; borrowed, for a generator beside the engine. */
+/* The weights as compute reads them, and those that adapters stand beside (NULL without); borrowed, for a generator
+ * beside the engine. */
 strait_memory *strait_engine_compute_weights(const strait_engine *engine);
+strait_memory *strait_engine_frozen_weights(const strait_engine *engine);
 
 /* The flat buffers a run saves; f32 [params->padded] in host memory of the caller. */
 typedef enum strait_engine_state {
@@ -95,6 +100,8 @@ strait_status strait_engine_write(strait_engine *engine, strait_engine_state whi
 /* The same for one buffer each, in the form of strait_flat_write_fn (weights.h); context is the engine. */
 strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count,
                                           const float *values) STRAIT_MUST_USE;
+strait_status strait_engine_write_base(void *engine, int64_t offset, int64_t count,
+                                       const float *values) STRAIT_MUST_USE; /* of strait_engine_base */
 strait_status strait_engine_write_m(void *engine, int64_t offset, int64_t count, const float *values) STRAIT_MUST_USE;
 strait_status strait_engine_write_v(void *engine, int64_t offset, int64_t count, const float *values) STRAIT_MUST_USE;
 strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host) STRAIT_MUST_USE;

@@ -23,6 +23,11 @@ strait_status engine__balance_plan(strait_engine *engine)
     bool aux = o->balance.coefficient != 0;
     if (o->forward_only || strait_model_config_first_sparse(&o->model) < 0) return STRAIT_OK;
     engine->orthogonal = o->balance.orthogonality != 0;
+    if (engine->orthogonal && o->lora) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                           "moe.orthogonality_coefficient is about the weights of routers, which are not "
+                           "trained where adapters are: set it to 0");
+    }
     engine->biased = o->balance.bias_rate != 0 && engine->params.buffer_count > 0;
     engine->balanced = aux || o->balance.z_coefficient != 0;
     if (!aux || o->balance.scope == STRAIT_AUX_SEQUENCE) return STRAIT_OK;

@@ -28,8 +28,9 @@ struct strait_engine {
     strait_device *device; /* borrowed */
     strait_queue *queue;
     strait_engine_options options; /* micro_batch resolved */
-    strait_params params;
-    strait_layout state; /* shared by all programs */
+    strait_params params;          /* what is trained; with adapters borrowed from them */
+    strait_params frozen;          /* with adapters: the model's own; else empty */
+    strait_layout state;           /* shared by all programs */
     engine_program train[ENGINE_MAX_PROGRAMS];
     int train_count;
     strait_program eval;
@@ -48,8 +49,9 @@ struct strait_engine {
     char choice[192]; /* what was chosen so that the run fits, and why; "" where nothing was left to choose */
 
     /* device memory; NULL until allocated, and where not needed */
-    strait_memory *master;  /* f32; with dtype f32 also what compute reads; NULL with bf16_weights */
-    strait_memory *compute; /* bf16 weights: a copy or themselves; or the same as master (not owned then) */
+    strait_memory *master;         /* f32; with dtype f32 also what compute reads; NULL with bf16_weights */
+    strait_memory *compute;        /* bf16 weights: a copy or themselves; or the same as master (not owned then) */
+    strait_memory *frozen_weights; /* S; with adapters */
     strait_memory *m;
     strait_memory *v;
     strait_memory *grads[ENGINE_MAX_GRAD_BUFFERS];

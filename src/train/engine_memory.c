@@ -60,9 +60,12 @@ strait_status strait_engine_memory_table(const strait_engine *engine, strait_buf
     STRAIT_TRY(strait_buffer_printf(out, "%-12s %12.1f MiB", "total", mib(total_bytes(engine))));
     if (available != INT64_MAX) STRAIT_TRY(strait_buffer_printf(out, " of %.1f MiB free", mib(available)));
     if (limit[0]) STRAIT_TRY(strait_buffer_printf(out, " (%s)", limit));
-    STRAIT_TRY(strait_buffer_printf(out, "\n(%lld parameters, micro-batches of %lld x %lld tokens, recompute %s)\n",
-                                    (long long)engine->params.elements, (long long)o->micro_batch, (long long)o->length,
-                                    recompute_names[o->recompute]));
+    STRAIT_TRY(strait_buffer_printf(out, "\n(%lld parameters", (long long)engine->params.elements));
+    if (o->lora) {
+        STRAIT_TRY(strait_buffer_printf(out, " in adapters, %lld frozen", (long long)engine->frozen.elements));
+    }
+    STRAIT_TRY(strait_buffer_printf(out, ", micro-batches of %lld x %lld tokens, recompute %s)\n",
+                                    (long long)o->micro_batch, (long long)o->length, recompute_names[o->recompute]));
     if (engine->counted) {
         STRAIT_TRY(strait_buffer_printf(out,
                                         "(moe.aux_scope: %s is more than a micro-batch: a forward pass that counts "

@@ -30,6 +30,7 @@ strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads)
 {
     strait_bindings bindings = {0};
     bindings.stores[STRAIT_STORE_WEIGHTS].memory = engine->compute;
+    bindings.stores[STRAIT_STORE_FROZEN].memory = engine->frozen_weights;
     bindings.stores[STRAIT_STORE_GRADS].memory = grads;
     bindings.stores[STRAIT_STORE_ARENA].memory = engine->arena;
     bindings.stores[STRAIT_STORE_INPUTS].memory = engine->inputs;

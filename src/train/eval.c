@@ -22,25 +22,27 @@ strait_status eval__create_engine(strait_evaluation *e, int64_t length, int64_t 
                                      .sequences = sequences,
                                      .shards = 1,
                                      .documents = e->options->mask_documents != 0,
+                                     .lora = strait_adapter_lora(e->named.adapter),
                                      .forward_only = true};
     if (e->options->dtype) STRAIT_TRY(strait_parse_dtype(e->options->dtype, &options.dtype));
     STRAIT_TRY(strait_parse_numerics(e->options->numerics, &options.numerics));
     STRAIT_TRY(strait_engine_create(e->device, &options, &e->engine));
     STRAIT_TRY(strait_engine_allocate(e->engine));
-    return strait_weights_load(e->model, strait_engine_params(e->engine), strait_engine_write_weights, e->engine);
+    STRAIT_TRY(strait_weights_load(e->model, strait_engine_base(e->engine), strait_engine_write_base, e->engine));
+    if (!e->named.adapter) return STRAIT_OK;
+    return strait_adapter_load(e->named.adapter, strait_engine_write_weights, e->engine);
 }
 
 static strait_status open_evaluation(strait_evaluation *e)
 {
     const strait_eval_options *o = e->options;
-    char *directory;
-    STRAIT_TRY(strait_checkpoint_resolve(o->model, &directory));
-    strait_status status = strait_model_dir_open(directory, &e->model);
-    char *file = NULL;
-    if (status == STRAIT_OK) status = strait_tokenizer_path(directory, &file);
-    if (status == STRAIT_OK && strait_path_exists(file)) status = strait_tokenizer_load(directory, &e->tokenizer);
+    char *file;
+    STRAIT_TRY(strait_named_model_open(&e->named, o->model, o->adapter));
+    e->model = e->named.model;
+    STRAIT_TRY(strait_tokenizer_path(e->named.directory, &file));
+    strait_status status = STRAIT_OK;
+    if (strait_path_exists(file)) status = strait_tokenizer_load(e->named.directory, &e->tokenizer);
     strait_free(file);
-    strait_free(directory);
     STRAIT_TRY(status);
 
     int64_t most = strait_model_dir_config(e->model)->max_position_embeddings;
@@ -144,7 +146,7 @@ strait_status strait_eval(const strait_eval_options *options, strait_eval_report
     strait_engine_destroy(e.engine);
     strait_device_close(e.device);
     strait_tokenizer_destroy(e.tokenizer);
-    strait_model_dir_close(e.model);
+    strait_named_model_close(&e.named);
     if (status == STRAIT_OK) *out_report = e.report;
     return status;
 }

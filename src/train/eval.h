@@ -3,6 +3,7 @@
 #define STRAIT_TRAIN_EVAL_H
 
 #include "ckpt/model_dir.h"
+#include "train/adapter.h"
 #include "train/engine.h"
 
 #include <strait/eval.h>
@@ -10,7 +11,8 @@
 
 typedef struct strait_evaluation {
     const strait_eval_options *options; /* borrowed */
-    strait_model_dir *model;
+    strait_named_model named;
+    strait_model_dir *model;     /* borrowed from it */
     strait_tokenizer *tokenizer; /* or NULL */
     strait_device *device;
     strait_engine *engine;

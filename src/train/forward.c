@@ -21,6 +21,7 @@ void strait_forward_fini(strait_forward *forward)
 {
     strait_queue_drain(forward->queue);
     strait_memory_destroy(forward->weights);
+    strait_memory_destroy(forward->frozen);
     strait_memory_destroy(forward->arena);
     strait_memory_destroy(forward->inputs);
     strait_memory_destroy(forward->state_memory);
@@ -52,7 +53,10 @@ strait_status strait_forward_add(strait_forward *forward, const strait_build *bu
     strait_graph graph;
     strait_graph_init(&graph, forward->dtype, forward->numerics, &forward->state);
     const strait_architecture *architecture = strait_architecture_of(&forward->config);
-    strait_status status = architecture->build(&graph, &forward->config, &forward->params, build);
+    strait_build with = *build;
+    with.lora = forward->lora;
+    forward->params.frozen = forward->lora != NULL;
+    strait_status status = architecture->build(&graph, &forward->config, &forward->params, &with);
     if (status == STRAIT_OK) status = keep_outputs(&graph, outputs, output_count);
     if (status != STRAIT_OK) {
         strait_graph_fini(&graph);
@@ -66,6 +70,7 @@ strait_status strait_forward_add(strait_forward *forward, const strait_build *bu
 /* The most that any program needs of what they share. */
 typedef struct forward_sizes {
     int64_t weights;
+    int64_t frozen;
     int64_t arena;
     int64_t inputs;
     int64_t workspace;
@@ -74,7 +79,12 @@ typedef struct forward_sizes {
 static forward_sizes count_sizes(const strait_forward *forward)
 {
     forward_sizes sizes = {0};
-    if (!forward->weights) sizes.weights = forward->params.padded * (int64_t)strait_dtype_size(forward->dtype);
+    int64_t element = (int64_t)strait_dtype_size(forward->dtype);
+    const strait_params *adapted = forward->lora ? &forward->lora->params : &forward->params;
+    if (!forward->weights) {
+        sizes.weights = adapted->padded * element;
+        if (forward->lora) sizes.frozen = forward->params.padded * element;
+    }
     for (int i = 0; i < forward->program_count; i++) {
         const strait_program *program = &forward->programs[i];
         if (program->graph.arena_bytes > sizes.arena) sizes.arena = program->graph.arena_bytes;
@@ -89,7 +99,8 @@ static strait_status refuse_if_too_large(const strait_forward *forward, const fo
     int64_t available = 0;
     int64_t total = 0;
     STRAIT_TRY(strait_device_memory(forward->device, &available, &total));
-    int64_t need = sizes->weights + sizes->arena + sizes->inputs + sizes->workspace + forward->state.bytes;
+    int64_t need =
+        sizes->weights + sizes->frozen + sizes->arena + sizes->inputs + sizes->workspace + forward->state.bytes;
     if (total == 0 || need <= available) return STRAIT_OK;
     const double mib = 1048576.0;
     char limit[256];
@@ -98,7 +109,7 @@ static strait_status refuse_if_too_large(const strait_forward *forward, const fo
         STRAIT_ERR_NO_MEMORY,
         "the model does not fit in memory: weights %.1f, activations %.1f, caches and tables %.1f, workspace "
         "%.1f MiB; %.1f of %.1f MiB are free%s%s. Take a smaller model, a shorter text or dtype bf16.",
-        (double)sizes->weights / mib, (double)sizes->arena / mib, (double)forward->state.bytes / mib,
+        (double)(sizes->weights + sizes->frozen) / mib, (double)sizes->arena / mib, (double)forward->state.bytes / mib,
         (double)sizes->workspace / mib, (double)available / mib, (double)total / mib, limit[0] ? ": " : "", limit);
 }
 
@@ -125,6 +136,9 @@ strait_status strait_forward_allocate(strait_forward *forward, int64_t table_row
         /* An engine that lends its weights has probed the device itself. */
         if (forward->numerics == STRAIT_NUMERICS_EXACT) STRAIT_TRY(strait_numerics_probe(device, forward->queue));
         STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WEIGHTS, sizes.weights, &forward->weights));
+        if (forward->lora) {
+            STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_WEIGHTS, sizes.frozen, &forward->frozen));
+        }
     }
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_ACTIVATIONS, sizes.arena, &forward->arena));
     STRAIT_TRY(strait_memory_create(device, STRAIT_TAG_DATA, sizes.inputs, &forward->inputs));
@@ -135,19 +149,33 @@ strait_status strait_forward_allocate(strait_forward *forward, int64_t table_row
     return fill_rope_table(forward, table_rows);
 }
 
-/* A strait_flat_write_fn: into the weights, narrowed to the storage dtype. */
+static strait_status write_to(strait_forward *forward, strait_memory *memory, const strait_params *params,
+                              int64_t offset, int64_t count, const float *values)
+{
+    int64_t element = (int64_t)strait_dtype_size(forward->dtype);
+    strait_slice to = {.memory = memory, .offset = offset * element};
+    if (forward->dtype == STRAIT_DTYPE_F32) return strait_copy_to_device(forward->queue, to, values, count * element);
+    return strait_flat_narrow(forward->queue, memory, params, offset, count, values);
+}
+
+/* Of strait_flat_write_fn: into the model's weights, and its adapters', narrowed to the storage dtype. */
 static strait_status write_weights(void *context, int64_t offset, int64_t count, const float *values)
 {
     strait_forward *forward = context;
-    int64_t element = (int64_t)strait_dtype_size(forward->dtype);
-    strait_slice to = {.memory = forward->weights, .offset = offset * element};
-    if (forward->dtype == STRAIT_DTYPE_F32) return strait_copy_to_device(forward->queue, to, values, count * element);
-    return strait_flat_narrow(forward->queue, forward->weights, &forward->params, offset, count, values);
+    strait_memory *memory = forward->lora ? forward->frozen : forward->weights;
+    return write_to(forward, memory, &forward->params, offset, count, values);
 }
 
-strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model)
+static strait_status write_adapters(void *context, int64_t offset, int64_t count, const float *values)
 {
-    return strait_weights_load(model, &forward->params, write_weights, forward);
+    strait_forward *forward = context;
+    return write_to(forward, forward->weights, &forward->lora->params, offset, count, values);
+}
+
+strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model, const strait_adapter *adapter)
+{
+    STRAIT_TRY(strait_weights_load(model, &forward->params, write_weights, forward));
+    return adapter ? strait_adapter_load(adapter, write_adapters, forward) : STRAIT_OK;
 }
 
 strait_status strait_forward_initialise(strait_forward *forward, uint32_t seed)
@@ -161,6 +189,7 @@ static strait_bindings bind(const strait_forward *forward)
 {
     strait_bindings bindings = {0};
     bindings.stores[STRAIT_STORE_WEIGHTS].memory = forward->weights;
+    bindings.stores[STRAIT_STORE_FROZEN].memory = forward->frozen;
     bindings.stores[STRAIT_STORE_ARENA].memory = forward->arena;
     bindings.stores[STRAIT_STORE_INPUTS].memory = forward->inputs;
     bindings.stores[STRAIT_STORE_STATE].memory = forward->state_memory;

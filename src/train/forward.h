@@ -8,6 +8,7 @@
 #include "ckpt/model_dir.h"
 #include "graph/program.h"
 #include "model/model.h"
+#include "train/adapter.h"
 
 #include <strait/events.h>
 
@@ -24,7 +25,9 @@ typedef struct strait_forward {
     strait_program programs[STRAIT_FORWARD_PROGRAMS];
     int program_count;
     const strait_events *events; /* borrowed; asked between ops whether to stop. NULL after init: never */
-    strait_memory *weights;      /* set before allocate: borrowed, and NULL again before fini */
+    const strait_lora *lora;     /* borrowed, or NULL; set after init, before add */
+    strait_memory *weights;      /* set before allocate: borrowed, and NULL again before fini; so is the other */
+    strait_memory *frozen;       /* the model's own, where there are adapters, whose are `weights` */
     strait_memory *arena;
     strait_memory *inputs;
     strait_memory *state_memory;
@@ -44,8 +47,9 @@ strait_status strait_forward_add(strait_forward *forward, const strait_build *bu
  * begin with the numerics probe, unless the weights are borrowed: from an engine on the same device, which has run it.
  */
 strait_status strait_forward_allocate(strait_forward *forward, int64_t table_rows) STRAIT_MUST_USE;
-/* Parameter by parameter from a model directory, narrowed to the storage dtype. */
-strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model) STRAIT_MUST_USE;
+/* Parameter by parameter from a model directory, narrowed to the storage dtype; and those of its adapters. */
+strait_status strait_forward_load(strait_forward *forward, const strait_model_dir *model,
+                                  const strait_adapter *adapter) STRAIT_MUST_USE;
 /* A new model's values, as a training run of that seed begins with. */
 strait_status strait_forward_initialise(strait_forward *forward, uint32_t seed) STRAIT_MUST_USE;
 

@@ -51,14 +51,10 @@ static strait_status find_stops(strait__session *s)
 
 strait_status strait__session_open(strait__session *s, const strait_generate_options *options)
 {
-    char *directory;
     s->options = options;
-    STRAIT_TRY(strait_checkpoint_resolve(options->model, &directory));
-    strait_status status = strait_model_dir_open(directory, &s->model);
-    if (status == STRAIT_OK) status = strait_tokenizer_load(directory, &s->tokenizer);
-    if (status != STRAIT_OK) strait_free(directory);
-    STRAIT_TRY(status);
-    s->directory = directory;
+    STRAIT_TRY(strait_named_model_open(&s->named, options->model, options->adapter));
+    s->model = s->named.model;
+    STRAIT_TRY(strait_tokenizer_load(s->named.directory, &s->tokenizer));
     return find_stops(s);
 }
 
@@ -71,13 +67,14 @@ strait_status strait__session_start(strait__session *s, int64_t capacity, bool s
     STRAIT_TRY(strait_device_open(o->device ? o->device : "cpu", &device, &s->device));
     strait_generator_options generator = {.config = config,
                                           .dtype = config->dtype,
+                                          .lora = strait_adapter_lora(s->named.adapter),
                                           .events = o->events,
                                           .capacity = capacity,
                                           .show_special = show_special};
     if (o->dtype) STRAIT_TRY(strait_parse_dtype(o->dtype, &generator.dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &generator.numerics));
     STRAIT_TRY(strait_generator_create(s->device, &generator, &s->generator));
-    STRAIT_TRY(strait_generator_load(s->generator, s->model));
+    STRAIT_TRY(strait_generator_load(s->generator, s->model, s->named.adapter));
     strait_sampling sampling = {.temperature = o->temperature,
                                 .top_k = o->top_k,
                                 .top_p = o->top_p,
@@ -92,7 +89,6 @@ void strait__session_close(strait__session *s)
     strait_sampler_destroy(s->sampler);
     strait_generator_destroy(s->generator);
     strait_device_close(s->device);
-    strait_model_dir_close(s->model);
+    strait_named_model_close(&s->named);
     strait_tokenizer_destroy(s->tokenizer);
-    strait_free(s->directory);
 }

@@ -11,9 +11,9 @@ enum { STRAIT__STOPS_MAX = STRAIT_EOS_MAX + 24 };
 /* Zero-initialise; close frees, after a failure too. */
 typedef struct strait__session {
     const strait_generate_options *options; /* borrowed */
-    char *directory;
+    strait_named_model named;
     strait_tokenizer *tokenizer;
-    strait_model_dir *model;
+    strait_model_dir *model; /* borrowed from it */
     strait_device *device;
     strait_generator *generator;
     strait_sampler *sampler;

@@ -53,9 +53,11 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
     if (g->capacity <= 0 || g->capacity > config->max_position_embeddings)
         g->capacity = config->max_position_embeddings;
     strait_status status = strait_forward_init(&g->forward, device, config, options->dtype, options->numerics);
+    g->forward.lora = options->lora;
     if (status == STRAIT_OK) status = add_programs(g);
     if (status == STRAIT_OK && options->weights) {
         g->forward.weights = options->weights;
+        g->forward.frozen = options->frozen;
         g->borrowed_weights = true;
     }
     if (status == STRAIT_OK) status = strait_forward_allocate(&g->forward, g->capacity + CHUNK);
@@ -74,16 +76,16 @@ strait_status strait_generator_create(strait_device *device, const strait_genera
 void strait_generator_destroy(strait_generator *g)
 {
     if (!g) return;
-    if (g->borrowed_weights) g->forward.weights = NULL;
+    if (g->borrowed_weights) g->forward.weights = g->forward.frozen = NULL;
     strait_forward_fini(&g->forward);
     strait_free(g->logits);
     strait_free(g->ids);
     strait_free(g);
 }
 
-strait_status strait_generator_load(strait_generator *g, const strait_model_dir *model)
+strait_status strait_generator_load(strait_generator *g, const strait_model_dir *model, const strait_adapter *adapter)
 {
-    return strait_forward_load(&g->forward, model);
+    return strait_forward_load(&g->forward, model, adapter);
 }
 
 strait_status strait_generator_initialise(strait_generator *g, uint32_t seed)

@@ -19,13 +19,16 @@ typedef struct strait_generator_options {
     int64_t capacity;            /* tokens of prompt and answer together; at most max_position_embeddings is used */
     const strait_events *events; /* borrowed, or NULL: asked whether to stop while tokens are read */
     bool show_special;           /* answers contain the text of tokens marked special */
+    const strait_lora *lora;     /* borrowed: the adapters that the model has, or NULL */
     strait_memory *weights; /* borrowed: an engine's compute weights; NULL = load them with strait_generator_load */
+    strait_memory *frozen;  /* borrowed: the engine's, where it has any */
 } strait_generator_options;
 
 strait_status strait_generator_create(strait_device *device, const strait_generator_options *options,
                                       strait_generator **out) STRAIT_MUST_USE;
 void strait_generator_destroy(strait_generator *generator);
-strait_status strait_generator_load(strait_generator *generator, const strait_model_dir *model) STRAIT_MUST_USE;
+strait_status strait_generator_load(strait_generator *generator, const strait_model_dir *model,
+                                    const strait_adapter *adapter) STRAIT_MUST_USE;
 strait_status strait_generator_initialise(strait_generator *generator, uint32_t seed) STRAIT_MUST_USE;
 /* Elements of all tensors; tied ones count once. */
 int64_t strait_generator_parameters(const strait_generator *generator);

@@ -29,6 +29,9 @@ typedef struct strait_run {
     strait_tokenizer *tokenizer; /* or NULL */
     strait_model_dir *from;      /* or NULL: a new model */
     strait_model_config model;
+    strait_lora_config lora_config;    /* with adapters */
+    strait_lora lora;                  /* count 0: the model itself is trained */
+    char base_hash[STRAIT_SHA256_HEX]; /* of the weights that adapters stand beside; "" without */
     strait_engine *engine;
     strait_run_dir *directory;
     strait_dataset *train_data;
@@ -65,6 +68,15 @@ strait_status run__open(strait_run *run) STRAIT_MUST_USE;
 void run__close(strait_run *run);
 /* Writes config.yaml, fully resolved. */
 strait_status run__write_config(strait_run *run) STRAIT_MUST_USE;
+
+/*
+ * run_lora.c, all without effect in a run without adapters: which there are; the weights that they stand beside, into
+ * the engine, and their hash; whether a checkpoint's are beside the same ones.
+ */
+strait_status run__lora_decide(strait_run *run) STRAIT_MUST_USE;
+strait_status run__lora_base(strait_run *run) STRAIT_MUST_USE;
+strait_status run__lora_check(const strait_run *run, const json_t *trainer) STRAIT_MUST_USE;
+void run__lora_warn(strait_run *run);
 
 /* run_checkpoint.c */
 strait_status run__save(strait_run *run) STRAIT_MUST_USE;

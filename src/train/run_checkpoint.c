@@ -103,6 +103,13 @@ static strait_status trainer_object(strait_run *run, json_t **out)
                   identity, "config_sha256", config, "numerics_version", STRAIT_NUMERICS_VERSION, "optimizer", "name",
                   "adamw", "weights", state_name(run, STRAIT_ENGINE_WEIGHTS), "first_moment",
                   state_name(run, STRAIT_ENGINE_M), "lineage", run->lineage);
+    if (object && run->lora.count > 0 &&
+        json_object_set_new(
+            object, "base",
+            json_pack("{s:s, s:s}", "path", run->lora_config.base, "parameters_sha256", run->base_hash)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
     if (!object) return STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory: trainer.json");
     *out = object;
     return STRAIT_OK;
@@ -121,6 +128,7 @@ static strait_status save_specs(strait_run *run, const strait_weight_specs *mode
     STRAIT_TRY(trainer_object(run, &trainer));
     strait_checkpoint_write checkpoint = {.step = run->step,
                                           .model = &write,
+                                          .lora = run->lora.count > 0 ? &run->lora_config : NULL,
                                           .optimizer = optimizer->items,
                                           .optimizer_count = optimizer->count,
                                           .trainer = trainer,
@@ -189,8 +197,12 @@ static strait_status restore_states(strait_run *run, const strait_checkpoint *ch
     const strait_safetensors *file = checkpoint->optimizer;
     strait_dtype moment = strait_engine_state_dtype(engine, STRAIT_ENGINE_M);
     STRAIT_TRY(check_states(run, checkpoint));
+    STRAIT_TRY(run__lora_check(run, checkpoint->trainer));
     if (has_masters(run)) {
         STRAIT_TRY(strait_weights_load_states(file, params, "master.", STRAIT_DTYPE_F32, true,
+                                              strait_engine_write_weights, engine));
+    } else if (checkpoint->adapter) {
+        STRAIT_TRY(strait_weights_load_states(checkpoint->adapter, params, "", run->model.dtype, false,
                                               strait_engine_write_weights, engine));
     } else {
         STRAIT_TRY(strait_weights_load(checkpoint->model, params, strait_engine_write_weights, engine));

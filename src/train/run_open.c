@@ -209,9 +209,10 @@ static strait_status create_engine(strait_run *run)
                                                .clip = c->optimizer.clip,
                                                .seed = (uint32_t)c->seed}};
     STRAIT_TRY(balance_of(run, &options.balance));
+    if (run->lora.count > 0) options.lora = &run->lora;
     STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));
     /* Now, so that a model which cannot be read leaves no run directory behind. */
-    if (run->from) STRAIT_TRY(strait_weights_check(run->from, strait_engine_params(run->engine)));
+    if (run->from) STRAIT_TRY(strait_weights_check(run->from, strait_engine_base(run->engine)));
     run->config.batch.micro_batch = strait_engine_get_options(run->engine)->micro_batch;
     return STRAIT_OK;
 }
@@ -295,7 +296,9 @@ static strait_status create_generator(strait_run *run)
                                         .numerics = (strait_numerics)run->config.numerics,
                                         .capacity = longest + run->config.sample.length,
                                         .events = run->options->events,
-                                        .weights = strait_engine_compute_weights(run->engine)};
+                                        .lora = run->lora.count > 0 ? &run->lora : NULL,
+                                        .weights = strait_engine_compute_weights(run->engine),
+                                        .frozen = strait_engine_frozen_weights(run->engine)};
     STRAIT_TRY_CTX(strait_generator_create(run->device, &options, &run->generator),
                    "caches for sample.prompts (sample.every: 0 does without)");
     return STRAIT_OK;
@@ -396,11 +399,14 @@ static strait_status try_checkpoint(strait_run *run)
                        reason, limit[0] ? "; " : "", limit);
 }
 
-/* A new model's weights, or those of model.from; run__restore replaces them where a checkpoint exists. */
+/* A new model's weights or new adapters, or the weights of model.from; run__restore replaces them where a checkpoint
+ * exists. */
 static strait_status first_weights(strait_run *run)
 {
     const strait_params *params = strait_engine_params(run->engine);
-    if (run->from) return strait_weights_load(run->from, params, strait_engine_write_weights, run->engine);
+    if (run->from && run->lora.count == 0) {
+        return strait_weights_load(run->from, params, strait_engine_write_weights, run->engine);
+    }
     return strait_weights_initialise(params, (uint32_t)run->config.seed, run->model.initializer_range,
                                      (int)run->config.threads, strait_engine_write_weights, run->engine);
 }
@@ -421,6 +427,7 @@ strait_status run__open(strait_run *run)
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
     set_schedule(run);
     STRAIT_TRY(decide_model(run));
+    STRAIT_TRY(run__lora_decide(run));
     bool all = run->config.tuned_ops == STRAIT_CONFIG_TUNED_ALL;
     strait_device_options device = {.struct_size = sizeof device,
                                     .tuned = all ? STRAIT_TUNED_ALL : STRAIT_TUNED_PROVEN};
@@ -437,6 +444,8 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(create_generator(run));
     STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
     if (!run->rehearsing) log_plan(run);
+    run__lora_warn(run);
+    STRAIT_TRY(run__lora_base(run));
     STRAIT_TRY(run__restore(run));
     if (run->step == 0) STRAIT_TRY(first_weights(run));
     STRAIT_TRY(check_steps(run));
@@ -456,6 +465,8 @@ void run__close(strait_run *run)
     strait_prefetch_destroy(run->prefetch);
     strait_generator_destroy(run->generator);
     strait_engine_destroy(run->engine);
+    strait_lora_fini(&run->lora);
+    strait_lora_config_fini(&run->lora_config);
     strait_dataset_destroy(run->train_data);
     for (int64_t i = 0; i < run->val_count; i++) strait_dataset_destroy(run->val_data[i]);
     strait_free(run->val_data);

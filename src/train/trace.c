@@ -61,7 +61,8 @@ static strait_status parse_ids(const char *path, const json_t *root, trace_ids *
 typedef struct trace {
     const strait_trace_options *options;
     strait_device *device;
-    strait_model_dir *model;
+    strait_named_model named;
+    strait_model_dir *model; /* borrowed from it */
     trace_ids ids;
     strait_dtype dtype;
     strait_dtype weights_dtype;
@@ -157,7 +158,7 @@ static strait_status run_forward(trace *t, strait_forward *forward, const char *
     int32_t *positions;
     STRAIT_TRY(strait_forward_add(forward, &build, outputs, count, &program));
     STRAIT_TRY(strait_forward_allocate(forward, t->ids.length));
-    STRAIT_TRY(strait_forward_load(forward, t->model));
+    STRAIT_TRY(strait_forward_load(forward, t->model, t->named.adapter));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)tokens, sizeof *positions, &positions));
     for (int64_t i = 0; i < tokens; i++) positions[i] = (int32_t)(i % t->ids.length);
     strait_status status = strait_forward_put(forward, program, "positions", positions, tokens);
@@ -214,6 +215,7 @@ static strait_status trace_forward(trace *t)
     strait_forward forward;
     status = strait_forward_init(&forward, t->device, config, t->dtype, t->numerics);
     forward.events = t->options->events;
+    forward.lora = strait_adapter_lora(t->named.adapter);
     if (status == STRAIT_OK) status = run_forward(t, &forward, outputs, count);
     strait_forward_fini(&forward);
     strait_free(names);
@@ -230,7 +232,10 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     batch.routing = t->routing.ids ? &t->routing : NULL;
     STRAIT_TRY(strait_engine_allocate(engine));
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)params->padded, sizeof *t->weights, &t->weights));
-    STRAIT_TRY(strait_weights_load(t->model, params, strait_engine_write_weights, engine));
+    STRAIT_TRY(strait_weights_load(t->model, strait_engine_base(engine), strait_engine_write_base, engine));
+    if (t->named.adapter) {
+        STRAIT_TRY(strait_adapter_load(t->named.adapter, strait_engine_write_weights, engine));
+    }
     if (!o->grads && o->steps == 0) {
         double sum = 0;
         int64_t targets = 0;
@@ -359,12 +364,16 @@ static strait_status trace_engine(trace *t)
                                      .bf16_weights = t->weights_dtype == STRAIT_DTYPE_BF16,
                                      .bf16_moment = t->moment_dtype == STRAIT_DTYPE_BF16,
                                      .balance = t->balance_of,
+                                     .lora = strait_adapter_lora(t->named.adapter),
                                      .adamw = {.beta1 = o->beta1,
                                                .beta2 = o->beta2,
                                                .eps = o->eps,
                                                .weight_decay = o->weight_decay,
                                                .clip = o->clip,
                                                .seed = (uint32_t)o->seed}};
+    if (options.lora && !options.forward_only) {
+        STRAIT_TRY(strait_lora_check_training(options.lora, strait_adapter_path(t->named.adapter)));
+    }
     strait_engine *engine;
     STRAIT_TRY(strait_engine_create(t->device, &options, &engine));
     strait_engine_set_stop(engine, stop_requested, (void *)(uintptr_t)o->events);
@@ -381,14 +390,11 @@ static strait_status open_all(trace *t)
     STRAIT_TRY(strait_parse_states(o->weights, o->first_moment, t->dtype, &t->weights_dtype, &t->moment_dtype));
     STRAIT_TRY(strait_parse_numerics(o->numerics, &t->numerics));
     STRAIT_TRY(strait_parse_recompute(o->recompute, &t->recompute));
-    char *directory;
-    STRAIT_TRY(strait_checkpoint_resolve(o->model, &directory));
-    strait_status status = strait_model_dir_open(directory, &t->model);
-    strait_free(directory);
-    STRAIT_TRY(status);
+    STRAIT_TRY(strait_named_model_open(&t->named, o->model, o->adapter));
+    t->model = t->named.model;
     json_t *root;
     STRAIT_TRY(strait_json_read(o->tokens, &root));
-    status = parse_ids(o->tokens, root, &t->ids);
+    strait_status status = parse_ids(o->tokens, root, &t->ids);
     json_decref(root);
     STRAIT_TRY(status);
     if (t->ids.length > strait_model_dir_config(t->model)->max_position_embeddings) {
@@ -504,7 +510,7 @@ strait_status strait_trace(const strait_trace_options *options)
     strait_free(t.losses);
     strait_free(t.grads);
     strait_free(t.weights);
-    strait_model_dir_close(t.model);
+    strait_named_model_close(&t.named);
     strait_device_close(t.device);
     return status;
 }

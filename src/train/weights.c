@@ -41,6 +41,16 @@ static void widen(const strait_tensor_view *view, int64_t first, int64_t count, 
     }
 }
 
+strait_status strait_view_read(const strait_tensor_view *view, int64_t first, int64_t count, float *out)
+{
+    if (first < 0 || count < 0 || first > view->count - count) {
+        return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "%s: %lld elements from %lld on", view->name, (long long)count,
+                           (long long)first);
+    }
+    widen(view, first, count, out);
+    return STRAIT_OK;
+}
+
 /* What a model directory does not give as its config.json asks for. */
 typedef struct findings {
     const strait_model_dir *model;

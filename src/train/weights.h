@@ -27,6 +27,9 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
                                          const char *prefix, strait_dtype dtype, bool buffers,
                                          strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
+/* Elements [first, first + count) of an f32, bf16 or f16 tensor, widened exactly. */
+strait_status strait_view_read(const strait_tensor_view *view, int64_t first, int64_t count,
+                               float *out) STRAIT_MUST_USE;
 /* A new model's values (strait_param_initialise), made by `threads` threads (0 = all). */
 strait_status strait_weights_initialise(const strait_params *params, uint32_t seed, double range, int threads,
                                         strait_flat_write_fn write, void *context) STRAIT_MUST_USE;

@@ -21,6 +21,9 @@ and batch), config.json asks for it, and its value is compared. Others stand in 
 
 Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
 (docs/numerics.md, section 6) instead of torch's, computed here anew.
+
+Where a configuration has `lora` (keys of PEFT's LoraConfig), OUT/NAME/adapter/ holds adapters as PEFT saves them, with random
+B, and gradients and parameters are theirs alone; odd numbers only, because transformers 5 has no modules for experts.
 """
 import json
 import math
@@ -157,12 +160,65 @@ CONFIGS = {
     "deepseek_v3-06": (67, 12, 16, 2, 1, 1, 64, 10000.0, True, 2, 67,
                        {"deepseek": (4, 2, 6, 1, 2, 2, 9, 32, 32, 24), "pad": 3, "rms_norm_eps": 1e-5,
                         "config": {"first_k_dense_replace": 1}}),
+    # Adapters: every module, with a scale that is no power of two and other ranks by pattern; dropout before them, beside
+    # biases and the model's own dropout; attention alone; experts alone; routers, experts and shared experts together.
+    "qwen3-17": (67, 24, 32, 2, 4, 2, 8, 10000.0, True, 2, 17,
+                 {"lora": {"r": 3, "lora_alpha": 7, "target_modules": "all-linear",
+                           "rank_pattern": {"layers.1.self_attn.q_proj": 5, "up_proj": 1},
+                           "alpha_pattern": {"down_proj": 2.5}}}),
+    "qwen3-19": (53, 16, 24, 3, 2, 1, 12, 10000.0, False, 3, 11,
+                 {"lora": {"r": 4, "lora_alpha": 4, "use_rslora": True, "target_modules": ["q_proj", "v_proj"]}}),
+    "seed_oss-07": (47, 16, 20, 2, 2, 1, 10, 100.0, False, 2, 13,
+                    {"config": {"attention_dropout": 0.0, "residual_dropout": 0.1, "mlp_bias": True},
+                     "lora": {"r": 2, "lora_alpha": 3, "lora_dropout": 0.3, "target_modules": "all-linear"}}),
+    "ernie4_5-07": (59, 16, 24, 2, 4, 2, 8, 10000.0, True, 2, 15,
+                    {"config": {"use_bias": True},
+                     "lora": {"r": 8, "lora_alpha": 16,
+                              "target_modules": "model\\.layers\\.(0\\.self_attn\\.[ko]_proj|1\\.mlp\\.(gate|down)_proj)"}}),
+    "qwen3_moe-13": (61, 16, 24, 3, 2, 1, 8, 10000.0, False, 2, 13,
+                     {"experts": (6, 2, 10, True), "config": {"mlp_only_layers": [1]},
+                      "lora": {"r": 3, "lora_alpha": 5, "target_modules": "all-linear"}}),
+    "qwen3_moe-15": (53, 16, 24, 1, 2, 2, 8, 10000.0, True, 3, 11,
+                     {"experts": (24, 2, 8, False), "idle": True,
+                      "lora": {"r": 2, "lora_alpha": 2,
+                               "target_modules": ".*mlp\\.experts\\.\\d+\\.(gate|up|down)_proj"}}),
+    "ernie4_5_moe-07": (57, 16, 20, 3, 2, 1, 8, 10000.0, True, 3, 17,
+                        {"ernie": (5, 2, 8, 1), "lora": {"r": 2, "lora_alpha": 5, "target_modules": "all-linear"}}),
+    "deepseek_v3-07": (57, 16, 20, 2, 2, 2, 6, 10000.0, False, 3, 17,
+                       {"deepseek": (6, 2, 8, 1, 2, 1, 12, 10, 8, 6), "config": {"first_k_dense_replace": 1},
+                        "lora": {"r": 2, "lora_alpha": 3, "target_modules": "all-linear"}}),
     "seed_oss-05": (43, 17, 29, 2, 3, 1, 6, 100.0, False, 4, 11,
                     {"config": {"attention_dropout": 0.25, "residual_dropout": 0.0}}),
     "seed_oss-06": (59, 16, 24, 3, 4, 2, 8, 10000.0, True, 2, 67, {
         "config": {"attention_dropout": 0.1, "residual_dropout": 0.1, "mlp_bias": True},
         "rope": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
 }
+
+
+def draw(x, p, stream, step):
+    """x with Strait's dropout: that of a sequence's attention where it has four dimensions."""
+    columns = x.shape[-1]
+    # A row of probabilities begins a new group of 64.
+    padded = (columns + 63) // 64 * 64 if x.dim() == 4 else columns
+    count = x.numel() // columns * padded
+    words = philox(1, stream, np.arange((count + 3) // 4), step).reshape(-1)[:count]
+    uniform = (words >> np.uint64(8)).astype(np.float64) * 2.0 ** -24
+    keep = torch.from_numpy(uniform >= np.float32(p)).reshape(*x.shape[:-1], padded)[..., :columns]
+    scale = float(np.float32(1.0 / (1.0 - p)))
+    return torch.where(keep, x * scale, torch.zeros((), dtype=x.dtype))
+
+
+class AdapterDropout(torch.nn.Module):
+    """In place of torch's before the adapter of one module; they are numbered by name."""
+
+    step = 0
+
+    def __init__(self, p, number):
+        super().__init__()
+        self.p, self.stream = p, (number + 1) * 65536 + 8
+
+    def forward(self, x):
+        return draw(x, self.p, self.stream, AdapterDropout.step) if self.training else x
 
 
 def philox(seed, stream, block, step):
@@ -196,15 +252,7 @@ class Dropout(TorchFunctionMode):
         self.calls += 1
         if p == 0:
             return x
-        columns = x.shape[-1]
-        # A row of probabilities begins a new group of 64.
-        padded = (columns + 63) // 64 * 64 if x.dim() == 4 else columns
-        count = x.numel() // columns * padded
-        words = philox(1, stream, np.arange((count + 3) // 4), self.step).reshape(-1)[:count]
-        uniform = (words >> np.uint64(8)).astype(np.float64) * 2.0 ** -24
-        keep = torch.from_numpy(uniform >= np.float32(p)).reshape(*x.shape[:-1], padded)[..., :columns]
-        scale = float(np.float32(1.0 / (1.0 - p)))
-        return torch.where(keep, x * scale, torch.zeros((), dtype=x.dtype))
+        return draw(x, p, stream, self.step)
 
 
 class InFloat64(TorchFunctionMode):
@@ -359,6 +407,7 @@ def sparse_layers(config):
 
 def on_disk(name, value):
     """The tensors that one in memory is saved as: transformers 5 holds all experts of a layer as one."""
+    name = name.replace(".default.weight", ".weight")
     if name.endswith(".experts.gate_up_proj"):
         width = value.shape[1] // 2
         for n, both in enumerate(value):
@@ -418,6 +467,8 @@ def make_model(name, folder, attempt):
             else:
                 parameter.normal_(0.0, 0.9 / parameter.shape[-1] ** 0.5)
     model.save_pretrained(folder)
+    if "lora" in extra:
+        make_adapter(model, os.path.join(folder, "adapter"), extra["lora"])
     generation = os.path.join(folder, "generation_config.json")
     if os.path.exists(generation):
         os.remove(generation)
@@ -427,6 +478,46 @@ def make_model(name, folder, attempt):
     with open(os.path.join(folder, "ids.json"), "w", encoding="ascii") as handle:
         json.dump(ids.tolist(), handle)
     return ids
+
+
+def make_adapter(model, folder, options):
+    """Saves adapters with random values."""
+    import peft
+    adapted = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **options))
+    with torch.no_grad():
+        for key, parameter in adapted.named_parameters():
+            if ".lora_B." in key:
+                parameter.normal_(0.0, 0.5 / parameter.shape[-1] ** 0.5)
+    adapted.save_pretrained(folder)
+    os.remove(os.path.join(folder, "README.md"))
+    # Where the model was is nobody's business.
+    path = os.path.join(folder, "adapter_config.json")
+    with open(path, encoding="utf-8") as handle:
+        config = json.load(handle)
+    config["base_model_name_or_path"] = None
+    # A set, written in any order.
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()
+    with open(path, "w", encoding="utf-8") as handle:
+        json.dump(config, handle, indent=2, sort_keys=True)
+        handle.write("\n")
+
+
+def adapt(model, folder, dtype):
+    """The model with the adapters that were saved, which alone are trained."""
+    import peft
+    adapted = peft.PeftModel.from_pretrained(model, folder, is_trainable=True, autocast_adapter_dtype=False)
+    for key, parameter in adapted.named_parameters():
+        # ERNIE's routers stay in float32, whatever the model is in.
+        if ".lora_" in key:
+            parameter.data = parameter.data.to(dtype)
+    modules = dict(adapted.named_modules())
+    names = sorted(name for name, module in modules.items() if hasattr(module, "lora_dropout"))
+    for number, name in enumerate(names):
+        drop = modules[name].lora_dropout["default"]
+        if isinstance(drop, torch.nn.Dropout):
+            modules[name].lora_dropout["default"] = AdapterDropout(drop.p, number)
+    return adapted
 
 
 def loss_of(logits, ids):
@@ -470,13 +561,14 @@ def load(folder, dtype):
         theirs, ours = model.model.rotary_emb.inv_freq, frequencies(model.config)
         assert torch.allclose(theirs, ours, rtol=1e-5), (theirs, ours)
         model.model.rotary_emb.inv_freq = ours
-    return model
+    adapter = os.path.join(folder, "adapter")
+    return adapt(model, adapter, dtype) if os.path.exists(adapter) else model
 
 
 def forward(model, ids, step):
     """Logits in training, with the dropout of a step from 0."""
     with Dropout() as dropout:
-        dropout.step = step + 1
+        dropout.step = AdapterDropout.step = step + 1
         return model(input_ids=ids, use_cache=False).logits
 
 
@@ -525,7 +617,7 @@ def run(model, ids, balance=None, routing=None):
         if step == 0:
             out["loss"] = loss.detach().double().reshape(1)
             for key, parameter in model.named_parameters():
-                if "correction_bias" in key:
+                if "correction_bias" in key or not parameter.requires_grad:
                     continue
                 for name, grad in on_disk(key, parameter.grad):
                     out["grad." + name] = grad.double().clone()
@@ -534,10 +626,16 @@ def run(model, ids, balance=None, routing=None):
         if balance:
             balance.move(routing.calls[-len(sparse_layers(model.config)):])
     out["losses"] = torch.stack(losses)
-    for key, parameter in everything(model):
+    for key, parameter in saved(model):
         for name, value in on_disk(key, parameter.detach()):
             out["param." + name] = value.double().clone()
     return out
+
+
+def saved(model):
+    """The parameters of a model, or of its adapters where it has some: selection biases are not trained either."""
+    adapters = [(k, p) for k, p in model.named_parameters() if ".lora_" in k]
+    return adapters or list(everything(model))
 
 
 def idle_experts(model):
@@ -618,7 +716,7 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
             balance.model = masters
             balance.move(routing.calls)
             balance.model = model
-    out = {"param." + name: value.double() for key, parameter in everything(masters)
+    out = {"param." + name: value.double() for key, parameter in saved(masters)
            for name, value in on_disk(key, parameter.detach())}
     out["losses"] = torch.stack(losses)
     return out

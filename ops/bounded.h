@@ -180,6 +180,16 @@ static inline strait_bounded strait_bounded_sqrt(strait_bounded a)
     return strait_bounded_rounded(root, fmax(up, down), a.left, STRAIT_DTYPE_F32);
 }
 
+/* |x| below the threshold becomes +0: for certain, not at all, or nobody knows. */
+static inline strait_bounded strait_bounded_without_small(strait_bounded x, double threshold)
+{
+    if (!isfinite(x.value) || strait_bounded_unknown(x)) return x;
+    double most = fabs(x.value) + x.error;
+    if (most < threshold) return (strait_bounded){0.0, 0.0, x.left};
+    if (fabs(x.value) - x.error < threshold) x.error = most;
+    return x;
+}
+
 /* exp of the contract: within 2 ulp, +0 below -87.33, infinity above 88.72284. */
 static inline strait_bounded strait_bounded_exp(strait_bounded a)
 {

@@ -220,7 +220,10 @@ enum { STRAIT_STORAGE_F32 = 0, STRAIT_STORAGE_BF16 = 1 };
     STRAIT_OP(MOE_BALANCE, moe_balance)           \
     STRAIT_OP(SPLIT_HEADS, split_heads)           \
     STRAIT_OP(JOIN_HEADS, join_heads)             \
-    STRAIT_OP(SCALED_ADD, scaled_add)
+    STRAIT_OP(SCALED_ADD, scaled_add)             \
+    STRAIT_OP(MUON_MOMENT, muon_moment)           \
+    STRAIT_OP(MUON_MIX, muon_mix)                 \
+    STRAIT_OP(MUON_APPLY, muon_apply)
 
 typedef enum strait_op {
 #define STRAIT_OP_VALUE(NAME, name) STRAIT_OP_##NAME,
@@ -492,6 +495,30 @@ enum {
 enum { ADAMW_DIM_P, ADAMW_DIM_TOTAL, ADAMW_DIM_WEIGHTS_BF16, ADAMW_DIM_MOMENT_BF16, ADAMW_DIM_FIRST };
 
 /*
+ * Since 1.4: what Muon does to a matrix of N elements besides products, which are LINEAR's, LINEAR_DX's and LINEAR_DW's
+ * in f32; as docs/numerics.md. MUON_MOMENT: the momentum, and the step's direction divided by its norm. MUON_MIX: y =
+ * P x + Q y. MUON_APPLY: the weights go along x. They run only where step[APPLY] is 1.
+ */
+enum {
+    MUON_MOMENT_M,    /* f32 [N] in out */
+    MUON_MOMENT_G,    /* f32 [N] */
+    MUON_MOMENT_STEP, /* f32 [STRAIT_STEP_WORDS] */
+    MUON_MOMENT_X,    /* f32 [N] out */
+    MUON_MOMENT_BUFFERS
+};
+enum { MUON_MIX_X /* f32 [N] */, MUON_MIX_Y /* f32 [N] in out */, MUON_MIX_BUFFERS };
+enum { MUON_MIX_SCALAR_P, MUON_MIX_SCALAR_Q };
+enum {
+    MUON_APPLY_W,       /* f32 [N] in out */
+    MUON_APPLY_X,       /* f32 [N] */
+    MUON_APPLY_STEP,    /* f32 [STRAIT_STEP_WORDS] */
+    MUON_APPLY_COMPUTE, /* bf16 [N] copy of w, out; absent for dtype f32 */
+    MUON_APPLY_BUFFERS
+};
+enum { MUON_APPLY_SCALAR_SCALE };
+enum { MUON_DIM_N };
+
+/*
  * Mixtures of experts. A router's logits give each token K of E experts: MOE_CHOOSE says which (ids, ascending),
  * MOE_WEIGH how much each counts. Scores are the softmax of the logits or their sigmoid (DIM_SCORE). MOE_DISPATCH sorts
  * the M*K pairs of token and expert by expert, tokens ascending: R = M*K rows in E groups, some of which may be empty.
@@ -739,6 +766,9 @@ enum {
     STRAIT_STEP_APPLY,       /* result: 1 or 0 */
     STRAIT_STEP_SEED,        /* two words of 16 bits each, low first, as numbers: bits may not survive as f32 */
     STRAIT_STEP_T = STRAIT_STEP_SEED + 2, /* the step's number, four such words */
+    STRAIT_STEP_MUON_MOMENTUM = STRAIT_STEP_T + 4,
+    STRAIT_STEP_MUON_LR,
+    STRAIT_STEP_MUON_W, /* 1 - lr wd, with Muon's learning rate */
     STRAIT_STEP_WORDS = 64
 };
 

@@ -1,16 +1,6 @@
 /* Error bounds of adamw. */
 #include "ops/bounded.h"
 
-/* |x| below the threshold becomes +0: for certain, not at all, or nobody knows. */
-static strait_bounded without_small(strait_bounded x, double threshold)
-{
-    if (!isfinite(x.value) || strait_bounded_unknown(x)) return x;
-    double most = fabs(x.value) + x.error;
-    if (most < threshold) return (strait_bounded){0.0, 0.0, x.left};
-    if (fabs(x.value) - x.error < threshold) x.error = most;
-    return x;
-}
-
 /* Rounded stochastically: either neighbour in bf16, so a whole ulp where rounding to nearest has half of one. */
 static strait_bounded rounded_either_way(strait_bounded x)
 {
@@ -27,12 +17,12 @@ static strait_bounded rounded_either_way(strait_bounded x)
 static void adamw_element(strait_bounded *w, strait_bounded *m, strait_bounded *v, strait_bounded grad,
                           strait_bounded decay, const strait_bounded *step)
 {
-    strait_bounded g = without_small(strait_bounded_mul(grad, step[STRAIT_STEP_CLIP_FACTOR]), 0x1p-60);
+    strait_bounded g = strait_bounded_without_small(strait_bounded_mul(grad, step[STRAIT_STEP_CLIP_FACTOR]), 0x1p-60);
     *m = strait_bounded_fma(step[STRAIT_STEP_BETA1], *m, strait_bounded_mul(step[STRAIT_STEP_1_BETA1], g));
-    *m = without_small(*m, 0x1p-60);
+    *m = strait_bounded_without_small(*m, 0x1p-60);
     strait_bounded scaled = strait_bounded_mul(step[STRAIT_STEP_1_BETA2], g);
     *v = strait_bounded_fma(step[STRAIT_STEP_BETA2], *v, strait_bounded_mul(scaled, g));
-    *v = without_small(*v, 0x1p-120);
+    *v = strait_bounded_without_small(*v, 0x1p-120);
     strait_bounded divisor = strait_bounded_fma(strait_bounded_sqrt(*v), step[STRAIT_STEP_B], step[STRAIT_STEP_EPS]);
     strait_bounded update = strait_bounded_div(*m, divisor);
     *w = strait_bounded_fma(strait_bounded_negative(step[STRAIT_STEP_A]), update, strait_bounded_mul(*w, decay));

@@ -17,6 +17,7 @@ typedef struct freedom {
     int64_t dims[STRAIT_OP_MAX_DIMS]; /* 0 where it stays as here; -1 grows; -2 shrinks; -3 grows in twos */
     int64_t fixed[STRAIT_OP_MAX_DIMS];
     float scalar;
+    float second; /* scalar */
     uint32_t absent;
 } freedom;
 
@@ -65,12 +66,15 @@ static const freedom freedoms[STRAIT_OP_COUNT] = {
     [STRAIT_OP_SPLIT_HEADS] = {.dims = {-2, 0, 0, -1, 0, 0, 0}, .fixed = {0, 2, 400, 0, 3, 5, 1}},
     [STRAIT_OP_JOIN_HEADS] = {.dims = {-2, 0, 0, -1, 0, 0, 0}, .fixed = {0, 2, 400, 0, 3, 5, 1}},
     [STRAIT_OP_MOE_BALANCE] = {.dims = {-2, -1, 0, -2}, .fixed = {0, 0, 0, 0, 1}, .scalar = 1.0F},
+    [STRAIT_OP_MUON_MOMENT] = {.dims = {-1}},
+    [STRAIT_OP_MUON_MIX] = {.dims = {-1}, .scalar = -4.775F, .second = 2.0315F},
+    [STRAIT_OP_MUON_APPLY] = {.dims = {-1}, .scalar = 1.5F},
 };
 
 strait_check_case strait__residue_case(strait_op op, int residue)
 {
     const freedom *free_dims = &freedoms[op];
-    strait_check_case out = {.scalars = {free_dims->scalar}, .absent = free_dims->absent};
+    strait_check_case out = {.scalars = {free_dims->scalar, free_dims->second}, .absent = free_dims->absent};
     for (int i = 0; i < STRAIT_OP_MAX_DIMS; i++) {
         switch (free_dims->dims[i]) {
         case -1: out.dims[i] = 1 + residue; break;

@@ -542,6 +542,22 @@ static void list_norms_and_optimizer(buffer_list *list, const int64_t *d)
         put_f(list, STRAIT_STEP_WORDS, 1, IN);
         put(list, STRAIT_DTYPE_BF16, d[ADAMW_DIM_TOTAL], 1, OUT | OPTIONAL);
         break;
+    case STRAIT_OP_MUON_MOMENT:
+        put_f(list, d[MUON_DIM_N], 1, INOUT);
+        put_f(list, d[MUON_DIM_N], 1, IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN);
+        put_f(list, d[MUON_DIM_N], 1, OUT);
+        break;
+    case STRAIT_OP_MUON_MIX:
+        put_f(list, d[MUON_DIM_N], 1, IN);
+        put_f(list, d[MUON_DIM_N], 1, INOUT);
+        break;
+    case STRAIT_OP_MUON_APPLY:
+        put_f(list, d[MUON_DIM_N], 1, INOUT);
+        put_f(list, d[MUON_DIM_N], 1, IN);
+        put_f(list, STRAIT_STEP_WORDS, 1, IN);
+        put(list, STRAIT_DTYPE_BF16, d[MUON_DIM_N], 1, OUT | OPTIONAL);
+        break;
     default: break;
     }
 }

@@ -14,7 +14,7 @@
 /* Values of the enum keys, in the order of their names in config.def. */
 enum { STRAIT_CONFIG_MODEL_QWEN3, STRAIT_CONFIG_MODEL_SEED_OSS, STRAIT_CONFIG_MODEL_ERNIE4_5 };
 enum { STRAIT_CONFIG_ACT_SILU };
-enum { STRAIT_CONFIG_ADAMW };
+enum { STRAIT_CONFIG_ADAMW, STRAIT_CONFIG_MUON };
 enum {
     STRAIT_CONFIG_SCHEDULE_CONSTANT,
     STRAIT_CONFIG_SCHEDULE_LINEAR,
@@ -130,6 +130,11 @@ typedef struct strait_run_config {
         double clip;         /* global gradient norm; 0 = none */
         int weights;
         int first_moment;
+        struct {
+            double momentum;
+            int scale; /* strait_muon_scale */
+            double lr; /* -1 = optimizer.lr */
+        } muon;
     } optimizer;
     struct {
         int name;

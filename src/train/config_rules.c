@@ -212,6 +212,23 @@ static void check_lora(strait_config_reader *r)
     check_patterns(r, "lora.alpha_pattern", &c->lora.alpha_pattern, 0);
 }
 
+/* Muon updates f32 weights with an f32 momentum, at a multiple of AdamW's rate. */
+static void check_muon(strait_config_reader *r)
+{
+    const strait_run_config *c = r->config;
+    if (!strait__config_good(r, "optimizer.name") || c->optimizer.name != STRAIT_CONFIG_MUON) return;
+    if (good(r, "optimizer.weights", "optimizer.first_moment") &&
+        (c->optimizer.weights == STRAIT_CONFIG_STATE_BF16 || c->optimizer.first_moment == STRAIT_CONFIG_STATE_BF16)) {
+        bool weights = c->optimizer.weights == STRAIT_CONFIG_STATE_BF16;
+        const char *const both[] = {weights ? "optimizer.weights" : "optimizer.first_moment", "optimizer.name", NULL};
+        RULE_ERROR_AMONG(
+            r, both, "%s: bf16 is AdamW's alone, and optimizer.name is muon: leave it f32, or choose adamw", both[0]);
+    }
+    if (good(r, "optimizer.lr", "optimizer.muon.lr") && c->optimizer.muon.lr > 0 && c->optimizer.lr == 0) {
+        RULE_ERROR(r, "optimizer.muon.lr", "optimizer.muon.lr follows optimizer.lr in proportion, which is 0");
+    }
+}
+
 static void check_events(strait_config_reader *r)
 {
     strait_run_config *c = r->config;
@@ -240,6 +257,7 @@ void strait__config_check_rules(strait_config_reader *r)
     check_schedule(r);
     check_states(r);
     check_lora(r);
+    check_muon(r);
     check_events(r);
     at_most(r, "batch.micro_batch", c->batch.micro_batch, "batch.sequences", sequences);
     at_most(r, "batch.shards", c->batch.shards, "batch.sequences", sequences);

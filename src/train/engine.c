@@ -129,6 +129,7 @@ strait_op_desc engine__adamw_desc(const strait_engine *engine)
 {
     strait_op_desc desc = engine__norm_desc(engine);
     desc.op = STRAIT_OP_ADAMW;
+    desc.dims[ADAMW_DIM_P] -= engine->muon_count;
     desc.dims[ADAMW_DIM_WEIGHTS_BF16] = engine->options.bf16_weights;
     desc.dims[ADAMW_DIM_MOMENT_BF16] = engine->options.bf16_moment;
     return desc;
@@ -160,7 +161,7 @@ static strait_status resolve_update(strait_engine *engine)
     return STRAIT_OK;
 }
 
-static int64_t align256(int64_t bytes)
+int64_t engine__align(int64_t bytes)
 {
     return (bytes + 255) / 256 * 256;
 }
@@ -187,13 +188,14 @@ static void count_bytes(strait_engine *engine)
         bytes[STRAIT_TAG_OPTIMIZER] += (o->bf16_moment ? flat / 2 : flat) + flat;
         bytes[STRAIT_TAG_GRADIENTS] = engine->grad_buffers * flat;
     }
-    int64_t table = align256(engine->params.count * 2 * (int64_t)sizeof(int64_t));
+    int64_t table = engine__align(engine->params.count * 2 * (int64_t)sizeof(int64_t));
     engine->adamw_table_offset = table;
-    engine->sums_offset = table + align256(engine->params.count * 3 * (int64_t)sizeof(int64_t));
-    engine->rows_offset = engine->sums_offset + align256(engine->params.count * (int64_t)sizeof(float));
-    int64_t tables = engine->rows_offset + align256(engine->embedding_rows * (int64_t)sizeof(int32_t));
+    engine->sums_offset = table + engine__align(engine->params.count * 3 * (int64_t)sizeof(int64_t));
+    engine->rows_offset = engine->sums_offset + engine__align(engine->params.count * (int64_t)sizeof(float));
+    int64_t tables = engine->rows_offset + engine__align(engine->embedding_rows * (int64_t)sizeof(int32_t));
     bytes[STRAIT_TAG_ACTIVATIONS] = engine->arena_bytes;
-    bytes[STRAIT_TAG_WORKSPACE] = engine->workspace_bytes + engine->state.bytes + (o->forward_only ? 0 : tables);
+    bytes[STRAIT_TAG_WORKSPACE] =
+        engine->workspace_bytes + engine->state.bytes + (o->forward_only ? 0 : tables) + engine__muon_bytes(engine);
     bytes[STRAIT_TAG_DATA] = engine->input_bytes;
     bytes[STRAIT_TAG_OTHER] = ENGINE_UNPLANNED_BYTES;
 }
@@ -218,6 +220,7 @@ static strait_status plan_engine(strait_engine *engine)
     STRAIT_TRY(build_program(engine, o->micro_batch, STRAIT_BUILD_TRAIN, false, &engine->eval));
     if (!o->forward_only) {
         STRAIT_TRY(build_train_programs(engine));
+        STRAIT_TRY(engine__muon_plan(engine));
         STRAIT_TRY(resolve_update(engine));
     }
     count_bytes(engine);
@@ -270,6 +273,7 @@ void strait_engine_destroy(strait_engine *engine)
     strait_memory_destroy(engine->inputs);
     strait_memory_destroy(engine->state_memory);
     strait_memory_destroy(engine->workspace);
+    strait_memory_destroy(engine->muon);
     strait_memory_destroy(engine->tables);
     strait_queue_destroy(engine->queue);
     for (int i = 0; i < engine->train_count; i++) {
@@ -308,6 +312,7 @@ static strait_status fill_tables(strait_engine *engine)
     trained = 0;
     for (int32_t p = 0; p < params->count; p++) {
         if (params->items[p].buffer) continue;
+        if (engine->options.muon.used && strait_muon_takes(&params->items[p])) continue;
         table[3 * trained] = params->items[p].offset;
         table[3 * trained + 1] = params->items[p].elements;
         table[3 * trained++ + 2] = params->items[p].rank >= 2;
@@ -335,9 +340,13 @@ static strait_status allocate_for_training(strait_engine *engine)
     for (int i = 0; i < engine->grad_buffers; i++) {
         STRAIT_TRY(zeroed(engine, STRAIT_TAG_GRADIENTS, flat, &engine->grads[i]));
     }
-    int64_t tables = engine->rows_offset + align256(engine->embedding_rows * (int64_t)sizeof(int32_t));
+    int64_t tables = engine->rows_offset + engine__align(engine->embedding_rows * (int64_t)sizeof(int32_t));
     STRAIT_TRY(zeroed(engine, STRAIT_TAG_WORKSPACE, tables, &engine->tables));
     STRAIT_TRY(fill_tables(engine));
+    if (engine__muon_bytes(engine) > 0) {
+        STRAIT_TRY(
+            strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, engine__muon_bytes(engine), &engine->muon));
+    }
     if (engine->biased) {
         size_t experts = (size_t)engine->options.model.num_experts;
         STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, experts, sizeof *engine->load, &engine->load));

@@ -13,6 +13,7 @@
 #include "graph/program.h"
 #include "model/model.h"
 #include "optim/adamw.h"
+#include "optim/muon.h"
 #include "train/routing.h"
 
 typedef struct strait_engine strait_engine;
@@ -33,6 +34,7 @@ typedef struct strait_engine_options {
     bool bf16_weights;          /* with dtype bf16: no f32 masters, weights are rounded stochastically when updated */
     bool bf16_moment;           /* the first moment likewise */
     strait_adamw adamw;
+    strait_muon muon;        /* of the matrices of layers, where it is used; weight decay and clipping are adamw's */
     strait_balance balance;  /* losses of routers; of use with experts only */
     const strait_lora *lora; /* borrowed: adapters, which alone are trained beside frozen weights; or NULL */
 } strait_engine_options;
@@ -114,7 +116,7 @@ strait_status strait_engine_check_ids(const strait_engine *engine, const strait_
 /* Forward and backward over the whole batch; the gradients are there afterwards, nothing is updated. `step` from 1. */
 strait_status strait_engine_gradients(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                       strait_step_result *out) STRAIT_MUST_USE;
-/* gradients, then norm, clipping and AdamW. */
+/* gradients, then norm, clipping, and AdamW or Muon. */
 strait_status strait_engine_step(strait_engine *engine, const strait_engine_batch *batch, int64_t step, double lr,
                                  strait_step_result *out) STRAIT_MUST_USE;
 /*

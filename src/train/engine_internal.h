@@ -45,6 +45,9 @@ struct strait_engine {
     int64_t arena_bytes;
     int64_t input_bytes;
     int64_t workspace_bytes;
+    int64_t muon_x_bytes; /* of the largest matrix that Muon updates, and of its gram matrix */
+    int64_t muon_gram_bytes;
+    int32_t muon_count; /* of its matrices */
     int64_t bytes[STRAIT_TAG_COUNT];
     char choice[192]; /* what was chosen so that the run fits, and why; "" where nothing was left to choose */
 
@@ -59,6 +62,7 @@ struct strait_engine {
     strait_memory *inputs;
     strait_memory *state_memory;
     strait_memory *workspace;
+    strait_memory *muon;   /* two matrices, two gram matrices */
     strait_memory *tables; /* i64: the norm's table, then AdamW's; then f32 sums; then i32 rows to fold */
     int64_t adamw_table_offset;
     int64_t sums_offset;
@@ -103,6 +107,13 @@ strait_status engine__balance_losses(strait_engine *engine, strait_step_result *
  * engine_orthogonal.c: adds the gradient of the routers' orthogonality to the step's, and its value to *inout.
  */
 strait_status engine__orthogonality(strait_engine *engine, strait_step_result *inout) STRAIT_MUST_USE;
+/*
+ * engine_muon.c: what Muon needs, refused where a device or the options do not have it; bytes beside the workspace; the
+ * update of its matrices, after the norm. All are nothing where Muon is not used.
+ */
+strait_status engine__muon_plan(strait_engine *engine) STRAIT_MUST_USE;
+int64_t engine__muon_bytes(const strait_engine *engine);
+strait_status engine__muon_update(strait_engine *engine) STRAIT_MUST_USE;
 /* Before a step: nothing was chosen yet. After it: each selection bias moves by the rate, towards an even load. */
 strait_status engine__bias_begin(strait_engine *engine) STRAIT_MUST_USE;
 strait_status engine__bias_update(strait_engine *engine) STRAIT_MUST_USE;
@@ -117,6 +128,8 @@ strait_status engine__zero(strait_engine *engine, const strait_program *program,
                            const strait_bindings *bindings) STRAIT_MUST_USE;
 const engine_program *engine__program_for(const strait_engine *engine, int64_t sequences);
 
+/* Rounded up to where a part of a buffer may begin on any device. */
+int64_t engine__align(int64_t bytes);
 /* Which sequences are shard `index`'s: [*out_first, *out_end). */
 void engine__shard_range(const strait_engine *engine, int64_t index, int64_t *out_first, int64_t *out_end);
 

@@ -303,6 +303,7 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
     strait_step_result result = {0};
     for (int64_t i = 0; i < batch->sequences * engine->options.length; i++) result.targets += batch->targets[i] >= 0;
     strait_adamw_step(&engine->options.adamw, step, lr, result.targets, engine->step_words);
+    strait_muon_step(&engine->options.muon, lr, engine->options.adamw.weight_decay, engine->step_words);
     STRAIT_TRY(strait_copy_to_device(engine->queue, step_slice(engine), engine->step_words, sizeof engine->step_words));
     float loss;
     STRAIT_TRY(engine__bias_begin(engine));
@@ -353,6 +354,7 @@ strait_status strait_engine_step(strait_engine *engine, const strait_engine_batc
     result.applied = words[STRAIT_STEP_APPLY] != 0.0f && isfinite(result.loss);
     if (result.applied) {
         STRAIT_TRY(run_adamw(engine));
+        STRAIT_TRY(engine__muon_update(engine));
         STRAIT_TRY(engine__bias_update(engine));
     }
     STRAIT_TRY(strait_queue_wait(engine->queue, -1));

@@ -87,6 +87,11 @@ static bool has_masters(const strait_run *run)
            strait_engine_state_dtype(run->engine, STRAIT_ENGINE_WEIGHTS) == STRAIT_DTYPE_F32;
 }
 
+static const char *optimizer_name(const strait_run *run)
+{
+    return run->config.optimizer.name == STRAIT_CONFIG_MUON ? "muon" : "adamw";
+}
+
 static strait_status trainer_object(strait_run *run, json_t **out)
 {
     char identity[65];
@@ -101,7 +106,7 @@ static strait_status trainer_object(strait_run *run, json_t **out)
                   "sequences", (json_int_t)(run->step * run->config.batch.sequences), "steps",
                   (json_int_t)run->schedule.steps, "loss", run->loss, "seed", (json_int_t)run->config.seed, "data",
                   identity, "config_sha256", config, "numerics_version", STRAIT_NUMERICS_VERSION, "optimizer", "name",
-                  "adamw", "weights", state_name(run, STRAIT_ENGINE_WEIGHTS), "first_moment",
+                  optimizer_name(run), "weights", state_name(run, STRAIT_ENGINE_WEIGHTS), "first_moment",
                   state_name(run, STRAIT_ENGINE_M), "lineage", run->lineage);
     if (object && run->lora.count > 0 &&
         json_object_set_new(
@@ -176,6 +181,14 @@ static strait_status check_states(strait_run *run, const strait_checkpoint *chec
         strait_engine_state state;
     } kept[] = {{"weights", STRAIT_ENGINE_WEIGHTS}, {"first_moment", STRAIT_ENGINE_M}};
     const json_t *saved = json_object_get(checkpoint->trainer, "optimizer");
+    const char *name = json_string_value(json_object_get(saved, "name"));
+    if (name && strcmp(name, optimizer_name(run)) != 0) {
+        return STRAIT_FAIL(
+            STRAIT_ERR_USAGE,
+            "the checkpoint was written with optimizer.name: %s, and the run now says %s: put that back, or "
+            "begin a new run from these weights with model.from: %s",
+            name, optimizer_name(run), run->config.run);
+    }
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         const char *was = json_string_value(json_object_get(saved, kept[i].key));
         const char *now = state_name(run, kept[i].state);

@@ -187,6 +187,15 @@ static strait_status balance_of(const strait_run *run, strait_balance *out)
     return STRAIT_OK;
 }
 
+static strait_muon muon_of(const strait_run_config *c)
+{
+    double own = c->optimizer.muon.lr;
+    return (strait_muon){.used = c->optimizer.name == STRAIT_CONFIG_MUON,
+                         .momentum = c->optimizer.muon.momentum,
+                         .lr_ratio = own > 0 ? own / c->optimizer.lr : 1.0,
+                         .scale = (strait_muon_scale)c->optimizer.muon.scale};
+}
+
 static strait_status create_engine(strait_run *run)
 {
     const strait_run_config *c = &run->config;
@@ -207,7 +216,8 @@ static strait_status create_engine(strait_run *run)
                                                .eps = c->optimizer.eps,
                                                .weight_decay = c->optimizer.weight_decay,
                                                .clip = c->optimizer.clip,
-                                               .seed = (uint32_t)c->seed}};
+                                               .seed = (uint32_t)c->seed},
+                                     .muon = muon_of(c)};
     STRAIT_TRY(balance_of(run, &options.balance));
     if (run->lora.count > 0) options.lora = &run->lora;
     STRAIT_TRY(strait_engine_create(run->device, &options, &run->engine));

@@ -5,8 +5,8 @@
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
  * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), bias (ERNIE 4.5
- * with experts, whose biases move), seed (Seed-OSS with dropout). usage: strait_steps
- * [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
+ * with experts, whose biases move), seed (Seed-OSS with dropout), muon (as moe, with Muon). usage: strait_steps
+ * [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-|muon-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
  * [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
@@ -98,7 +98,8 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
     } else if (strncmp(*inout_kind, "ernie-", 6) == 0) {
         model.family = STRAIT_FAMILY_ERNIE4_5;
         model.tie_word_embeddings = true;
-    } else if (strncmp(*inout_kind, "moe-", 4) == 0 || strncmp(*inout_kind, "aux-", 4) == 0) {
+    } else if (strncmp(*inout_kind, "moe-", 4) == 0 || strncmp(*inout_kind, "aux-", 4) == 0 ||
+               strncmp(*inout_kind, "muon-", 5) == 0) {
         if (**inout_kind == 'a') {
             *out_balance = (strait_balance){.scope = STRAIT_AUX_STEP, .coefficient = 0.01, .z_coefficient = 0.001};
         }
@@ -152,7 +153,8 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-]f32|bf16|bf16-weights SHARDS [THREADS "
+        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-|muon-]f32|bf16|bf16-weights SHARDS "
+              "[THREADS "
               "[MICRO_BATCH "
               "[none|light|full [DEVICE]]]]\n",
               stderr);
@@ -161,6 +163,7 @@ int main(int argc, char **argv)
     const char *kind = argv[1];
     strait_balance balance = {0};
     strait_model_config model = model_of(&kind, &balance);
+    strait_muon muon = {.used = strncmp(argv[1], "muon-", 5) == 0, .momentum = 0.95, .lr_ratio = 1.0};
     bool bf16_weights = strcmp(kind, "bf16-weights") == 0;
     bool bf16 = bf16_weights || strcmp(kind, "bf16") == 0;
     model.dtype = bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
@@ -177,6 +180,7 @@ int main(int argc, char **argv)
         .bf16_weights = bf16_weights,
         .bf16_moment = bf16_weights,
         .balance = balance,
+        .muon = muon,
         .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .seed = TINY_SEED}};
     strait_device_options device_options = {.struct_size = sizeof device_options,
                                             .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};

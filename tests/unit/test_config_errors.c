@@ -140,6 +140,10 @@ static void wrong_numbers(void **state)
         {HEAD "optimizer: {lr: 1, betas: [0.9]}\n", {"10:27: optimizer.betas wants exactly two numbers, found 1"}},
         {HEAD "optimizer: {lr: 1, betas: [.1, .2, .3]}\n", {"exactly two numbers, found 3"}},
         {HEAD "optimizer: {lr: 1, betas: 0.9}\n", {"10:27: optimizer.betas", "write it as [a, b]"}},
+        {HEAD "optimizer: {lr: 1, muon: {momentum: 1}}\n", {"10:37: optimizer.muon.momentum", "< 1, found 1"}},
+        {HEAD "optimizer: {lr: 1, name: muon, first_moment: bf16}\n",
+         {"10:32: optimizer.first_moment: bf16 is AdamW's alone, and optimizer.name is muon"}},
+        {HEAD "optimizer: {lr: 0, name: muon, muon: {lr: 1}}\n", {"optimizer.muon.lr follows optimizer.lr"}},
         {GOOD "minutes: 0\n", {"11:10: minutes wants a number > 0"}});
 }
 

@@ -6,10 +6,12 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "device/op.h"
 #include "optim/adamw.h"
+#include "optim/muon.h"
 #include "optim/schedule.h"
 #include "train/sampler.h"
 
@@ -127,12 +129,64 @@ static void sampling_refuses_what_it_cannot_do(void **state)
     strait_sampler_destroy(sampler);
 }
 
+static strait_param param_named(const char *name, int rank)
+{
+    strait_param param = {.rank = rank, .rows = 4, .columns = 4};
+    snprintf(param.name, sizeof param.name, "%s", name);
+    return param;
+}
+
+static void muon_takes_matrices_of_layers_by_name(void **state)
+{
+    (void)state;
+    static const char *const taken[] = {
+        "model.layers.0.self_attn.q_proj.weight", "model.layers.11.mlp.down_proj.weight",
+        "model.layers.3.mlp.experts.17.gate_proj.weight", "model.layers.3.mlp.shared_experts.up_proj.weight",
+        "model.layers.61.eh_proj.weight"};
+    static const char *const left[] = {"model.embed_tokens.weight",
+                                       "lm_head.weight",
+                                       "model.layers.3.mlp.gate.weight",
+                                       "model.layers.61.embed_tokens.weight",
+                                       "model.layers.61.shared_head.head.weight",
+                                       "model.layers.3.mlp.moe_statics.e_score_correction_bias",
+                                       "model.layers.0.self_attn.q_proj.lora_A.weight"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        strait_param param = param_named(taken[i], 2);
+        assert_true(strait_muon_takes(&param));
+        param.buffer = true;
+        assert_false(strait_muon_takes(&param));
+    }
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+        strait_param param = param_named(left[i], 2);
+        assert_false(strait_muon_takes(&param));
+    }
+    strait_param norm = param_named("model.layers.0.input_layernorm.weight", 1);
+    assert_false(strait_muon_takes(&norm));
+}
+
+static void muon_numbers_are_rounded_once(void **state)
+{
+    (void)state;
+    float words[STRAIT_STEP_WORDS] = {0};
+    strait_muon muon = {.used = true, .momentum = 0.95, .lr_ratio = 4};
+    strait_muon_step(&muon, 3e-4, 0.1, words);
+    assert_true(words[STRAIT_STEP_MUON_MOMENTUM] == 0.95f);
+    assert_true(words[STRAIT_STEP_MUON_LR] == (float)(4 * 3e-4));
+    assert_true(words[STRAIT_STEP_MUON_W] == (float)(1 - 4 * 3e-4 * 0.1));
+    assert_true(strait_muon_scale_of(STRAIT_MUON_MATCH_RMS_ADAMW, 16, 100) == 2.0f);
+    assert_true(strait_muon_scale_of(STRAIT_MUON_MATCH_RMS_ADAMW, 25, 4) == 1.0f);
+    assert_true(strait_muon_scale_of(STRAIT_MUON_ORIGINAL, 36, 4) == 3.0f);
+    assert_true(strait_muon_scale_of(STRAIT_MUON_ORIGINAL, 4, 36) == 1.0f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_rise_stay_and_fall),
         cmocka_unit_test(decay_waits_while_steps_are_measured),
         cmocka_unit_test(adamw_numbers_are_rounded_once),
+        cmocka_unit_test(muon_takes_matrices_of_layers_by_name),
+        cmocka_unit_test(muon_numbers_are_rounded_once),
         cmocka_unit_test(seed_and_step_are_written_in_words_of_16_bits),
         cmocka_unit_test(sampling_follows_its_options),
         cmocka_unit_test(sampling_refuses_what_it_cannot_do),

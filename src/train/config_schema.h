@@ -45,7 +45,7 @@ typedef struct strait_key {
 /* Indices of the keys and groups in schema order: STRAIT_KEY_AT(optimizer.lr) is that key's index. */
 extern const strait_key strait__keys[];
 extern const size_t strait__key_count;
-enum { STRAIT_KEY_COUNT_MAX = 96, STRAIT_KEY_PATH_MAX = 64 };
+enum { STRAIT_KEY_COUNT_MAX = 128, STRAIT_KEY_PATH_MAX = 64 };
 
 /* The key or group with this path, or NULL. */
 const strait_key *strait__key_find(const char *path);

@@ -75,6 +75,14 @@ goes_on option '1.$' moves.yaml --out option
 goes_on option none moves.yaml --out option --resume --device opencl
 same move-by-option "$(states stayed)" "$(states option)"
 
+# Adapters of experts, their router and all else: the same bits.
+adapted=$STRAIT_SOURCE/tests/golden/qwen3_moe-13
+for device in cpu opencl; do
+  expect "adapters-$device" 0 '' "$STRAIT" trace "$adapted" --adapter "$adapted/adapter" --tokens "$adapted/ids.json" \
+    --grads --steps 1 --dtype bf16 --device $device --out adapted-$device.safetensors
+done
+same adapters-same "$(sha256sum <adapted-cpu.safetensors)" "$(sha256sum <adapted-opencl.safetensors)"
+
 # What bounds the ops is measured by kernels of ours.
 expect bounds 0 'registers [1-9].* read [1-9].* copy [1-9]' "$STRAIT" bench ops --model tiny --sequences 1 --length 64 --steps 1 --device opencl
 
@@ -89,6 +97,7 @@ if [ "$mode" = --all ]; then
   suite ops
   for op in attention attention_bwd; do for isa in tile-lean group-lean; do suite $isa-$op --isa $isa --op $op; done; done
 else
+  suite tile-scaled_add --isa tile --op scaled_add --dtype bf16
   for op in swiglu linear; do suite "tile-$op" --isa tile --op $op --dtype f32; done
   suite tile-lean-attention --isa tile-lean --op attention --dtype f32 --case 6
   for op in rmsnorm linear_dx; do suite "group-$op" --isa group --op $op --dtype f32; done

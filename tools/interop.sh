@@ -1,6 +1,6 @@
 #!/bin/bash
 # Exchange with transformers 4.57 and 5.x, both ways: models and tokenizers that strait wrote, in one file and in shards,
-# are opened there; models saved there are traced, evaluated, sampled and trained here. The logits must agree within 1e-5
+# are opened there; models saved there are traced, evaluated, sampled and trained here; and adapters with PEFT. The logits must agree within 1e-5
 # relative L2. Takes about 6 GB under build/interop.
 # usage: tools/interop.sh [-v]      needs build/strait; prints "ok NAME" or "FAIL NAME why", exit status 1 if any failed
 set -eu
@@ -59,6 +59,39 @@ EOF
         verdict "ours-$1-$2-in-$version" with_transformers "$version" tools/interop.py opens "$strait" "$model" "$work"
     done
 done
+
+# Adapters: of every module, of attention, of experts, trained here a few steps; and those that PEFT makes for experts that are one tensor.
+cat >"$work/experts.yaml" <<EOF
+model:
+  init: {model_type: qwen3_moe, hidden_size: 32, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 2, num_key_value_heads: 1,
+         head_dim: 8, num_experts: 4, num_experts_per_tok: 2, moe_intermediate_size: 12, initializer_range: 0.2}
+tokenizer: $work/tokenizer
+data: {train: $work/data_train, sequence_length: 64}
+batch: {sequences: 4}
+optimizer: {lr: 1e-3}
+steps: 2
+run: $work/run-experts
+EOF
+"$strait" train "$work/experts.yaml"
+for base in tied experts; do
+    for targets in all-linear q_proj,v_proj gate_proj,up_proj,down_proj; do
+        cat >"$work/lora.yaml" <<EOF
+model: {from: $work/run-$base}
+data: {train: $work/data_train, sequence_length: 64}
+batch: {sequences: 4}
+optimizer: {lr: 5e-2}
+lora: {rank: 3, alpha: 5, targets: [$targets]}
+steps: 5
+run: $work/lora-$base-$targets
+EOF
+        "$strait" train "$work/lora.yaml"
+        for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do
+            verdict "lora-$base-$targets-in-peft-with-$version" with_transformers "$version" tools/interop_peft.py opens "$strait" \
+                "$(echo "$work/run-$base"/checkpoints/step-*)" "$work/lora-$base-$targets/checkpoints/step-00000005" "$work"
+        done
+    done
+done
+verdict lora-fused with_transformers "$TRANSFORMERS_5" tools/interop_peft.py fused "$strait" "$work/run-experts/checkpoints/step-00000002" "$work"
 
 # Models as each version saves them: families, dtypes, tied or not, in one file or in shards, with a head that repeats the embedding.
 for version in "$TRANSFORMERS_4" "$TRANSFORMERS_5"; do

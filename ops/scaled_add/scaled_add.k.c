@@ -4,7 +4,7 @@
 /* y may be x or u. */
 KERNEL(WG)
 scaled_add(IN_SHARED(float, xf), IN_SHARED(st, xs), IN_SHARED(float, uf), IN_SHARED(st, us), INOUT(float, yf),
-           INOUT(st, ys), f32 scale, i32 wide, i32 alone, i64 n, i64 each)
+           INOUT(st, ys), float scale, i32 wide, i32 alone, i64 n, i64 each)
 {
     OPEN_IN(float, xf);
     OPEN_IN(st, xs);

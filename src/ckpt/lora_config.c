@@ -178,11 +178,10 @@ static strait_status read_object(const char *path, const json_t *root, strait_lo
     return read_targets(path, root, out);
 }
 
-strait_status strait_lora_config_read(const char *path, strait_lora_config *out)
+/* Takes `root`. */
+static strait_status read_root(const char *path, json_t *root, strait_lora_config *out)
 {
-    json_t *root;
     strait_lora_config config = {0};
-    STRAIT_TRY(strait_json_read(path, &root));
     strait_status status = json_is_object(root) ? read_object(path, root, &config)
                                                 : STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: must be an object", path);
     json_decref(root);
@@ -192,6 +191,20 @@ strait_status strait_lora_config_read(const char *path, strait_lora_config *out)
     }
     *out = config;
     return STRAIT_OK;
+}
+
+strait_status strait_lora_config_read(const char *path, strait_lora_config *out)
+{
+    json_t *root;
+    STRAIT_TRY(strait_json_read(path, &root));
+    return read_root(path, root, out);
+}
+
+strait_status strait_lora_config_parse(const char *name, const char *bytes, size_t length, strait_lora_config *out)
+{
+    json_t *root;
+    STRAIT_TRY(strait_json_parse(name, bytes, length, &root));
+    return read_root(name, root, out);
 }
 
 /* ---- writing ---- */

@@ -49,6 +49,9 @@ strait_status strait_lora_patterns_add(strait_lora_patterns *patterns, const cha
  * whole, chosen layers) is refused by its key. *out is the caller's to end.
  */
 strait_status strait_lora_config_read(const char *path, strait_lora_config *out) STRAIT_MUST_USE;
+/* The same from memory; `name` stands for the path in messages. */
+strait_status strait_lora_config_parse(const char *name, const char *bytes, size_t length,
+                                       strait_lora_config *out) STRAIT_MUST_USE;
 /* Writes DIRECTORY/adapter_config.json; `files`, where not NULL, gets a record. */
 strait_status strait_lora_config_write(const char *directory, const strait_lora_config *config,
                                        strait_file_list *files) STRAIT_MUST_USE;

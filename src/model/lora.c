@@ -35,22 +35,36 @@ static bool module_of(const strait_model_config *model, const strait_param *para
     return model->family != STRAIT_FAMILY_DEEPSEEK_V3 || !is_called(name, "mlp.gate");
 }
 
-/* Whether all of `text`, or with `tail` what follows a dot in it, matches an expression. */
-static strait_status matches(const char *pattern, const char *text, bool tail, strait__regex_scratch *scratch,
-                             bool *out)
+/* An expression for all of a name, or with `tail` for what follows a dot in it. */
+static strait_status compile(const char *pattern, bool tail, strait__regex **out)
 {
     strait_buffer whole = {0};
-    strait__regex *regex = NULL;
-    size_t begin;
-    size_t end;
     strait_status status = strait_buffer_printf(&whole, "^%s(?:%s)$", tail ? "(?:.*\\.)?" : "", pattern);
-    if (status == STRAIT_OK) status = strait__regex_create(whole.bytes, whole.length, false, &regex);
-    if (status == STRAIT_OK) {
-        status = strait__regex_find(regex, scratch, text, strlen(text), 0, out, &begin, &end);
-    }
-    strait__regex_destroy(regex);
+    if (status == STRAIT_OK) status = strait__regex_create(whole.bytes, whole.length, false, out);
     strait_buffer_fini(&whole);
     return status;
+}
+
+/* Patterns, compiled once: a model of many experts has tens of thousands of names. */
+typedef struct compiled {
+    const strait_lora_patterns *patterns;
+    strait__regex **items; /* owned */
+} compiled;
+
+static strait_status compile_all(const strait_lora_patterns *patterns, compiled *out)
+{
+    out->patterns = patterns;
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)patterns->count + 1, sizeof(strait__regex *), &out->items));
+    for (int64_t i = 0; i < patterns->count; i++) {
+        STRAIT_TRY(compile(patterns->items[i].pattern, true, &out->items[i]));
+    }
+    return STRAIT_OK;
+}
+
+static void compiled_fini(compiled *list)
+{
+    for (int64_t i = 0; list->items && i < list->patterns->count; i++) strait__regex_destroy(list->items[i]);
+    strait_free(list->items);
 }
 
 /* The experts' part of a name: its length up to and with ".experts.", and what follows the number; false without. */
@@ -64,28 +78,37 @@ static bool split_expert(const char *name, size_t *out_before, const char **out_
     return true;
 }
 
-/* What stands for this module in a list of patterns: the first that matches, else `fallback`. */
-static strait_status value_of(const strait_lora_patterns *patterns, const char *module, double fallback,
-                              strait__regex_scratch *scratch, double *out)
-{
-    *out = fallback;
-    for (int64_t i = 0; i < patterns->count; i++) {
-        bool found;
-        STRAIT_TRY(matches(patterns->items[i].pattern, module, true, scratch, &found));
-        if (!found) continue;
-        *out = patterns->items[i].value;
-        return STRAIT_OK;
-    }
-    return STRAIT_OK;
-}
-
 /* One config against one base. */
 typedef struct search {
     const strait_lora_config *config;
     const strait_model_config *model;
     strait__regex_scratch *scratch;
+    strait__regex *regex; /* owned: of the targets, where they are one */
+    compiled ranks;
+    compiled alphas;
     int64_t *used; /* owned: modules that each target means */
 } search;
+
+static strait_status matches(const search *s, const strait__regex *regex, const char *text, bool *out)
+{
+    size_t begin;
+    size_t end;
+    return strait__regex_find(regex, s->scratch, text, strlen(text), 0, out, &begin, &end);
+}
+
+/* What stands for this module in a list of patterns: the first that matches, else `fallback`. */
+static strait_status value_of(const search *s, const compiled *list, const char *module, double fallback, double *out)
+{
+    *out = fallback;
+    for (int64_t i = 0; i < list->patterns->count; i++) {
+        bool found;
+        STRAIT_TRY(matches(s, list->items[i], module, &found));
+        if (!found) continue;
+        *out = list->patterns->items[i].value;
+        return STRAIT_OK;
+    }
+    return STRAIT_OK;
+}
 
 static strait_status is_target(search *s, const char *module, bool *out)
 {
@@ -101,7 +124,7 @@ static strait_status is_target(search *s, const char *module, bool *out)
         *out = true;
         return STRAIT_OK;
     }
-    if (c->regex) return matches(c->regex, module, false, s->scratch, out);
+    if (c->regex) return matches(s, s->regex, module, out);
     for (int64_t i = 0; i < c->target_count; i++) {
         bool called = is_called(module, c->targets[i]);
         s->used[i] += called;
@@ -115,8 +138,8 @@ static strait_status add_module(const search *s, const strait_param *param, cons
     const strait_lora_config *c = s->config;
     double rank;
     double alpha;
-    STRAIT_TRY(value_of(&c->ranks, name, (double)c->rank, s->scratch, &rank));
-    STRAIT_TRY(value_of(&c->alphas, name, c->alpha, s->scratch, &alpha));
+    STRAIT_TRY(value_of(s, &s->ranks, name, (double)c->rank, &rank));
+    STRAIT_TRY(value_of(s, &s->alphas, name, c->alpha, &alpha));
     size_t count = (size_t)lora->count;
     /* Doubled: a model of many experts has tens of thousands. */
     if (count == 0 || (count >= 64 && (count & (count - 1)) == 0)) {
@@ -182,6 +205,16 @@ static strait_status check_experts(const search *s, const strait_lora *lora, con
     return STRAIT_OK;
 }
 
+static strait_status prepare(search *s)
+{
+    const strait_lora_config *c = s->config;
+    STRAIT_TRY(strait__regex_scratch_create(&s->scratch));
+    STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, (size_t)c->target_count + 1, sizeof *s->used, &s->used));
+    if (c->regex && strcmp(c->regex, STRAIT_LORA_ALL) != 0) STRAIT_TRY(compile(c->regex, false, &s->regex));
+    STRAIT_TRY(compile_all(&c->ranks, &s->ranks));
+    return compile_all(&c->alphas, &s->alphas);
+}
+
 static strait_status find_all(search *s, const strait_params *base, const char *name, strait_lora *lora)
 {
     STRAIT_TRY(find_modules(s, base, lora));
@@ -196,15 +229,15 @@ strait_status strait_lora_create(const strait_lora_config *config, const strait_
     strait_lora lora = {.dropout = config->dropout};
     strait_params base = {0};
     search s = {.config = config, .model = model};
-    strait_status status = strait__regex_scratch_create(&s.scratch);
-    if (status == STRAIT_OK) {
-        status = strait_alloc(STRAIT_TAG_OTHER, (size_t)config->target_count + 1, sizeof *s.used, &s.used);
-    }
+    strait_status status = prepare(&s);
     if (status == STRAIT_OK) status = strait_architecture_of(model)->params(model, &base);
     if (status == STRAIT_OK) status = strait_params_finish(&base);
     if (status == STRAIT_OK) status = find_all(&s, &base, name, &lora);
     strait_params_fini(&base);
     strait__regex_scratch_destroy(s.scratch);
+    strait__regex_destroy(s.regex);
+    compiled_fini(&s.ranks);
+    compiled_fini(&s.alphas);
     strait_free(s.used);
     if (status != STRAIT_OK) {
         strait_lora_fini(&lora);

@@ -100,15 +100,16 @@ strait_status run__lora_check(const strait_run *run, const json_t *trainer)
 
 void run__lora_warn(strait_run *run)
 {
-    bool concerned = run->model.family == STRAIT_FAMILY_ERNIE4_5_MOE || run->model.family == STRAIT_FAMILY_DEEPSEEK_V3;
-    if (!concerned) return;
+    if (strait_model_config_first_sparse(&run->model) < 0) return;
     for (int32_t i = 0; i < run->lora.count; i++) {
         const char *name = run->lora.modules[i].name;
-        if (!strstr(name, ".mlp.") || strstr(name, ".mlp.experts.") || strstr(name, ".mlp.gate")) continue;
-        run__log(run, STRAIT_LOG_WARN,
-                 "PEFT with transformers 5 leaves out adapters of dense and shared MLPs of this family (%s is one), "
-                 "without a word: use them here or with transformers 4.57, or merge them (strait merge)",
-                 name);
+        const char *mlp = strstr(name, ".mlp.");
+        if (!mlp || strncmp(mlp, ".mlp.experts.", 13) == 0 || strcmp(mlp, ".mlp.gate") == 0) continue;
+        run__log(
+            run, STRAIT_LOG_WARN,
+            "PEFT with transformers 5 leaves out adapters of dense and shared MLPs where other layers have experts "
+            "(%s is one), without a word: use them here or with transformers 4.57, or merge them (strait merge)",
+            name);
         return;
     }
 }

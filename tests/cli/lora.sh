@@ -54,6 +54,7 @@ again() { # again NAME OPTION...: the same bits
   same "$name" "$whole" "$(weights_of "$name")"
 }
 again micro-batch --set batch.micro_batch=1
+STRAIT_CPU=generic again generic
 again recompute --set memory.recompute=full --set threads=3
 "${train[@]}" --out again --set steps=4 >log 2>&1
 expect resumes 0 'step 6 of 6' "${train[@]}" --out again --resume
@@ -66,6 +67,8 @@ drop=(--set lora.dropout=0.2 --set 'lora.targets=[q_proj, o_proj]')
 expect dropout 0 'step 6 of 6' "${train[@]}" --out drop "${drop[@]}"
 expect dropout-in-pieces 0 'step 6 of 6' "${train[@]}" --out drop2 "${drop[@]}" --set batch.micro_batch=1
 same dropout-same "$(weights_of drop)" "$(weights_of drop2)"
+
+expect warns 0 'PEFT with transformers 5 leaves out .*layers.0.mlp.gate_proj is one|PEFT with transformers 5 leaves out .*layers.0.mlp.down_proj is one' cat run/log.txt
 
 # Using: by the run, by the model with --adapter, and merged.
 loss_of() { "$STRAIT" eval "$@" --data text.txt --json 2>/dev/null | grep -o '"loss": [0-9.]*' | cut -c9-15; }

@@ -203,6 +203,7 @@ int cmd_bench(int argc, char **argv)
         {"--micro-batch", CLI_INT, &o.micro_batch, "N", "sequences at a time (chosen)"},
         {"--steps", CLI_INT, &o.steps, "N", "timed steps after two that warm up (5)"},
         {"--dtype", CLI_STRING, &o.dtype, "NAME", "f32 (default) or bf16"},
+        {"--optimizer", CLI_STRING, &o.optimizer, "NAME", "adamw (default) or muon"},
         {"--weights", CLI_STRING, &o.weights, "NAME", "what AdamW updates: f32 (default) or bf16, without f32 masters"},
         {"--first-moment", CLI_STRING, &o.first_moment, "NAME", "f32 (default) or bf16"},
         {"--numerics", CLI_STRING, &o.numerics, "NAME", "exact (default) or fast"},

@@ -31,6 +31,7 @@ typedef struct strait_bench_options {
     int64_t tokens;              /* generated ones; 0 = 64 */
     const char *weights;         /* what AdamW updates: "f32" (NULL), or "bf16", which needs that dtype */
     const char *first_moment;    /* "f32" (NULL) or "bf16" */
+    const char *optimizer;       /* "adamw" (NULL) or "muon" */
 } strait_bench_options;
 
 /* Bytes per second within a working set, by all units at once, each over its own part of it. */

@@ -65,6 +65,7 @@ static strait_status open_bench(bench *b)
     e->bf16_weights = weights == STRAIT_DTYPE_BF16;
     e->bf16_moment = moment == STRAIT_DTYPE_BF16;
     STRAIT_TRY(strait_parse_numerics(o->numerics, &e->numerics));
+    STRAIT_TRY(strait_parse_optimizer(o->optimizer, &e->muon));
     STRAIT_TRY(strait_parse_recompute(o->recompute, &e->recompute));
     e->length = o->length;
     e->sequences = o->sequences;

@@ -55,6 +55,15 @@ strait_status strait_parse_numerics(const char *name, strait_numerics *out)
     return STRAIT_OK;
 }
 
+strait_status strait_parse_optimizer(const char *name, strait_muon *out)
+{
+    static const char *const words[] = {"adamw", "muon"};
+    int choice;
+    STRAIT_TRY(parse("optimizer", name, words, 2, &choice));
+    *out = (strait_muon){.used = choice == 1, .momentum = 0.95, .lr_ratio = 1.0};
+    return STRAIT_OK;
+}
+
 strait_status strait_parse_recompute(const char *name, strait_recompute *out)
 {
     static const char *const words[] = {"none", "light", "full"};

@@ -6,6 +6,7 @@
 #include "device/op.h"
 #include "graph/graph.h"
 #include "model/model.h"
+#include "optim/muon.h"
 
 #include <strait/events.h>
 
@@ -16,6 +17,8 @@ strait_status strait_parse_states(const char *weights, const char *first_moment,
                                   strait_dtype *out_weights, strait_dtype *out_first_moment) STRAIT_MUST_USE;
 /* "exact", "fast" */
 strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
+/* "adamw", "muon" with its defaults */
+strait_status strait_parse_optimizer(const char *name, strait_muon *out) STRAIT_MUST_USE;
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
 

@@ -50,6 +50,8 @@ same weights_of_a_token 212992 "$(number generate.json weight_bytes)"
 holds tokens_take_time "$(number generate.json token_seconds_min) > 0 && $(number generate.json token_seconds) <= $(number generate.json token_seconds_max)"
 holds share_of_reading "$(number generate.json read_share) > 0 && $(number generate.json read_share) < 2"
 holds prompt_share "$(number generate.json prompt_share) > 0 && $(number generate.json prompt_share) < 2"
+expect ops_of_muon 0 '^muon_mix ' "$STRAIT" bench ops "${model[@]}" --length 32 --optimizer muon
+expect unknown_optimizer 2 'optimizer "sgd": adamw and muon are possible' "$STRAIT" bench step --optimizer sgd
 expect generate_as_text 0 'weights: .* a token, .* of the .* GB/s' "$STRAIT" bench generate "${model[@]}" --prompt 40 --tokens 8
 
 expect too_long 2 '--prompt 100 and --tokens 64 are more than the 126 that fit' "$STRAIT" bench generate "${model[@]}" --prompt 100

@@ -24,7 +24,7 @@ static int verify(const char *path, const strait_certify_options *options)
     printf("%s: %s, of the chip \"%s\", seed %u\n", path, report.level, report.device, report.seed);
     printf("The verdict follows from the figures, and %lld hashes of the CPU reference were computed again.\n",
            (long long)report.hashes);
-    if (report.other_program) printf("Another version of Strait wrote it.\n");
+    if (report.other_program) printf("Another version or another build of Strait wrote it.\n");
     printf("This does not prove which chip ran, nor that the figures were measured.\n");
     return report.passed ? CLI_OK : CLI_FAILURE;
 }
@@ -39,9 +39,10 @@ int cmd_certify(int argc, char **argv)
     const cli_option options[] = {
         {"--device", CLI_STRING, &o.device, "NAME", "the chip, as `strait devices` names it"},
         {"--level", CLI_STRING, &o.level, "A0..A5", "the highest one, with all below it (A5)"},
-        {"--quick", CLI_FLAG, &quick, NULL, "a minute: part of the memory, fewer launches and patterns"},
+        {"--quick", CLI_FLAG, &quick, NULL, "one or two minutes: less memory, fewer launches"},
         {"--output", CLI_STRING, &o.output, "FILE", "the certificate, JSON"},
         {"--seed", CLI_INT, &seed, "N", "of the inputs, to repeat a run (drawn)"},
+        {"--timeout", CLI_DOUBLE, &o.timeout_seconds, "SECONDS", "what takes the chip longer, loses it (120)"},
         {"--threads", CLI_INT, &o.threads, "N", "of the CPU device; 0 = all (default)"},
         {"--verify", CLI_STRING, &file, "FILE", "derive a certificate's verdict and reference hashes again"},
         {0},
@@ -69,5 +70,6 @@ int cmd_certify(int argc, char **argv)
            report.passed ? report.level : "not certified as asked", report.seed, o.output ? ", certificate " : "",
            o.output ? o.output : "");
     if (!report.passed) printf("highest level passed: %s\n", report.level);
+    if (report.device_lost) cli_leave(CLI_FAILURE);
     return report.passed ? CLI_OK : CLI_FAILURE;
 }

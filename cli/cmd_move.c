@@ -7,10 +7,10 @@
 
 static const char usage[] = "usage: strait move RUN --to DEVICE [options]\n\n"
                             "Moves a run to another device. First it takes a step on both from the newest\n"
-                            "checkpoint and compares them, layer by layer: in exact numerics every bit must be\n"
-                            "the same. Only then is the device written into the run's config.yaml, and\n"
-                            "`strait train RUN/config.yaml --resume` goes on there. Where the old device is gone,\n"
-                            "--rehearse 0 moves without a comparison. `strait devices` lists the names.\n";
+                            "checkpoint and compares them, layer by layer: in exact numerics every bit must\n"
+                            "be the same. Only then is the device written into the run's config.yaml, and\n"
+                            "`strait train RUN/config.yaml --resume` goes on there. Where the old device is\n"
+                            "gone, --rehearse 0 moves without a comparison. `strait devices` lists names.\n";
 
 static void print_text(void *user, const char *text, size_t length)
 {

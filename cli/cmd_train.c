@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 static const char usage[] = "usage: strait train run.yaml [options]\n\n"
-                            "Trains the model that run.yaml describes. docs/config.md explains its keys, examples/\n"
-                            "has files to start from. Ctrl-C once writes a checkpoint and stops, twice stops at\n"
-                            "once; --resume goes on where the run stopped.\n";
+                            "Trains the model that run.yaml describes. docs/config.md explains its keys,\n"
+                            "examples/ has files to start from. Ctrl-C once writes a checkpoint and stops,\n"
+                            "twice stops at once; --resume goes on where the run stopped.\n";
 
 static void print_text(void *user, const char *text, size_t length)
 {

@@ -39,6 +39,7 @@ typedef struct strait_certify_options {
     const strait_events *events; /* progress, and the question whether to stop; NULL = neither */
     void (*row)(void *user, const strait_certify_row *row); /* after each level; NULL = not wanted */
     void *user;
+    double timeout_seconds; /* longer than this is nothing waited for: the chip counts as lost; 0 = 120 */
 } strait_certify_options;
 
 typedef struct strait_certify_report {
@@ -47,7 +48,8 @@ typedef struct strait_certify_report {
     uint32_t seed;         /* drawn or given */
     char device[128];      /* the chip's own name */
     int64_t hashes;        /* of the CPU reference: computed, by verify computed anew */
-    int32_t other_program; /* verify: another version of Strait wrote the certificate */
+    int32_t other_program; /* verify: another version of Strait wrote the certificate, or another build of it */
+    int32_t device_lost;   /* 1: nothing more may be asked of its driver; leave the process without exit handlers */
 } strait_certify_report;
 
 /*

@@ -104,7 +104,11 @@ static strait_status one_order(strait_certification *c, const pair *p, int64_t r
     if (item) {
         STRAIT_TRY(strait__figure(c, STRAIT_RULE_PRODUCER, item, *out_seconds, NULL));
         STRAIT_TRY(strait__figure(c, STRAIT_RULE_PRODUCER_SUBMIT, item, submitted - begun, NULL));
-        STRAIT_TRY(strait__figure(c, STRAIT_RULE_CLOCK, item, elapsed / *out_seconds, NULL));
+        /* The least of what a clock may say is the producer's own time, and waiting takes little beside it. */
+        double ratio = elapsed / *out_seconds;
+        double off = elapsed <= 0.0 ? 0.0 : ratio > 1.0 ? ratio : 1.0 / ratio;
+        STRAIT_TRY(strait__figure(c, STRAIT_RULE_CLOCK, item, ratio, NULL));
+        STRAIT_TRY(strait__figure(c, STRAIT_RULE_CLOCK_OFF, item, off, "0 where a chip offers no clock"));
     }
     return STRAIT_OK;
 }
@@ -165,12 +169,30 @@ static strait_status orders(strait_certification *c, unsigned char *host)
 
 /* ---- launches: each adds one, so that one that is lost or done twice shows in the sum ---- */
 
+static const strait_op_desc add_desc = {
+    .struct_size = sizeof add_desc, .op = STRAIT_OP_ADD, .dims = {[ADD_DIM_N] = ADDED}};
+
+/* Before all else: on a queue that takes seconds to answer the rest would take days. */
+static strait_status latency(strait_certification *c, strait_memory *const memory[2])
+{
+    strait_op_info info;
+    STRAIT_TRY(strait_op_query(c->device, &add_desc, &info));
+    if (!info.supported) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "add f32 is declined: %s", info.reason);
+    strait_slice slices[2] = {[ADD_SRC] = {memory[0], 0}, [ADD_DST] = {memory[1], 0}};
+    double best = 1e9;
+    for (int i = 0; i < 20 && (i < 3 || best < 0.1); i++) {
+        double at = strait_clock();
+        STRAIT_TRY(strait_op_run(c->queue, &add_desc, slices, 2, (strait_slice){memory[1], IMAGE / 2}));
+        STRAIT_TRY(strait_queue_wait(c->queue, 60000));
+        double took = strait_clock() - at;
+        if (took < best) best = took;
+    }
+    return strait__figure(c, STRAIT_RULE_LATENCY, NULL, best, "the queue is too slow to be tried further");
+}
+
 static strait_status launches(strait_certification *c, strait_memory *const memory[2], unsigned char *host)
 {
-    strait_op_desc desc = {.struct_size = sizeof desc, .op = STRAIT_OP_ADD, .dims = {[ADD_DIM_N] = ADDED}};
-    strait_op_info info;
-    STRAIT_TRY(strait_op_query(c->device, &desc, &info));
-    if (!info.supported) return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "add f32 is declined: %s", info.reason);
+    const strait_op_desc desc = add_desc;
     float *values = (float *)(void *)host;
     int64_t count = c->quick ? 5000 : 100000;
     int64_t bytes = ADDED * (int64_t)sizeof *values;
@@ -181,7 +203,7 @@ static strait_status launches(strait_certification *c, strait_memory *const memo
     strait_slice workspace = {memory[1], IMAGE / 2};
     STRAIT_TRY(strait_op_run(c->queue, &desc, slices, 2, workspace));
     STRAIT_TRY(strait_queue_wait(c->queue, 60000));
-    double begun = strait_clock(), latency = 1e9;
+    double begun = strait_clock();
     for (int64_t i = 1; i < count; i++) {
         if (i % 500 == 0) STRAIT_TRY(strait_queue_wait(c->queue, 60000));
         if (i % 5000 == 0) STRAIT_TRY(strait__certify_progress(c, "launches", i, count));
@@ -192,17 +214,9 @@ static strait_status launches(strait_certification *c, strait_memory *const memo
     STRAIT_TRY(strait_copy_to_host(c->queue, values, slices[ADD_DST], bytes));
     int64_t wrong = 0;
     for (int i = 0; i < ADDED; i++) wrong += values[i] != (float)count;
-    for (int i = 0; i < 20; i++) {
-        double at = strait_clock();
-        STRAIT_TRY(strait_op_run(c->queue, &desc, slices, 2, workspace));
-        STRAIT_TRY(strait_queue_wait(c->queue, 60000));
-        double took = strait_clock() - at;
-        if (took < latency) latency = took;
-    }
     STRAIT_TRY(strait__figure(c, STRAIT_RULE_LAUNCHES, NULL, (double)count, NULL));
     STRAIT_TRY(strait__figure(c, STRAIT_RULE_LAUNCHES_WRONG, NULL, (double)wrong, NULL));
-    STRAIT_TRY(strait__figure(c, STRAIT_RULE_LAUNCH_TIME, NULL, seconds / (double)count, NULL));
-    return strait__figure(c, STRAIT_RULE_LATENCY, NULL, latency, NULL);
+    return strait__figure(c, STRAIT_RULE_LAUNCH_TIME, NULL, seconds / (double)count, NULL);
 }
 
 static strait_status allocations(strait_certification *c, unsigned char *host)
@@ -249,6 +263,9 @@ static strait_status bandwidth(strait_certification *c)
 static strait_status all_parts(strait_certification *c, strait_memory *memory[2], unsigned char *host)
 {
     for (int i = 0; i < 2; i++) STRAIT_TRY(strait_memory_create(c->device, STRAIT_TAG_OTHER, IMAGE, &memory[i]));
+    for (int i = 0; i < 2; i++) STRAIT_TRY(strait_fill(c->queue, (strait_slice){memory[i], 0}, 0, IMAGE));
+    STRAIT_TRY(latency(c, memory));
+    if (c->failed) return STRAIT_OK;
     STRAIT_TRY(copies(c, memory, host));
     STRAIT_TRY(orders(c, host));
     STRAIT_TRY(launches(c, memory, host));

@@ -35,6 +35,7 @@ typedef struct strait_certification {
     bool failed;
     char why[512]; /* the first figure that does not hold, or what was found */
     int64_t hashes;
+    bool lost; /* the device */
 } strait_certification;
 
 /* Adds a figure; `item` says of what, or is NULL. One that does not hold fails the level, `why` (or NULL) explains. */
@@ -48,10 +49,11 @@ strait_status strait__certify_progress(strait_certification *c, const char *what
 
 /*
  * Do all figures of a level hold, and is each there that must be? False: `why` (512 bytes) says which.
- * STRAIT_ERR_FORMAT for what is no figure, `name` is the file's. `bf16`: figures of ops in bf16 are asked for.
+ * STRAIT_ERR_FORMAT for what is no figure, `name` is the file's. `bf16`: figures of ops in bf16 are asked for. `quick`:
+ * less of some counts is enough.
  */
-strait_status strait__figures_judge(const json_t *figures, int level, bool bf16, const char *name, bool *out_hold,
-                                    char *why) STRAIT_MUST_USE;
+strait_status strait__figures_judge(const json_t *figures, int level, bool bf16, bool quick, const char *name,
+                                    bool *out_hold, char *why) STRAIT_MUST_USE;
 
 /* The levels. An error of the device fails the level; STRAIT_ERR_CANCELLED ends the run. */
 strait_status strait__certify_memory(strait_certification *c) STRAIT_MUST_USE;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+static const double DEFAULT_TIMEOUT = 120; /* seconds; no work of the suite takes a chip that long */
+
 typedef strait_status (*level_fn)(strait_certification *c);
 static const level_fn levels[STRAIT_CERTIFY_LEVELS] = {
     strait__certify_memory, strait__certify_queues, strait__certify_numbers,
@@ -95,9 +97,11 @@ static strait_status run_level(strait_certification *c, int level, json_t *list)
     char error[512] = "";
     if (status != STRAIT_OK) snprintf(error, sizeof error, "%s", strait_error_message());
     if (status == STRAIT_ERR_CANCELLED || status == STRAIT_ERR_INTERNAL) return status;
+    c->lost = c->lost || status == STRAIT_ERR_DEVICE_LOST || strait_device_is_lost(c->device);
     bool passed = false;
     if (status == STRAIT_OK && !c->failed) {
-        STRAIT_TRY(strait__figures_judge(c->figures, level, c->props->supports_bf16 != 0, "the run", &passed, c->why));
+        STRAIT_TRY(strait__figures_judge(c->figures, level, c->props->supports_bf16 != 0, c->quick, "the run", &passed,
+                                         c->why));
     }
     if (status != STRAIT_OK) snprintf(c->why, sizeof c->why, "%s", error);
     c->failed = !passed;
@@ -174,12 +178,15 @@ strait_status strait_certify(const strait_certify_options *options, strait_certi
     c.seed = given.seed ? given.seed : draw_seed();
     STRAIT_TRY(strait_device_open(given.device, &device, &c.device));
     c.props = strait_device_get_props(c.device);
+    double limit = given.timeout_seconds > 0 ? given.timeout_seconds : DEFAULT_TIMEOUT;
+    strait_device_set_timeout(c.device, (int64_t)(limit * 1e3));
     strait_certify_report report = {.seed = c.seed, .level = "none"};
     snprintf(report.device, sizeof report.device, "%s", c.props->name);
     strait_status status = strait_queue_create(c.device, &c.queue);
     if (status == STRAIT_OK) status = run_levels(&c, asked, &report);
     strait_queue_destroy(c.queue);
     strait_device_close(c.device);
+    report.device_lost = c.lost;
     if (status == STRAIT_OK) *out = report;
     return status;
 }

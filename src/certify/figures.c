@@ -154,7 +154,18 @@ static strait_status read_figure(const json_t *figure, size_t index, int level, 
         return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: levels[%d].figures[%zu].value: must be a number", name, level,
                            index);
     }
+    const char *written = json_string_value(json_object_get(figure, "relation"));
+    const json_t *holds = json_object_get(figure, "holds");
     *out_hold = value_holds(*out_rule, json_number_value(value));
+    if (!written || strcmp(written, relations[rules[*out_rule].relation]) != 0 ||
+        json_number_value(json_object_get(figure, "limit")) != rules[*out_rule].limit ||
+        (holds && json_is_true(holds) != *out_hold)) {
+        return STRAIT_FAIL(
+            STRAIT_ERR_CORRUPT,
+            "%s: levels[%d].figures[%zu]: relation, limit and holds of %s are not what the suite's rules "
+            "make them: the certificate was changed, or is of another version of the suite",
+            name, level, index, rule_name);
+    }
     if (!*out_hold) explain(why, *out_rule, item, json_number_value(value), NULL);
     return STRAIT_OK;
 }
@@ -170,6 +181,97 @@ static bool has_item(const json_t *figures, const char *rule, const char *item)
         }
     }
     return false;
+}
+
+/* What rules of scope ANY are about, at least. */
+static const struct {
+    strait_rule rule;
+    bool bf16; /* only of a chip that keeps bf16 */
+    const char *item;
+} wanted[] = {
+    {STRAIT_RULE_PRODUCER, false, "first queue produces"},
+    {STRAIT_RULE_PRODUCER, false, "second queue produces"},
+    {STRAIT_RULE_ORDER_WRONG, false, "first queue produces"},
+    {STRAIT_RULE_ORDER_WRONG, false, "second queue produces"},
+    {STRAIT_RULE_CLOCK, false, "first queue produces"},
+    {STRAIT_RULE_CLOCK, false, "second queue produces"},
+    {STRAIT_RULE_NARROWING_WRONG, true, "every bf16 pattern"},
+    {STRAIT_RULE_NARROWING_WRONG, true, "products"},
+    {STRAIT_RULE_FUNCTIONS_WRONG, false, "swiglu f32"},
+    {STRAIT_RULE_FUNCTIONS_WRONG, false, "rmsnorm f32"},
+#define PRODUCT(dtype, is_bf16)                                                 \
+    {STRAIT_RULE_CANCELLATION_WRONG, is_bf16, "linear " dtype " exact"},        \
+        {STRAIT_RULE_CANCELLATION_WRONG, is_bf16, "linear_dx " dtype " exact"}, \
+        {STRAIT_RULE_CANCELLATION_WRONG, is_bf16, "linear_dw " dtype " exact"}, \
+        {STRAIT_RULE_SAMPLES_ERROR, is_bf16, "linear " dtype " exact"},         \
+        {STRAIT_RULE_SAMPLES_ERROR, is_bf16, "linear_dx " dtype " exact"},      \
+        {STRAIT_RULE_SAMPLES_ERROR, is_bf16, "linear_dw " dtype " exact"},      \
+        {STRAIT_RULE_VECTOR_ERROR, is_bf16, "linear " dtype " exact"},          \
+        {STRAIT_RULE_VECTOR_ERROR, is_bf16, "linear_dx " dtype " exact"},       \
+        {STRAIT_RULE_VECTOR_ERROR, is_bf16, "linear_dw " dtype " exact"},       \
+        {STRAIT_RULE_STEP_HASH, is_bf16, dtype " exact"},                       \
+        {STRAIT_RULE_LAYER_OF_BAND, is_bf16, dtype " exact embedding"},         \
+        {STRAIT_RULE_LAYER_OF_BAND, is_bf16, dtype " exact head"},              \
+    {                                                                           \
+        STRAIT_RULE_LAYER_COSINE, is_bf16, dtype " exact head"                  \
+    }
+    PRODUCT("f32", false),
+    PRODUCT("bf16", true),
+#undef PRODUCT
+};
+
+/* What takes more than --quick has. */
+static const struct {
+    strait_rule rule;
+    double least;
+} full[] = {{STRAIT_RULE_MEMORY_COVERED, 67108865}, {STRAIT_RULE_LAUNCHES, 100000}};
+enum { FULL_REPEATS = 4600 }; /* of each op */
+
+static double number_of(const json_t *figures, strait_rule rule)
+{
+    for (size_t i = 0; i < json_array_size(figures); i++) {
+        const json_t *figure = json_array_get(figures, i);
+        const char *name = json_string_value(json_object_get(figure, "rule"));
+        if (name && strcmp(name, rules[rule].name) == 0) return json_number_value(json_object_get(figure, "value"));
+    }
+    return 0;
+}
+
+static size_t count_of(const json_t *figures, strait_rule rule)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(figures); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(figures, i), "rule"));
+        count += name && strcmp(name, rules[rule].name) == 0;
+    }
+    return count;
+}
+
+/* Whether as much was done as a certificate that is not quick says. */
+static bool is_full(const json_t *figures, int level, char *why)
+{
+    for (size_t i = 0; i < sizeof full / sizeof full[0]; i++) {
+        if (rules[full[i].rule].level != level || number_of(figures, full[i].rule) >= full[i].least) continue;
+        snprintf(why, 512, "%s is %.6g, and without --quick at least %.6g", rules[full[i].rule].name,
+                 number_of(figures, full[i].rule), full[i].least);
+        return false;
+    }
+    double least = (double)FULL_REPEATS * (double)count_of(figures, STRAIT_RULE_REPEATS_WRONG);
+    if (rules[STRAIT_RULE_REPEATS].level != level || number_of(figures, STRAIT_RULE_REPEATS) >= least) return true;
+    snprintf(why, 512, "%s is %.6g, and without --quick at least %.6g", rules[STRAIT_RULE_REPEATS].name,
+             number_of(figures, STRAIT_RULE_REPEATS), least);
+    return false;
+}
+
+static bool has_wanted(const json_t *figures, int level, bool bf16, char *why)
+{
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (rules[wanted[i].rule].level != level || (wanted[i].bf16 && !bf16)) continue;
+        if (has_item(figures, rules[wanted[i].rule].name, wanted[i].item)) continue;
+        snprintf(why, 512, "%s of %s was not measured", rules[wanted[i].rule].name, wanted[i].item);
+        return false;
+    }
+    return true;
 }
 
 /* Is each rule there, for each op where it is one of ops? */
@@ -191,8 +293,8 @@ static bool complete(const json_t *figures, int level, bool bf16, char *why)
     return true;
 }
 
-strait_status strait__figures_judge(const json_t *figures, int level, bool bf16, const char *name, bool *out_hold,
-                                    char *why)
+strait_status strait__figures_judge(const json_t *figures, int level, bool bf16, bool quick, const char *name,
+                                    bool *out_hold, char *why)
 {
     bool all = true;
     if (!json_is_array(figures)) {
@@ -200,12 +302,13 @@ strait_status strait__figures_judge(const json_t *figures, int level, bool bf16,
     }
     for (size_t i = 0; i < json_array_size(figures); i++) {
         int rule;
-        bool holds;
+        bool holds = false;
         char reason[512] = "";
         STRAIT_TRY(read_figure(json_array_get(figures, i), i, level, name, &rule, &holds, reason));
         if (!holds && all) memcpy(why, reason, sizeof reason);
         all = all && holds;
     }
-    *out_hold = all && complete(figures, level, bf16, why);
+    *out_hold = all && complete(figures, level, bf16, why) && has_wanted(figures, level, bf16, why) &&
+                (quick || is_full(figures, level, why));
     return STRAIT_OK;
 }

@@ -16,6 +16,7 @@ typedef struct certificate {
     uint32_t seed;
     bool passed;
     bool bf16;
+    bool quick;
     const json_t *levels;
 } certificate;
 
@@ -46,6 +47,7 @@ static strait_status read_head(const json_t *document, certificate *out)
     STRAIT_TRY(read_format(path, document));
     const json_t *seed = json_object_get(document, "seed");
     const json_t *passed = json_object_get(document, "passed");
+    const json_t *quick = json_object_get(document, "quick");
     const json_t *bf16 = json_object_get(json_object_get(document, "device"), "bf16");
     const char *asked = json_string_value(json_object_get(document, "asked"));
     out->verdict = json_string_value(json_object_get(document, "verdict"));
@@ -56,6 +58,7 @@ static strait_status read_head(const json_t *document, certificate *out)
     }
     if (!json_is_boolean(passed)) return wrong_key(path, "passed", "true or false");
     if (!json_is_boolean(bf16)) return wrong_key(path, "device.bf16", "true or false");
+    if (!json_is_boolean(quick)) return wrong_key(path, "quick", "true or false");
     if (!asked || asked[0] != 'A' || asked[1] < '0' || asked[1] >= '0' + STRAIT_CERTIFY_LEVELS || asked[2]) {
         return wrong_key(path, "asked", "a level, A0 to A5");
     }
@@ -67,6 +70,7 @@ static strait_status read_head(const json_t *document, certificate *out)
     out->seed = (uint32_t)json_integer_value(seed);
     out->passed = json_is_true(passed);
     out->bf16 = json_is_true(bf16);
+    out->quick = json_is_true(quick);
     return STRAIT_OK;
 }
 
@@ -108,7 +112,7 @@ static strait_status judge_level(const certificate *of, int level, const strait_
         return wrong_key(of->path, key, "the next level, with 'passed' and 'finding'");
     }
     const json_t *figures = json_object_get(entry, "figures");
-    STRAIT_TRY(strait__figures_judge(figures, level, of->bf16, of->path, out_passed, why));
+    STRAIT_TRY(strait__figures_judge(figures, level, of->bf16, of->quick, of->path, out_passed, why));
     if (*out_passed != json_is_true(passed)) {
         return STRAIT_FAIL(STRAIT_ERR_CORRUPT, "%s: %s.passed: is %s, its figures say otherwise%s%s", of->path, key,
                            json_is_true(passed) ? "true" : "false", why[0] ? ": " : "", why);
@@ -141,7 +145,11 @@ static strait_status verify(const json_t *document, const char *path, const stra
     const json_t *suite = json_object_get(document, "suite");
     const char *version = json_string_value(json_object_get(suite, "version"));
     const char *name = json_string_value(json_object_get(json_object_get(document, "device"), "name"));
-    report.other_program = !version || strcmp(version, strait_version()) != 0;
+    const char *program = json_string_value(json_object_get(suite, "program_sha256"));
+    char own[STRAIT_SHA256_HEX];
+    report.other_program = !version || strcmp(version, strait_version()) != 0 ||
+                           strait_sha256_file("/proc/self/exe", own) != STRAIT_OK || !program ||
+                           strcmp(program, own) != 0;
     snprintf(report.device, sizeof report.device, "%s", name ? name : "");
     int count = (int)json_array_size(of.levels);
     for (int level = 0; level < count; level++) {

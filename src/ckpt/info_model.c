@@ -301,6 +301,25 @@ static strait_status put_newest_hash(const char *path, const char *folder, strai
     return STRAIT_OK;
 }
 
+/* What ran which steps, as the newest intact checkpoint has it; nothing where there is none yet. */
+static strait_status put_lineage(const char *folder, strait__facts *facts)
+{
+    char *newest;
+    int64_t step;
+    strait_checkpoint checkpoint;
+    if (!strait_path_is_directory(folder)) return STRAIT_OK;
+    strait_status status = strait_checkpoint_find(folder, STRAIT_CHECKPOINT_SIZES, NULL, &newest, &step);
+    if (status == STRAIT_ERR_NO_MEMORY) return status;
+    if (status != STRAIT_OK) return STRAIT_OK;
+    status = strait_checkpoint_open(newest, &checkpoint);
+    strait_free(newest);
+    STRAIT_TRY(status);
+    json_t *lineage = json_object_get(checkpoint.trainer, "lineage");
+    if (lineage) strait__facts_json(facts, "lineage", json_incref(lineage));
+    strait_checkpoint_close(&checkpoint);
+    return STRAIT_OK;
+}
+
 strait_status strait__info_run(const char *path, const strait_info_options *options, strait__facts *facts)
 {
     int64_t holder = 0;
@@ -314,6 +333,7 @@ strait_status strait__info_run(const char *path, const strait_info_options *opti
     STRAIT_TRY(strait_path_join(path, "checkpoints", &folder));
     strait_status status = strait__info_checkpoints(folder, options, "checkpoints", facts);
     if (status == STRAIT_OK && options->hash) status = put_newest_hash(path, folder, facts);
+    if (status == STRAIT_OK) status = put_lineage(folder, facts);
     strait_free(folder);
     STRAIT_TRY(status);
     STRAIT_TRY(count_entries(path, "samples", &samples));

@@ -178,6 +178,7 @@ strait_status strait_device_open(const char *name, const strait_device_options *
 {
     bool right = strait_fpenv_get() == strait_fpenv_wanted();
     strait_status status = open_device(name, options, out);
+    if (status == STRAIT_OK) strait_device_set_timeout(*out, STRAIT_DEVICE_TIMEOUT_MS);
     if (right) strait_fpenv_set();
     return status;
 }
@@ -190,6 +191,11 @@ void strait_device_close(strait_device *device)
     strait__portable_destroy(device->portable, lost);
     if (!lost) device->driver.close(device->handle);
     strait_free(device);
+}
+
+bool strait_device_is_lost(const strait_device *device)
+{
+    return atomic_load(&device->lost);
 }
 
 void strait_device_set_timeout(strait_device *device, int64_t timeout_ms)

@@ -45,11 +45,14 @@ strait_status strait_backend_count(const char *name, int32_t *out_count) STRAIT_
 strait_status strait_device_open(const char *name, const strait_device_options *options,
                                  strait_device **out) STRAIT_MUST_USE;
 void strait_device_close(strait_device *device);
+/* Whether nothing more may be asked of its driver. */
+bool strait_device_is_lost(const strait_device *device);
 const strait_device_props *strait_device_get_props(const strait_device *device);
 /*
  * How long a wait for a queue or an event may take that is given no time of its own, and a copy from or to the host; 0
- * = for ever. What takes longer counts as lost.
+ * = for ever. What takes longer counts as lost. A device that was opened has STRAIT_DEVICE_TIMEOUT_MS.
  */
+enum { STRAIT_DEVICE_TIMEOUT_MS = 1800000 };
 void strait_device_set_timeout(strait_device *device, int64_t timeout_ms);
 strait_status strait_device_memory(strait_device *device, int64_t *out_free, int64_t *out_total) STRAIT_MUST_USE;
 /* A limit that leaves fewer bytes free than the chip has, in words and with its value; "" where there is none. */

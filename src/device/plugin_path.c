@@ -24,6 +24,14 @@ static bool program_folder(char *out, size_t size)
     return true;
 }
 
+/* Whether the program lies where it was built. */
+static bool is_build(const char *folder)
+{
+    char path[PATH_BYTES + 32];
+    snprintf(path, sizeof path, "%s/CMakeCache.txt", folder);
+    return access(path, F_OK) == 0;
+}
+
 /* Beside a program that was built and not installed; relative to an installed one, wherever its prefix was moved. */
 bool strait__plugin_home(int index, char *out, size_t size)
 {
@@ -31,6 +39,7 @@ bool strait__plugin_home(int index, char *out, size_t size)
     char program[PATH_BYTES];
     if (index == 2) return (size_t)snprintf(out, size, "%s", STRAIT_PLUGIN_FOLDER) < size;
     if (index > 2 || !program_folder(program, sizeof program)) return false;
+    if (index == 0 && !is_build(program)) return (size_t)snprintf(out, size, "%s", STRAIT_PLUGIN_FOLDER) < size;
     return (size_t)snprintf(out, size, "%s/%s", program, folders[index]) < size;
 }
 

@@ -27,7 +27,15 @@ changed newer_format 'format: 2 is newer than 1' 's/"format": 1/"format": 2/'
 changed no_seed 'seed: must be' 's/"seed": 5/"seed": "five"/'
 changed no_kind 'kind: must be' 's/strait certificate/certificate/'
 changed unknown_rule "figures\[0\].rule: 'memory_cov' is no rule of level A0" 's/"memory_covered_bytes"/"memory_cov"/'
-changed failing_figure 'levels\[0\].passed: is true, its figures say otherwise' '/"memory_wrong_words"/{n;n;s/"value": 0.0/"value": 3.0/}'
+changed failing_figure 'figures\[[0-9]\]: relation, limit and holds of memory_wrong_words are not what' '/"memory_wrong_words"/{n;n;s/"value": 0.0/"value": 3.0/}'
+changed failing_and_says_so 'levels\[0\].passed: is true, its figures say otherwise' \
+  '/"memory_wrong_words"/{n;n;s/"value": 0.0/"value": 3.0/;n;n;n;s/"holds": true/"holds": false/}'
+changed other_limit 'relation, limit and holds of copies_of_odd_sizes are not' '/"copies_of_odd_sizes"/,/limit/s/"limit": 200.0/"limit": 2.0/'
+changed not_quick 'levels\[0\].passed: is true, its figures say otherwise: memory_covered_bytes is .* without --quick' 's/"quick": true/"quick": false/'
+sed 's/second queue produces/first queue produces/' low.json >changed.json
+expect one_queue_only 1 'of second queue produces was not measured' "$STRAIT" certify --verify changed.json
+sed 's/"program_sha256": "..../"program_sha256": "0000/' low.json >changed.json
+expect other_build 0 'another build of Strait wrote it' "$STRAIT" certify --verify changed.json
 head -c 300 low.json >cut.json
 expect cut 1 'cut.json' "$STRAIT" certify --verify cut.json
 expect no_file 1 'nowhere.json' "$STRAIT" certify --verify nowhere.json
@@ -77,5 +85,12 @@ caught stale:200 A1
 caught flip:20 A1
 caught flip:1000 'A[1-4]'
 caught lost:9000 A3
+caught slow:2500 A1
+# A queue that hangs is a lost chip, and the library's exit handlers are not run then.
+begun=$SECONDS
+STRAIT_SABOTAGE=slow:3600000 expect hangs 1 '^A0 .*FAILED.*did not finish its work within 3000 ms' \
+  "$STRAIT" certify --device saboteur --quick --timeout 3
+[ $((SECONDS - begun)) -lt 60 ] && ok hangs-not-long || fail hangs-not-long "$((SECONDS - begun)) s"
+STRAIT_SABOTAGE=lost:100 STRAIT_SABOTAGE_AT_EXIT=1 expect lost-leaves-at-once 1 'FAILED' "$STRAIT" certify --device saboteur --level A1 --quick
 caught memory:64 A1
 exit $failed

@@ -24,6 +24,7 @@ same metrics-steps "$(seq 12 | tr '\n' ' ')" "$(sed -E 's/^\{"step":([0-9]+),.*/
 same metrics-validation "6 12 " "$(sed -nE 's/^\{"step":([0-9]+),.*"val_loss".*/\1/p' run/metrics.jsonl | tr '\n' ' ')"
 expect events 0 'last step +12' "$STRAIT" info run/tb/events.out.tfevents.*
 expect info-of-the-run 0 'steps done *12' "$STRAIT" info run
+expect lineage-of-the-run 0 'lineage' "$STRAIT" info run
 expect config-reads-back 0 '^  sequences: 4$' "$STRAIT" train run/config.yaml --print-config
 first=$(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' run/metrics.jsonl)
 last=$(sed -n '12s/.*"loss":\([0-9.]*\).*/\1/p' run/metrics.jsonl)

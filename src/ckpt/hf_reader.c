@@ -120,16 +120,31 @@ void strait__hf_read_eos(strait__hf_reader *reader, strait_token_ids *out)
     out->count = (int)json_array_size(value);
 }
 
+/* Blocks of fp8 as DeepSeek releases them are widened when they are read; all else would need kernels of its own. */
+static void check_quantization(strait__hf_reader *reader)
+{
+    const json_t *q = strait__hf_value(reader, "quantization_config");
+    if (!q) return;
+    const char *method = json_string_value(json_object_get(q, "quant_method"));
+    const json_t *format = json_object_get(q, "fmt");
+    const json_t *block = json_object_get(q, "weight_block_size");
+    bool fp8 = method && strcmp(method, "fp8") == 0;
+    bool e4m3 = !format || (json_is_string(format) && strcmp(json_string_value(format), "e4m3") == 0);
+    bool square = json_array_size(block) == 2 && json_integer_value(json_array_get(block, 0)) == 128 &&
+                  json_integer_value(json_array_get(block, 1)) == 128;
+    if (fp8 && e4m3 && square) return;
+    strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED,
+                     "quantization_config: quantized weights are not supported but for fp8 (quant_method \"fp8\", fmt "
+                     "\"e4m3\", weight_block_size [128, 128]); save the model in bfloat16");
+}
+
 void strait__hf_read_common(strait__hf_reader *reader, strait_model_config *config)
 {
     config->bos_token_id = strait__hf_int(reader, "bos_token_id", -1, 0, TOKEN_ID_MAX);
     config->pad_token_id = strait__hf_int(reader, "pad_token_id", -1, -1, TOKEN_ID_MAX);
     strait__hf_read_eos(reader, &config->eos);
     read_dtype(reader, config);
-    if (strait__hf_value(reader, "quantization_config")) {
-        strait__hf_error(reader, STRAIT_ERR_UNSUPPORTED,
-                         "quantization_config: quantized weights are not supported; save the model in bfloat16");
-    }
+    check_quantization(reader);
 }
 
 static json_t *token_id(int64_t id)

@@ -1,6 +1,8 @@
 /* Parameters between files and flat buffers. Knows no device. */
 #include "train/weights.h"
 
+#include "train/weights_f8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -71,8 +73,12 @@ static strait_status report(findings *found, const strait_tensor_view *view, con
 static strait_status check_view(const strait_param *param, const strait_tensor_view *view, findings *found)
 {
     if (!view) return report(found, NULL, "%s is missing%s", param->name, "");
-    if (view->dtype != STRAIT_DTYPE_F32 && view->dtype != STRAIT_DTYPE_BF16 && view->dtype != STRAIT_DTYPE_F16) {
-        return report(found, view, "%s has dtype %s; f32, bf16 and f16 can be read", param->name,
+    if (view->dtype == STRAIT_DTYPE_F8_E4M3) {
+        char complaint[128];
+        strait__f8_complaint(view, strait__f8_scale(found->model, view), complaint);
+        if (complaint[0]) return report(found, view, "%s %s", param->name, complaint);
+    } else if (view->dtype != STRAIT_DTYPE_F32 && view->dtype != STRAIT_DTYPE_BF16 && view->dtype != STRAIT_DTYPE_F16) {
+        return report(found, view, "%s has dtype %s; f32, bf16, f16 and f8_e4m3 can be read", param->name,
                       strait_dtype_name(view->dtype));
     }
     bool same = view->shape.rank == param->rank;
@@ -102,6 +108,7 @@ static strait_status check_unused(const strait_tensor_view *view, findings *foun
         return report(found, view, "%s differs from model.embed_tokens.weight, but tie_word_embeddings is true%s",
                       view->name, "");
     }
+    if (strait__f8_is_scale(found->model, view)) return STRAIT_OK;
     /* Multi-token prediction in the releases of ERNIE and DeepSeek, which transformers leaves out too. */
     if (strncmp(view->name, "model.mtp_", 10) == 0 &&
         strait_model_dir_config(found->model)->family == STRAIT_FAMILY_ERNIE4_5_MOE) {
@@ -141,6 +148,7 @@ enum { PART = 1 << 20 };
 /* Where the values of one parameter come from: one of a new model, else those of `view`. */
 typedef struct value_source {
     const strait_tensor_view *view;
+    const strait_tensor_view *scale; /* of an F8_E4M3 view */
     int32_t place;
     uint32_t seed;
     double range;
@@ -152,7 +160,9 @@ static strait_status write_parts(const strait_param *param, const value_source *
 {
     for (int64_t at = 0; at < param->elements; at += PART) {
         int64_t count = param->elements - at < PART ? param->elements - at : PART;
-        if (from->view) {
+        if (from->scale) {
+            STRAIT_TRY(strait__f8_read(from->view, from->scale, at, count, values));
+        } else if (from->view) {
             widen(from->view, at, count, values);
         } else {
             strait_param_initialise(param, from->place, from->seed, from->range, at, count, from->pool, values);
@@ -171,6 +181,7 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
         value_source from = {.view = strait_model_dir_find(model, params->items[p].name)};
+        if (from.view->dtype == STRAIT_DTYPE_F8_E4M3) from.scale = strait__f8_scale(model, from.view);
         status = write_parts(&params->items[p], &from, values, write, context);
     }
     strait_free(values);

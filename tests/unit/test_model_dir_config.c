@@ -120,6 +120,8 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"pad_token_id\":-2", STRAIT_ERR_RANGE, "pad_token_id"},
         {"\"pad_token_id\":\"a\"", STRAIT_ERR_FORMAT, "pad_token_id"},
         {"\"quantization_config\":{}", STRAIT_ERR_UNSUPPORTED, "quantization_config"},
+        {"\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[64,128]}", STRAIT_ERR_UNSUPPORTED,
+         "weight_block_size [128, 128]"},
         {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED,
          "supported: Qwen3ForCausalLM, SeedOssForCausalLM"},
     };
@@ -406,10 +408,12 @@ static void deepseek(void **state)
 {
     (void)state;
     strait_model_config config;
-    assert_int_equal(parse("{\"model_type\":\"deepseek_v3\",\"num_attention_heads\":4,\"num_key_value_heads\":4,"
-                           "\"qk_rope_head_dim\":8,\"q_lora_rank\":null,\"num_hidden_layers\":5}",
-                           &config),
-                     STRAIT_OK);
+    assert_int_equal(
+        parse("{\"model_type\":\"deepseek_v3\",\"num_attention_heads\":4,\"num_key_value_heads\":4,"
+              "\"qk_rope_head_dim\":8,\"q_lora_rank\":null,\"num_hidden_layers\":5,\"quantization_config\":"
+              "{\"quant_method\":\"fp8\",\"fmt\":\"e4m3\",\"weight_block_size\":[128,128]}}",
+              &config),
+        STRAIT_OK);
     assert_int_equal(config.head_dim, 8);
     assert_int_equal(config.q_lora_rank, 0);
     assert_int_equal(config.kv_lora_rank, 512);
@@ -421,6 +425,7 @@ static void deepseek(void **state)
     strait_model_config again;
     assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
     assert_non_null(strstr(text.bytes, "\"num_nextn_predict_layers\": 0"));
+    assert_null(strstr(text.bytes, "quantization_config"));
     assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
     assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
     assert_string_equal(text.bytes, second.bytes);

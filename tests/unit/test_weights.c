@@ -6,6 +6,9 @@
 
 #include "model/model.h"
 #include "train/weights.h"
+#include "train/weights_f8.h"
+
+#include <math.h>
 
 enum { TENSORS_MAX = 32, VALUES = 64 };
 
@@ -74,6 +77,95 @@ static void refused(fixture *f, const char *folder, int64_t shard_bytes, const c
 static void what_config_asks_for_fits(void **state)
 {
     assert_int_equal(check(*state, "whole", 0), STRAIT_OK);
+}
+
+/* ---- FP8 ---- */
+
+static strait_status keep(void *context, int64_t offset, int64_t count, const float *from)
+{
+    memcpy((float *)context + offset, from, (size_t)count * sizeof *from);
+    return STRAIT_OK;
+}
+
+/* A matrix of the small model as codes, its scale beside it. */
+static void as_codes(fixture *f, const unsigned char *codes, const float *scale)
+{
+    strait_tensor_spec *spec = find(f, "model.layers.0.mlp.up_proj.weight");
+    spec->dtype = STRAIT_DTYPE_F8_E4M3;
+    spec->bytes = codes;
+    strait_tensor_spec *beside = &f->specs[f->count++];
+    *beside = (strait_tensor_spec){.name = "model.layers.0.mlp.up_proj.weight_scale_inv", .bytes = scale};
+    beside->shape.rank = 2;
+    beside->shape.dims[0] = beside->shape.dims[1] = 1;
+}
+
+static void codes_and_factors_are_values(void **state)
+{
+    fixture *f = *state;
+    static unsigned char codes[32] = {0x38, 0x7e, 0x01, 0x08, 0x80, 0xc0, 0x77, 0x0f};
+    static const float one_and_a_half = 1.5F;
+    static const float wanted[8] = {1.5F, 672, 1.5F / 512, 1.5F / 64, -0.0F, -3, 360, 1.5F * 15 / 512};
+    as_codes(f, codes, &one_and_a_half);
+    assert_int_equal(check(f, "codes", 0), STRAIT_OK);
+    strait_model_dir *model;
+    float flat[4096];
+    assert_int_equal(strait_model_dir_open("codes", &model), STRAIT_OK);
+    assert_true(f->params.padded <= 4096);
+    assert_int_equal(strait_weights_load(model, &f->params, keep, flat), STRAIT_OK);
+    const strait_param *param = strait_params_find(&f->params, "model.layers.0.mlp.up_proj.weight");
+    assert_memory_equal(flat + param->offset, wanted, sizeof wanted);
+    strait_model_dir_close(model);
+    codes[13] = 0xff;
+    assert_int_equal(check(f, "nan", 0), STRAIT_OK);
+    assert_int_equal(strait_model_dir_open("nan", &model), STRAIT_OK);
+    assert_int_equal(strait_weights_load(model, &f->params, keep, flat), STRAIT_ERR_CORRUPT);
+    assert_non_null(strstr(strait_error_message(), "up_proj.weight: element [3, 1] is NaN (code 0xff"));
+    strait_model_dir_close(model);
+}
+
+static void factors_that_do_not_fit_are_named(void **state)
+{
+    fixture *f = *state;
+    static const unsigned char codes[32] = {0};
+    as_codes(f, codes, values);
+    strait_tensor_spec *beside = &f->specs[f->count - 1];
+    beside->shape.dims[1] = 2;
+    refused(f, "wide", 0, "up_proj.weight wants a scale_inv of [1, 1], one number for each block");
+    beside->shape.dims[1] = 1;
+    beside->dtype = STRAIT_DTYPE_BF16;
+    refused(f, "narrow", 0, "up_proj.weight has a scale_inv of dtype bf16, must be f32");
+    f->count--;
+    refused(f, "none", 0, "up_proj.weight is F8_E4M3, and its scale_inv is missing");
+    f->count++;
+    beside->dtype = STRAIT_DTYPE_F32;
+    find(f, "model.layers.0.mlp.up_proj.weight")->dtype = STRAIT_DTYPE_F32;
+    find(f, "model.layers.0.mlp.up_proj.weight")->bytes = values;
+    refused(f, "stray", 0, "up_proj.weight_scale_inv does not belong");
+}
+
+/* 130 x 200: blocks at both edges are cut off. A part may begin anywhere. */
+static void each_block_has_its_own_factor(void **state)
+{
+    (void)state;
+    enum { ROWS = 130, COLUMNS = 200, FIRST = 127 * COLUMNS + 3 };
+    static unsigned char codes[ROWS * COLUMNS];
+    static float out[ROWS * COLUMNS];
+    const float scale[4] = {1, 2, 4, 8};
+    const strait_tensor_view view = {.name = "w",
+                                     .dtype = STRAIT_DTYPE_F8_E4M3,
+                                     .shape = {2, {ROWS, COLUMNS}},
+                                     .bytes = codes,
+                                     .count = ROWS * COLUMNS};
+    const strait_tensor_view factors = {.name = "w_scale_inv", .shape = {2, {2, 2}}, .bytes = scale, .count = 4};
+    memset(codes, 0x38, sizeof codes);
+    char text[128];
+    strait__f8_complaint(&view, &factors, text);
+    assert_string_equal(text, "");
+    assert_int_equal(strait__f8_read(&view, &factors, FIRST, ROWS * COLUMNS - FIRST, out), STRAIT_OK);
+    for (int at = FIRST; at < ROWS * COLUMNS; at++) {
+        float wanted = scale[at / COLUMNS / 128 * 2 + at % COLUMNS / 128];
+        assert_true(out[at - FIRST] == wanted);
+    }
 }
 
 static void a_missing_tensor_is_named(void **state)
@@ -155,6 +247,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_config_asks_for_fits, begin, end),
+        cmocka_unit_test_setup_teardown(codes_and_factors_are_values, begin, end),
+        cmocka_unit_test_setup_teardown(factors_that_do_not_fit_are_named, begin, end),
+        cmocka_unit_test(each_block_has_its_own_factor),
         cmocka_unit_test_setup_teardown(a_missing_tensor_is_named, begin, end),
         cmocka_unit_test_setup_teardown(a_tensor_missing_from_shards_is_named, begin, end),
         cmocka_unit_test_setup_teardown(a_wrong_shape_is_named, begin, end),

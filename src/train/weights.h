@@ -12,12 +12,13 @@
 typedef strait_status (*strait_flat_write_fn)(void *context, int64_t offset, int64_t count, const float *values);
 
 /*
- * Whether a model directory holds these parameters (f32, bf16, f16, or f8_e4m3 with factors by block). Missing tensors, wrong shapes and dtypes, and
- * tensors the model does not have are refused, all of them in one message. A tied model's lm_head.weight is accepted
- * where it equals the embedding.
+ * Whether a model directory holds these parameters (f32, bf16, f16, or f8_e4m3 with factors by block). Missing tensors,
+ * wrong shapes and dtypes, and tensors the model does not have are refused, all of them in one message. A tied model's
+ * lm_head.weight is accepted where it equals the embedding.
  */
 strait_status strait_weights_check(const strait_model_dir *model, const strait_params *params) STRAIT_MUST_USE;
-/* Every parameter of a model directory, widened exactly (f8_e4m3: weights_f8.h); checked as above before anything is written. */
+/* Every parameter of a model directory, widened exactly (f8_e4m3: weights_f8.h); checked as above before anything is
+ * written. */
 strait_status strait_weights_load(const strait_model_dir *model, const strait_params *params,
                                   strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
 /*

@@ -9,6 +9,8 @@ foreach(source ${STRAIT_UNIT_TESTS})
   add_test(NAME ${name} COMMAND ${name})
 endforeach()
 
+target_include_directories(test_kernel_texts PRIVATE ${PROJECT_BINARY_DIR}/embed) # texts.h
+
 # Its machine, which computes wrongly in many ways, stands in the place of the first driver.
 target_link_options(test_probe PRIVATE LINKER:--wrap=strait_driver_at)
 target_link_options(test_probe_opencl PRIVATE LINKER:--wrap=strait_driver_at)

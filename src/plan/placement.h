@@ -156,6 +156,14 @@ strait_status strait__rule_move(const strait_search *search, const strait_statio
                                 strait_transaction what, double begin, double end,
                                 strait_ruling *inout) STRAIT_MUST_USE;
 
+/*
+ * place_judge.c. Days and dollars alone: what the search chooses counts of chips and shares of tokens by. Rules have no
+ * part in that: else it would pick the count whose days end before a rule begins.
+ */
+void strait__place_limit(const strait_search *search, strait_placement *inout);
+/* Rules, then limits: sets state, verdict, why, and the rulings of legs and moves. Asked of what was chosen, once. */
+strait_status strait__place_judge(strait_search *search, strait_placement *inout) STRAIT_MUST_USE;
+
 /* place_join.c: placements of several legs; false where there is none. */
 strait_status strait__place_joint(const strait_search *search, const strait_leg *const *legs, int count,
                                   strait_placement *out, bool *out_possible) STRAIT_MUST_USE;

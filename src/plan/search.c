@@ -35,88 +35,6 @@ bool strait_search_by_cost(const strait_search *search)
     return isfinite(search->deadline) || isinf(search->budget);
 }
 
-/* ---- judging ---- */
-
-/* What the strictest of legs and moves says; the placement's own verdict. */
-static void take_ruling(strait_placement *p, const strait_ruling *ruling, const char *what)
-{
-    p->verify = p->verify || ruling->verify;
-    p->licensed = p->licensed || ruling->licensed;
-    if (strait_verdict_rank(ruling->verdict) > strait_verdict_rank(p->verdict)) p->verdict = ruling->verdict;
-    if (ruling->ranks || p->state == STRAIT_PLACE_RULED_OUT) return;
-    p->state = STRAIT_PLACE_RULED_OUT;
-    snprintf(p->why, sizeof p->why, "%s: %s (%.200s)", what, strait_verdict_word(ruling->verdict),
-             ruling->rules[0] ? ruling->rules : "no rule decides");
-}
-
-static strait_status judge_moves(const strait_search *s, strait_placement *p)
-{
-    static const strait_transaction what[] = {STRAIT_ACT_MOVE_WEIGHTS, STRAIT_ACT_MOVE_DATA};
-    bool moved = p->kind == STRAIT_PLACE_MOVED;
-    double begin = moved ? p->legs[0].hours.low : 0;
-    double end = moved ? p->legs[0].hours.high + p->moving_hours : p->days.high * 24;
-    for (int k = 0; k < (moved ? 2 : 1); k++) {
-        strait_ruling ruling = {.ranks = true};
-        int pairs = 0;
-        for (int i = 0; i < p->n_legs; i++) {
-            for (int j = moved ? i + 1 : 0; j < p->n_legs; j++) {
-                const strait_station *from = p->legs[i].station;
-                const strait_station *to = p->legs[j].station;
-                if (from->site == to->site) continue;
-                STRAIT_TRY(strait__rule_move(s, from, to, what[k], begin, end, &ruling));
-                pairs++;
-            }
-        }
-        if (pairs == 0) continue;
-        p->moves[p->n_moves++] = ruling;
-        take_ruling(p, &ruling, k == 0 ? "weights between the sites" : "data between the sites");
-    }
-    return STRAIT_OK;
-}
-
-/* Rules, then limits. */
-static strait_status judge(strait_search *s, strait_placement *p)
-{
-    p->state = STRAIT_PLACE_RANKED;
-    double begins = 0;
-    for (int i = 0; i < p->n_legs; i++) {
-        strait_leg *leg = &p->legs[i];
-        bool moved = p->kind == STRAIT_PLACE_MOVED;
-        double ends = moved || p->n_legs == 1 ? begins + leg->hours.high : p->days.high * 24;
-        STRAIT_TRY(
-            strait__rule_leg(s, leg->station, moved && i > 0 ? p->legs[i - 1].hours.low : 0, ends, &leg->ruling));
-        take_ruling(p, &leg->ruling, p->n_legs > 1 ? leg->station->site->name : "the act");
-        const char *unknown = strait_expense_of(&leg->station->reckoning.terms, (strait_range){1, 1, 1}).unknown;
-        if (unknown) p->cost_unknown = unknown;
-        if (moved) begins = ends + p->moving_hours;
-    }
-    if (p->n_legs > 1) STRAIT_TRY(judge_moves(s, p));
-    if (isnan(p->days.mid)) {
-        size_t used = strlen(p->why);
-        snprintf(p->why + used, sizeof p->why - used,
-                 "%sit fits, but no dense 16-bit rate of %s is known: days and dollars are not", used > 0 ? "; " : "",
-                 p->legs[0].station->pool->scene.chip->fact.key);
-        if (p->state == STRAIT_PLACE_RANKED) p->state = STRAIT_PLACE_TIMELESS;
-    }
-    if (p->state == STRAIT_PLACE_RANKED && s->historical) {
-        p->state = STRAIT_PLACE_RULED_OUT;
-        snprintf(p->why, sizeof p->why, "historical: its first day is past");
-    }
-    if (p->state != STRAIT_PLACE_RANKED) return STRAIT_OK;
-    if (p->days.mid * 24 > s->deadline * (1 + 1e-9)) { /* a schedule that uses all of it is rounded */
-        p->state = STRAIT_PLACE_LATE;
-        snprintf(p->why, sizeof p->why, "%.1f days, the deadline is %.1f", p->days.mid, s->deadline / 24);
-    } else if (isfinite(s->budget) && isnan(p->cost.mid)) {
-        p->state = STRAIT_PLACE_COSTLESS;
-        snprintf(p->why, sizeof p->why, "%s, so that no budget can be kept",
-                 p->cost_unknown ? p->cost_unknown : "a price is unknown");
-    } else if (p->cost.mid > s->budget) {
-        p->state = STRAIT_PLACE_DEAR;
-        snprintf(p->why, sizeof p->why, "%.4g dollars, the budget is %.4g", p->cost.mid, s->budget);
-    }
-    return STRAIT_OK;
-}
-
 /* ---- order ---- */
 
 static int by_number(double a, double b)
@@ -217,7 +135,7 @@ static strait_status too_large(strait_search *s, const strait_station *st)
     return add(s, &p);
 }
 
-/* The best count of chips of each station alone. */
+/* The best count of chips of each station alone, then what the rules say of that. */
 static strait_status search_single(strait_search *s)
 {
     for (int i = 0; i < s->n_stations; i++) {
@@ -227,11 +145,13 @@ static strait_status search_single(strait_search *s)
         for (int k = 0; k < st->n_legs; k++) {
             strait_placement p = single_of(&st->legs[k]);
             set_name(&p);
-            STRAIT_TRY(judge(s, &p));
+            strait__place_limit(s, &p);
             /* Where no time is known nothing tells counts apart: all. */
             if (k == 0 || isnan(p.days.mid) || compare(s, &p, &best) < 0) best = p;
         }
-        if (st->n_legs > 0) STRAIT_TRY(add(s, &best));
+        if (st->n_legs == 0) continue;
+        STRAIT_TRY(strait__place_judge(s, &best));
+        STRAIT_TRY(add(s, &best));
     }
     return STRAIT_OK;
 }
@@ -260,22 +180,16 @@ static int some_legs(const strait_station *st, const strait_leg *out[3])
     return n;
 }
 
-static strait_status consider(strait_search *s, strait_placement *p, bool possible, strait_placement *best, bool *found)
+/* Takes it for the best so far where limits and what is wanted say so. */
+static void consider(strait_search *s, strait_placement *p, bool possible, strait_placement *best, bool *found)
 {
     s->tried++;
-    if (!possible) return STRAIT_OK;
-    /* Rules are asked of what would be better, not of all. */
-    p->state = STRAIT_PLACE_RANKED;
-    if (p->cost.mid > s->budget) p->state = STRAIT_PLACE_DEAR;
-    if (p->days.mid * 24 > s->deadline) p->state = STRAIT_PLACE_LATE;
-    if (*found && compare(s, p, best) >= 0) return STRAIT_OK;
-    strait_placement judged = *p;
-    STRAIT_TRY(judge(s, &judged));
-    if (*found && compare(s, &judged, best) >= 0) return STRAIT_OK;
-    set_name(&judged);
-    *best = judged;
+    if (!possible) return;
+    strait__place_limit(s, p);
+    set_name(p);
+    if (*found && compare(s, p, best) >= 0) return;
+    *best = *p;
     *found = true;
-    return STRAIT_OK;
 }
 
 static strait_status join_pair(strait_search *s, const strait_station *a, const strait_station *b,
@@ -292,12 +206,34 @@ static strait_status join_pair(strait_search *s, const strait_station *a, const 
             bool possible;
             const strait_leg *const both[] = {mine[i], theirs[k]};
             /* Fewer chips are worth trying where all of them are quick enough. */
-            if (i + k > 0 && (!*found || best->state == STRAIT_PLACE_LATE)) return STRAIT_OK;
+            if (i + k > 0 && (!*found || best->state == STRAIT_PLACE_LATE)) break;
             STRAIT_TRY(strait__place_joint(s, both, 2, &p, &possible));
-            STRAIT_TRY(consider(s, &p, possible, best, found));
+            consider(s, &p, possible, best, found);
         }
     }
-    return STRAIT_OK;
+    return *found ? strait__place_judge(s, best) : STRAIT_OK;
+}
+
+/* The joint placement with one more station: the best of some counts of it, then what the rules say of that. */
+static strait_status join_more(strait_search *s, const strait_placement *group, const strait_station *station,
+                               strait_placement *out, bool *found)
+{
+    const strait_leg *some[3];
+    const strait_leg *all[STRAIT_LEGS_MAX];
+    int n = some_legs(station, some);
+    for (int k = 0; k < group->n_legs; k++) {
+        all[k] = &group->legs[k];
+        if (all[k]->station == station) n = 0;
+    }
+    *found = false;
+    for (int k = 0; k < n; k++) {
+        strait_placement p;
+        bool possible;
+        all[group->n_legs] = some[k];
+        STRAIT_TRY(strait__place_joint(s, all, group->n_legs + 1, &p, &possible));
+        consider(s, &p, possible, out, found);
+    }
+    return *found ? strait__place_judge(s, out) : STRAIT_OK;
 }
 
 /* Adds one more station to a joint placement as long as that is better. */
@@ -306,24 +242,12 @@ static strait_status extend(strait_search *s, int singles, strait_placement *bes
     bool better = true;
     while (better && best->n_legs < STRAIT_LEGS_MAX) {
         strait_placement next = *best;
-        bool found = true;
-        better = false;
         for (int i = 0; i < singles; i++) {
-            const strait_leg *some[3];
-            const strait_leg *all[STRAIT_LEGS_MAX];
-            bool used = !combines(s, i);
-            for (int k = 0; k < best->n_legs; k++) {
-                used = used || best->legs[k].station == &s->stations[i];
-                all[k] = &best->legs[k];
-            }
-            int n = used ? 0 : some_legs(&s->stations[i], some);
-            for (int k = 0; k < n; k++) {
-                strait_placement p;
-                bool possible;
-                all[best->n_legs] = some[k];
-                STRAIT_TRY(strait__place_joint(s, all, best->n_legs + 1, &p, &possible));
-                STRAIT_TRY(consider(s, &p, possible, &next, &found));
-            }
+            strait_placement p;
+            bool found;
+            if (!combines(s, i)) continue;
+            STRAIT_TRY(join_more(s, best, &s->stations[i], &p, &found));
+            if (found && compare(s, &p, &next) < 0) next = p;
         }
         better = next.n_legs > best->n_legs;
         *best = next;
@@ -331,47 +255,25 @@ static strait_status extend(strait_search *s, int singles, strait_placement *bes
     return STRAIT_OK;
 }
 
-/* What a move between two legs comes to before its rules are asked for. */
-typedef struct sketch {
-    double wanted; /* cost, or days where there is only a budget */
-    int first;
-    int second;
-} sketch;
-
-static int compare_sketches(const void *a, const void *b)
-{
-    const sketch *x = a;
-    const sketch *y = b;
-    int order = by_number(x->wanted, y->wanted);
-    if (order == 0) order = x->first - y->first;
-    return order != 0 ? order : x->second - y->second;
-}
-
-/* The best that rules and limits allow; what misses a limit is no help here. */
+/* The best that limits allow, if the rules allow it too; what misses a limit is no help here. */
 static strait_status move_pair(strait_search *s, const strait_station *a, const strait_station *b,
                                strait_placement *best, bool *found)
 {
-    sketch sketches[STRAIT_LEG_COUNTS * STRAIT_LEG_COUNTS];
-    int count = 0;
-    strait_placement p;
-    bool possible;
+    bool any = false;
     *found = false;
     for (int i = 0; i < a->n_legs; i++) {
         for (int k = 0; k < b->n_legs; k++) {
-            s->tried++;
+            strait_placement p;
+            bool possible;
             STRAIT_TRY(strait__place_moved(s, &a->legs[i], &b->legs[k], &p, &possible));
-            if (!possible || p.days.mid * 24 > s->deadline * (1 + 1e-9) || p.cost.mid > s->budget) continue;
-            sketches[count++] = (sketch){strait_search_by_cost(s) ? p.cost.mid : p.days.mid, i, k};
+            if (possible) strait__place_limit(s, &p);
+            consider(s, &p, possible && p.state == STRAIT_PLACE_RANKED, best, &any);
         }
     }
-    qsort(sketches, (size_t)count, sizeof sketches[0], compare_sketches);
-    for (int i = 0; i < count && !*found; i++) {
-        STRAIT_TRY(strait__place_moved(s, &a->legs[sketches[i].first], &b->legs[sketches[i].second], best, &possible));
-        STRAIT_TRY(judge(s, best));
-        *found = best->state == STRAIT_PLACE_RANKED;
-    }
-    if (*found) set_name(best);
-    if (count > 0 && !*found) s->ruled_out++;
+    if (!any) return STRAIT_OK;
+    STRAIT_TRY(strait__place_judge(s, best));
+    *found = best->state == STRAIT_PLACE_RANKED;
+    if (!*found) s->ruled_out++;
     return STRAIT_OK;
 }
 

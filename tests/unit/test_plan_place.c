@@ -8,6 +8,7 @@
 #include "plan/placement.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 #define CONFIG                                                                                          \
     "{\"model_type\":\"qwen3\",\"vocab_size\":151936,\"hidden_size\":4096,\"intermediate_size\":12288," \
@@ -44,12 +45,15 @@ static void draw_sites(uint64_t seed, int count, double usable_gib)
     write_file("sites.yaml", text, used);
 }
 
+static const char *own_facts; /* a folder with tables of the user's */
+
 static void search_for(double deadline, double budget, strait_search *out)
 {
     static strait_place_options o;
     o = (strait_place_options){.struct_size = sizeof o,
                                .config = "config.json",
                                .sites = "sites.yaml",
+                               .facts = own_facts,
                                .tokens = 2e10,
                                .deadline_days = deadline,
                                .budget = budget};
@@ -167,6 +171,41 @@ static void nothing_that_was_not_tried_is_better(void **state)
     assert_true(moved > 0);
 }
 
+/*
+ * A rule that begins in five days: the cheapest count of chips takes longer, more of them would not. The count is
+ * chosen without the rule, so that nothing is ranked; a search that asked rules first would end the run a day before.
+ */
+static void no_count_is_chosen_by_a_rule(void **state)
+{
+    (void)state;
+    char from[16];
+    char text[1024];
+    strait_search found;
+    draw_sites(31, 1, 0);
+    search_for(0, 0, &found);
+    const strait_station *st = &found.stations[0];
+    assert_int_equal(found.ranked, 1);
+    assert_true(found.placements[0].days.mid > 5);
+    assert_true(st->legs[st->n_legs - 1].hours.high / 24 < 4);
+    strait_search_fini(&found);
+    strait_day_format(strait_today() + 5, from);
+    assert_int_equal(mkdir("own", 0700), 0);
+    snprintf(text, sizeof text,
+             "key,name,jurisdiction,authority,kind,in_force_from,enforced,binds,transactions,consequence,source,"
+             "checked_on,confidence,basis\n"
+             "user-soon,A rule of our own,no,Us,regulation,%s,yes,everybody,rent,prohibited,contract,2026-11-01,"
+             "high,official\n",
+             from);
+    write_text("own/rules.csv", text);
+    own_facts = "own";
+    search_for(0, 0, &found);
+    assert_int_equal(found.ranked, 0);
+    assert_int_equal(found.placements[0].state, STRAIT_PLACE_RULED_OUT);
+    assert_non_null(strstr(found.placements[0].why, "user-soon"));
+    strait_search_fini(&found);
+    own_facts = NULL;
+}
+
 static void the_same_question_has_the_same_answer(void **state)
 {
     (void)state;
@@ -189,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_larger_budget_never_takes_longer),
         cmocka_unit_test(more_memory_never_makes_a_fit_infeasible),
         cmocka_unit_test(nothing_that_was_not_tried_is_better),
+        cmocka_unit_test(no_count_is_chosen_by_a_rule),
         cmocka_unit_test(the_same_question_has_the_same_answer),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);

@@ -52,3 +52,9 @@ strait_expense strait_expense_of(const strait_expense_terms *t, strait_range hou
     if (e.unknown) e.total = STRAIT_RANGE_UNKNOWN;
     return e;
 }
+
+int strait_range_digits(double value)
+{
+    double size = fabs(value);
+    return size >= 99.95 || size == 0 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3;
+}

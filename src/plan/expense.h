@@ -14,6 +14,8 @@ typedef struct strait_range {
     double high;
 } strait_range;
 #define STRAIT_RANGE_UNKNOWN ((strait_range){NAN, NAN, NAN})
+/* Digits after the point for three that count, and none from 100 on: for "%.*f", which has no exponents. */
+int strait_range_digits(double value);
 
 /* When a run is interrupted and how often it had better write checkpoints. */
 typedef struct strait_interruptions {

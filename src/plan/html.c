@@ -83,9 +83,9 @@ strait_status strait_html_ranges(strait_buffer *out, const char *title, const st
             out,
             "<rect class=\"range\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"12\" rx=\"3\"/>"
             "<line class=\"mid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/><text class=\"value\" x=\"%.1f\" "
-            "y=\"%d\">%.3g</text>\n",
+            "y=\"%d\">%.*f</text>\n",
             x, y + 3, at(r->range.high, step) - x, at(r->range.mid, step), y, at(r->range.mid, step), y + 18,
-            at(r->range.mid, step) + 4, y + 1, r->range.mid));
+            at(r->range.mid, step) + 4, y + 1, strait_range_digits(r->range.mid), r->range.mid));
         if (isfinite(r->limit)) {
             STRAIT_TRY(strait_buffer_printf(out,
                                             "<line class=\"limit\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>\n",

@@ -46,7 +46,7 @@ static strait_status begin(const strait_search *s, strait_buffer *out)
     STRAIT_TRY(strait_html_text(out, s->options->config));
     STRAIT_TRY(strait_buffer_printf(out,
                                     "</h1>\n<p>%.3f billion parameters, %.4g tokens, %lld sequences of %lld a step. "
-                                    "%d sites with %d kinds of chips, of ",
+                                    "Sites: %d with %d kinds of chips, of ",
                                     (double)s->base.params.total / 1e9, s->base.tokens,
                                     (long long)s->base.work.sequences, (long long)s->base.work.length, s->sites.count,
                                     s->n_stations));
@@ -65,8 +65,10 @@ static strait_status begin(const strait_search *s, strait_buffer *out)
 static strait_status range_cell(strait_buffer *out, strait_range r, double unit)
 {
     if (isnan(r.mid)) return strait_buffer_printf(out, "<td>unknown</td>");
-    return strait_buffer_printf(out, "<td>%.3g <span class=\"note\">%.3g to %.3g</span></td>", r.mid / unit,
-                                r.low / unit, r.high / unit);
+    r = (strait_range){r.low / unit, r.mid / unit, r.high / unit};
+    return strait_buffer_printf(out, "<td>%.*f <span class=\"note\">%.*f to %.*f</span></td>",
+                                strait_range_digits(r.mid), r.mid, strait_range_digits(r.low), r.low,
+                                strait_range_digits(r.high), r.high);
 }
 
 static strait_status verdict_cell(strait_buffer *out, const strait_placement *p)
@@ -228,11 +230,12 @@ strait_status strait__placements_html(const strait_search *search, strait_buffer
     }
     if (!isnan(search->gap)) {
         bool cost = strait_search_by_cost(search);
+        double least = cost ? search->bound / 1e3 : search->bound / 24;
         STRAIT_TRY(strait_buffer_printf(
             out,
-            "<p>Whatever is done with these sites, %.4g %s are needed by what they can do at "
+            "<p>Whatever is done with these sites, %.*f %s are needed by what they can do at "
             "most; the first placement is %.1f %% above that.</p>\n",
-            cost ? search->bound : search->bound / 24, cost ? "US dollars" : "days", 100 * search->gap));
+            strait_range_digits(least), least, cost ? "thousand US dollars" : "days", 100 * search->gap));
     }
     if (search->ranked < search->count) {
         STRAIT_TRY(strait_buffer_printf(out, "<h2>Not ranked</h2>\n"));

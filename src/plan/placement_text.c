@@ -20,7 +20,7 @@ static void days_cell(strait_range days, char *out, size_t capacity)
     }
 }
 
-/* "1.25M (0.9M to 1.6M)", US dollars. */
+/* "1.25M (0.90M to 1.60M)", US dollars. */
 static void cost_cell(strait_range cost, char *out, size_t capacity)
 {
     if (isnan(cost.mid)) {
@@ -29,7 +29,9 @@ static void cost_cell(strait_range cost, char *out, size_t capacity)
     }
     double unit = cost.mid >= 1e6 ? 1e6 : cost.mid >= 1e3 ? 1e3 : 1;
     const char *letter = unit > 1e3 ? "M" : unit > 1 ? "k" : "";
-    snprintf(out, capacity, "%.3g%s (%.4g to %.4g)", cost.mid / unit, letter, cost.low / unit, cost.high / unit);
+    const double ends[] = {cost.mid / unit, cost.low / unit, cost.high / unit};
+    snprintf(out, capacity, "%.*f%s (%.*f%s to %.*f%s)", strait_range_digits(ends[0]), ends[0], letter,
+             strait_range_digits(ends[1]), ends[1], letter, strait_range_digits(ends[2]), ends[2], letter);
 }
 
 static void memory_cell(const strait_leg *leg, char *out, size_t capacity)
@@ -101,11 +103,12 @@ static strait_status table(const strait_search *s, strait_buffer *out)
     if (shown < s->ranked)
         STRAIT_TRY(strait_buffer_printf(out, "     and %d more: --json has all\n", s->ranked - shown));
     if (isnan(s->gap)) return strait_buffer_printf(out, "\ngap: unknown\n");
+    bool cost = strait_search_by_cost(s);
+    double least = cost ? s->bound / 1e3 : s->bound / 24;
     return strait_buffer_printf(out,
-                                "\ngap: whatever is done with these sites, %.4g %s are needed by what they can do at "
+                                "\ngap: whatever is done with these sites, %.*f %s are needed by what they can do at "
                                 "most; the first is %.1f %% above that\n",
-                                strait_search_by_cost(s) ? s->bound : s->bound / 24,
-                                strait_search_by_cost(s) ? "dollars" : "days", 100 * s->gap);
+                                strait_range_digits(least), least, cost ? "thousand dollars" : "days", 100 * s->gap);
 }
 
 static strait_status apart(const strait_search *s, strait_buffer *out)

@@ -61,13 +61,17 @@ if [ "$mode" = --update ]; then
   exit 0
 fi
 
-# The best instruction set of this machine; the others that it has.
-best=$("$STRAIT" train run.yaml --out probe --set steps=1 2>&1 | sed -n '1s/.*(\([a-z0-9]*\)).*/\1/p')
-rm -rf probe
+# The instruction sets of the exact contract, and the best of them that this machine has (its program may choose one beyond,
+# such as avx512bf16, whose own kernels are those of the fast contract).
 case $(uname -m) in
 x86_64) sets="generic avx2 avx512" ;;
 *) sets="generic neon" ;;
 esac
+best=generic
+for isa in $sets; do
+  STRAIT_CPU=$isa "$STRAIT" train run.yaml --out probe --set steps=1 >probe.log 2>&1 && best=$isa
+  rm -rf probe
+done
 
 # check NAME KIND SHARDS ARGUMENTS...: the hash, and the metrics of every step as in the first run of this kind
 check() {

@@ -24,6 +24,9 @@ typedef struct emulated_si256 {
 typedef struct emulated_bh {
     uint16_t lane[32];
 } __m512bh;
+typedef struct emulated_half_bh {
+    uint16_t lane[16];
+} __m256bh;
 typedef uint16_t __mmask16;
 
 #define EACH(i) for (int i = 0; i < LANES_512; ++i)
@@ -375,6 +378,19 @@ static inline float emulated_sum(float sum)
     memcpy(&sum, &bits, sizeof sum);
 #endif
     return sum;
+}
+/* To nearest even; subnormals count as zeros, a NaN keeps its sign and what fits of its payload, quiet. */
+static inline __m256bh _mm512_cvtneps_pbh(__m512 x)
+{
+    __m256bh out;
+    EACH(i)
+    {
+        float lane = emulated_flush(x.lane[i]);
+        uint32_t bits;
+        memcpy(&bits, &lane, sizeof bits);
+        out.lane[i] = (uint16_t)(isnan(lane) ? bits >> 16 | 0x40 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+    }
+    return out;
 }
 static inline __m512 _mm512_dpbf16_ps(__m512 sum, __m512bh a, __m512bh b)
 {

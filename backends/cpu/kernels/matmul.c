@@ -5,8 +5,9 @@
  */
 #include "backends/cpu/kernels/matmul_parts.h"
 
-/* PACK_PANELS: panels of B one task packs. */
-enum { PACK_PANELS = 4, ALIGN = 64, PAGE = 4096 };
+/* PACK_PANELS: of B, packed by one task. THREAD_TASKS: blocks for each thread, so that all end together; LEAST_PANELS
+ * wide. */
+enum { PACK_PANELS = 4, THREAD_TASKS = 8, LEAST_PANELS = 4, ALIGN = 64, PAGE = 4096 };
 /* Column blocks shrink to stay below this, but not below 4 panels. */
 #define PACKED_BYTES (INT64_C(16) << 20)
 /* Products that are summed in memory are cut here in k, so that one pass packs a handy shape. */
@@ -74,15 +75,6 @@ typedef struct pass {
     cpu_worker worker;
 } pass;
 
-/* Rows of one task: a function of the shape only. */
-static int64_t block_rows(const cpu_part *part)
-{
-    int64_t tiles = BLOCK_ROWS / ROW_STEP;
-    int64_t chunks = div_up(panels_of(part), CHUNK_PANELS);
-    while (tiles > 1 && div_up(part->product->rows, tiles * ROW_STEP) * chunks < WANTED_TASKS) tiles /= 2;
-    return tiles * ROW_STEP;
-}
-
 static int64_t pack_tasks(const cpu_part *part)
 {
     return part->packs ? (part->piece_end - part->piece0) * div_up(panels_of(part), PACK_PANELS) : 0;
@@ -90,7 +82,22 @@ static int64_t pack_tasks(const cpu_part *part)
 
 static int64_t tile_tasks(const cpu_part *part)
 {
-    return div_up(part->product->rows, block_rows(part)) * div_up(panels_of(part), CHUNK_PANELS);
+    return div_up(part->product->rows, part->block_rows) * div_up(panels_of(part), part->chunk_panels);
+}
+
+/*
+ * Narrower, then lower blocks until every thread has several: a block's height is how often a panel of B is used while
+ * it is in cache, its width how often a row of A is. Which worker computes what changes no bit, so threads may count.
+ */
+static void cut_blocks(cpu_part *part, int threads)
+{
+    int64_t wanted = (int64_t)THREAD_TASKS * threads;
+    part->block_rows = BLOCK_ROWS;
+    part->chunk_panels = CHUNK_PANELS;
+    while (part->chunk_panels > LEAST_PANELS && tile_tasks(part) < wanted) part->chunk_panels /= 2;
+    while (part->block_rows > ROW_STEP && tile_tasks(part) < wanted) {
+        part->block_rows = round_up(part->block_rows / 2, ROW_STEP);
+    }
 }
 
 static void pack_task(void *context, int64_t task, int worker)
@@ -113,16 +120,16 @@ static void tile_task(void *context, int64_t task, int worker)
     const cpu_part *part = ps->parts;
     while (task >= tile_tasks(part)) task -= tile_tasks(part++);
     /* Neighbouring tasks share their columns' panels, which are then still in cache. */
-    int64_t most = block_rows(part);
+    int64_t most = part->block_rows;
     int64_t row_blocks = div_up(part->product->rows, most);
     int64_t row0 = task % row_blocks * most;
-    int64_t panel0 = task / row_blocks * CHUNK_PANELS;
+    int64_t panel0 = task / row_blocks * part->chunk_panels;
     cpu_block block = {
         .part = part,
         .row0 = row0,
         .rows = min_i64(part->product->rows - row0, most),
         .panel0 = panel0,
-        .panel_end = min_i64(panel0 + CHUNK_PANELS, panels_of(part)),
+        .panel_end = min_i64(panel0 + part->chunk_panels, panels_of(part)),
         .worker = &ps->worker,
         .own = ps->workers + worker * ps->worker.bytes,
     };
@@ -134,6 +141,7 @@ static void run_pass(strait_pool *pool, pass *ps)
     int64_t packs = 0;
     int64_t tiles = 0;
     for (int i = 0; i < ps->count; ++i) {
+        cut_blocks(&ps->parts[i], strait_pool_size(pool));
         packs += pack_tasks(&ps->parts[i]);
         tiles += tile_tasks(&ps->parts[i]);
     }

@@ -6,6 +6,8 @@
 #include "backends/cpu/kernels/matmul_parts.h"
 #include "backends/cpu/kernels/pack_pairs.h"
 
+enum { COLLIDE = 4096 };
+
 static const uint16_t *operand_at(const cpu_operand *operand, int64_t row, int64_t k)
 {
     int64_t at = operand->across ? k * operand->ld + row : row * operand->ld + k;
@@ -20,10 +22,21 @@ typedef struct a_block {
     int64_t ld;
 } a_block;
 
+/*
+ * Whether rows so far apart meet in the same sets of a first-level cache of eight ways (sets repeat every 4 KiB): the
+ * rows of a tile then push each other out, a cache line at a time, before its 32 numbers are used.
+ */
+static bool rows_collide(int64_t ld)
+{
+    return ld * (int64_t)sizeof(uint16_t) % COLLIDE == 0;
+}
+
 static a_block a_rows(const cpu_piece *piece, int64_t row0, int64_t rows, uint16_t *room, int64_t stride)
 {
     const uint16_t *data = operand_at(&piece->a, row0, piece->k0);
-    if (!piece->a.across && rows % UNIT_ROWS == 0 && piece->k == piece->padded) return (a_block){data, piece->a.ld};
+    if (!piece->a.across && rows % UNIT_ROWS == 0 && piece->k == piece->padded && !rows_collide(piece->a.ld)) {
+        return (a_block){data, piece->a.ld};
+    }
     int64_t whole = round_up(rows, UNIT_ROWS);
     if (piece->a.across) {
         pack_rows_across(room, stride, whole, data, piece->a.ld, rows, piece->k, piece->padded);

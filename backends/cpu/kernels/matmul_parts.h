@@ -14,21 +14,20 @@
 /*
  * PANEL_COLS: columns of a panel. PIECE_DEPTH: the longest piece, PIECE_STEP: its length comes in multiples of this.
  * PIECE_MERGES: whether repeats of a segment are one run of k. BLOCK_ROWS: the most rows of a task, made of ROW_STEP.
- * WANTED_TASKS: blocks of rows shrink until a product makes so many, so that several workers finish together.
  */
 #if STRAIT_FAST
 #include "backends/cpu/simd/unit.h"
 typedef uint16_t cpu_packed; /* [panel][k/2][UNIT_COLS][2] */
 enum { PANEL_COLS = UNIT_COLS, PIECE_DEPTH = UNIT_DEPTH, PIECE_STEP = UNIT_STEP, PIECE_MERGES = 1 };
-enum { ROW_STEP = UNIT_ROWS, BLOCK_ROWS = UNIT_TILES * UNIT_ROWS, WANTED_TASKS = 32 };
+enum { ROW_STEP = UNIT_ROWS, BLOCK_ROWS = UNIT_TILES * UNIT_ROWS };
 #else
 #include "backends/cpu/kernels/tile.h"
 typedef float cpu_packed; /* [panel][k][TILE_COLS] */
 enum { PANEL_COLS = TILE_COLS, PIECE_DEPTH = PRODUCT_BLOCK, PIECE_STEP = 1, PIECE_MERGES = 0 };
-enum { ROW_STEP = TILE_ROWS, BLOCK_ROWS = TILE_BLOCK * TILE_ROWS, WANTED_TASKS = 1 };
+enum { ROW_STEP = TILE_ROWS, BLOCK_ROWS = TILE_BLOCK * TILE_ROWS };
 #endif
 
-/* About 512 columns make a task. */
+/* At most about 512 columns make a task. */
 enum { CHUNK_PANELS = (512 + PANEL_COLS - 1) / PANEL_COLS, CHUNK_COLS = CHUNK_PANELS * PANEL_COLS };
 
 /*
@@ -51,7 +50,9 @@ typedef struct cpu_part {
     int64_t cols;
     int64_t piece0; /* pieces piece0 .. piece_end */
     int64_t piece_end;
-    int64_t before; /* k before piece0 */
+    int64_t before;     /* k before piece0 */
+    int64_t block_rows; /* of a task, and its panels */
+    int64_t chunk_panels;
     cpu_packed *packed;
     int packs; /* 0: another part's packed B is used */
 } cpu_part;

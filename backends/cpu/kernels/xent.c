@@ -17,7 +17,7 @@ enum { CHUNK_TOKENS = PRODUCT_BLOCK, FORWARD_TOKENS = 256, ROWS_PER_TASK = 4, LI
 
 typedef struct xent {
     int64_t m, h, v, t;
-    int64_t ld;   /* of logits: v rounded up to a cache line */
+    int64_t ld;   /* of logits: v in whole cache lines, an odd number of them */
     int64_t most; /* tokens of the largest chunk */
     int bf16;
     int backward;  /* may be there, before buffers are known */
@@ -203,7 +203,8 @@ static xent shape_of(const strait_op_desc *desc)
               .bf16 = desc->dtype == STRAIT_DTYPE_BF16,
               .backward = desc->dims[LINEAR_XENT_DIM_FORWARD_ONLY] == 0,
               .accumulate = desc->dims[LINEAR_XENT_DIM_ACCUMULATE] != 0};
-    x.ld = (x.v + LINE - 1) / LINE * LINE;
+    /* An odd number of lines: rows a power of two apart would share a few places of the first-level cache. */
+    x.ld = ((x.v + LINE - 1) / LINE | 1) * LINE;
     x.most = x.m > 0 ? chunk_at(&x, 0).tokens : 0;
     return x;
 }

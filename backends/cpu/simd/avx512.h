@@ -50,6 +50,17 @@ static inline vf vf_load_bf16_n(const uint16_t *p, int n)
 {
     return avx512_widen(_mm256_maskz_loadu_epi16(avx512_first(n), p));
 }
+#if STRAIT_UNIT_AVX512BF16
+/* Subnormals become zeros, as they may beside a matrix unit (unit.h), and a NaN stays one. */
+static inline __m256i avx512_narrow(vf v)
+{
+    union {
+        __m256bh numbers;
+        __m256i words;
+    } bits = {.numbers = _mm512_cvtneps_pbh(v)};
+    return bits.words;
+}
+#else
 /* Not vcvtneps2bf16, which flushes subnormals. */
 static inline __m256i avx512_narrow(vf v)
 {
@@ -60,6 +71,7 @@ static inline __m256i avx512_narrow(vf v)
     __m512i high = _mm512_mask_blend_epi32(nan, _mm512_srli_epi32(rounded, 16), _mm512_set1_epi32(0x7FC0));
     return _mm512_cvtepi32_epi16(high);
 }
+#endif
 static inline void vf_store_bf16(uint16_t *p, vf v)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, avx512_narrow(v));

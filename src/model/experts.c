@@ -215,5 +215,5 @@ strait_status strait_experts_block(strait_layers *l, int layer, const strait_exp
     strait_layers_name(name, layer, "experts");
     STRAIT_TRY(strait_emit_moe_combine(l->graph, name, &sum));
     l->pending = sum.y;
-    return STRAIT_OK;
+    return strait_layers_dropout(l, layer, "experts_dropout", STRAIT_DROPOUT_MLP, &l->pending);
 }

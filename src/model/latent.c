@@ -72,11 +72,11 @@ double strait_latent_attention_flops(const strait_model_config *c, int64_t lengt
 
 /* ---- the graph ---- */
 
-static strait_status project_one(strait_layers *l, int layer, const char *name, const char *module, bool biased,
-                                 strait_tensor_id x, strait_tensor_id *out)
+static strait_status project_one(strait_layers *l, int layer, const char *name, const char *module, strait_tensor_id x,
+                                 strait_tensor_id *out)
 {
     strait_linear linear = {.x = x, .segments = 1};
-    STRAIT_TRY(strait_layers_project(l, layer, name, &module, strait_projection_of(biased), &linear));
+    STRAIT_TRY(strait_layers_project(l, layer, name, &module, STRAIT_PROJECTION_PLAIN, &linear));
     *out = linear.y[0];
     return STRAIT_OK;
 }
@@ -94,25 +94,6 @@ static strait_status norm_latent(strait_layers *l, int layer, const char *name, 
     strait_layers_name(full, layer, name);
     STRAIT_TRY(strait_emit_rmsnorm(l->graph, full, &norm));
     *out = norm.y;
-    return STRAIT_OK;
-}
-
-static strait_status rotate(strait_layers *l, int layer, const char *name, strait_tensor_id x, int64_t heads,
-                            strait_tensor_id *out)
-{
-    char full[64];
-    strait_norm_rope rope = {.x = x,
-                             .w = STRAIT_NO_TENSOR,
-                             .table = l->table,
-                             .positions = l->positions,
-                             .heads = heads,
-                             .head_dim = l->config->head_dim,
-                             .table_rows = l->build->table_rows,
-                             .interleaved = l->rope_interleaved,
-                             .sequence_length = l->build->length};
-    strait_layers_name(full, layer, name);
-    STRAIT_TRY(strait_emit_norm_rope(l->graph, full, &rope));
-    *out = rope.y;
     return STRAIT_OK;
 }
 
@@ -141,7 +122,7 @@ static strait_status queries(strait_layers *l, int layer, strait_tensor_id y, st
     strait_tensor_id rotated;
     if (c->q_lora_rank > 0) {
         STRAIT_TRY(norm_latent(l, layer, "q_latent", "self_attn.q_a_layernorm.weight", y, &y));
-        STRAIT_TRY(project_one(l, layer, "q_b", "self_attn.q_b_proj", false, y, &y));
+        STRAIT_TRY(project_one(l, layer, "q_b", "self_attn.q_b_proj", y, &y));
     }
     strait_heads apart = {.heads = c->num_attention_heads,
                           .width = query_width(c),
@@ -149,7 +130,7 @@ static strait_status queries(strait_layers *l, int layer, strait_tensor_id y, st
                           .second = c->head_dim,
                           .second_width = c->head_dim};
     STRAIT_TRY(split(l, layer, "q_pieces", y, &apart));
-    STRAIT_TRY(rotate(l, layer, "q_rotated", apart.b, c->num_attention_heads, &rotated));
+    STRAIT_TRY(strait_layers_rotate(l, layer, "q_rotated", NULL, apart.b, c->num_attention_heads, &rotated));
     strait_heads whole = apart;
     whole.width = full_width(c);
     STRAIT_TRY(join(l, layer, "q", apart.a, rotated, &whole));
@@ -170,8 +151,8 @@ static strait_status keys_and_values(strait_layers *l, int layer, strait_tensor_
                            .second_width = c->head_dim};
     STRAIT_TRY(split(l, layer, "kv_pieces", y, &latent));
     STRAIT_TRY(norm_latent(l, layer, "kv_latent", "self_attn.kv_a_layernorm.weight", latent.a, &y));
-    STRAIT_TRY(project_one(l, layer, "kv_b", "self_attn.kv_b_proj", false, y, &y));
-    STRAIT_TRY(rotate(l, layer, "k_rotated", latent.b, 1, &rotated));
+    STRAIT_TRY(project_one(l, layer, "kv_b", "self_attn.kv_b_proj", y, &y));
+    STRAIT_TRY(strait_layers_rotate(l, layer, "k_rotated", NULL, latent.b, 1, &rotated));
     strait_heads apart = {.heads = c->num_attention_heads,
                           .width = c->qk_nope_head_dim + c->v_head_dim,
                           .first = c->qk_nope_head_dim,
@@ -202,17 +183,11 @@ static float softmax_scale(const strait_model_config *c)
 
 strait_status strait_latent_attention(strait_layers *l, int layer)
 {
-    char name[64];
     const strait_model_config *c = l->config;
     const char *const modules[] = {c->q_lora_rank > 0 ? "self_attn.q_a_proj" : "self_attn.q_proj",
                                    "self_attn.kv_a_proj_with_mqa"};
     strait_linear latents = {.segments = 2};
-    strait_attention attention = {.documents = l->documents,
-                                  .lengths = l->lengths,
-                                  .batch = l->build->batch,
-                                  .query_rows = l->build->length,
-                                  .key_rows = l->build->length,
-                                  .query_heads = c->num_attention_heads,
+    strait_attention attention = {.query_heads = c->num_attention_heads,
                                   .kv_heads = c->num_attention_heads,
                                   .head_dim = full_width(c),
                                   .scale = softmax_scale(c)};
@@ -221,19 +196,7 @@ strait_status strait_latent_attention(strait_layers *l, int layer)
     STRAIT_TRY(strait_layers_project(l, layer, "latents", modules, strait_projection_of(c->attention_bias), &latents));
     STRAIT_TRY(queries(l, layer, latents.y[0], &attention.q));
     STRAIT_TRY(keys_and_values(l, layer, latents.y[1], &attention.k, &attention.v));
-    if (l->build->mode == STRAIT_BUILD_GENERATE) {
-        attention.key_rows = l->build->capacity;
-        STRAIT_TRY(strait_layers_cache(l, layer, "k_cache", &attention.k));
-        STRAIT_TRY(strait_layers_cache(l, layer, "v_cache", &attention.v));
-    }
-    if (l->build->dropout) {
-        attention.dropout = c->attention_dropout;
-        attention.stream = strait_layers_stream(layer, STRAIT_DROPOUT_ATTENTION);
-        attention.sequences = l->sequences;
-        attention.step = l->step;
-    }
-    strait_layers_name(name, layer, "attention");
-    STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));
+    STRAIT_TRY(strait_layers_attend(l, layer, &attention));
     strait_tensor_id values = attention.o;
     if (c->v_head_dim < full_width(c)) {
         strait_heads filled = {.heads = c->num_attention_heads,
@@ -245,5 +208,5 @@ strait_status strait_latent_attention(strait_layers *l, int layer)
         STRAIT_TRY(split(l, layer, "o_values", values, &filled));
         values = filled.a;
     }
-    return project_one(l, layer, "o", "self_attn.o_proj", c->attention_bias, values, &l->pending);
+    return strait_layers_attention_out(l, layer, values);
 }

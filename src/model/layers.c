@@ -43,9 +43,8 @@ strait_status strait_layers_norm(strait_layers *l, int layer, const char *name, 
 
 /* ---- attention ---- */
 
-/* q or k of one layer: its norm where the family has one, and the rotation. */
-static strait_status rotate(strait_layers *l, int layer, const char *name, const char *weight, strait_tensor_id x,
-                            int64_t heads, strait_tensor_id *out)
+strait_status strait_layers_rotate(strait_layers *l, int layer, const char *name, const char *weight,
+                                   strait_tensor_id x, int64_t heads, strait_tensor_id *out)
 {
     char full[64];
     strait_norm_rope rope = {.x = x,
@@ -58,28 +57,29 @@ static strait_status rotate(strait_layers *l, int layer, const char *name, const
                              .interleaved = l->rope_interleaved,
                              .eps = (float)l->config->rms_norm_eps,
                              .sequence_length = l->build->length};
-    if (l->qk_norm) STRAIT_TRY(strait_layers_weight(l, layer, weight, &rope.w));
+    if (weight) STRAIT_TRY(strait_layers_weight(l, layer, weight, &rope.w));
     strait_layers_name(full, layer, name);
     STRAIT_TRY(strait_emit_norm_rope(l->graph, full, &rope));
     *out = rope.y;
     return STRAIT_OK;
 }
 
-strait_status strait_layers_cache(strait_layers *l, int layer, const char *name, strait_tensor_id *inout)
+/* Puts this call's keys or values into their cache, which takes their place. */
+static strait_status cache(strait_layers *l, int layer, const char *name, strait_tensor_id *inout)
 {
     char full[64];
-    strait_tensor_id cache;
+    strait_tensor_id kept;
     int64_t capacity = l->build->capacity;
     strait_layers_name(full, layer, name);
     STRAIT_TRY(strait_graph_state(l->graph, full, l->graph->dtype, l->build->batch * capacity,
-                                  l->graph->tensors[*inout].columns, &cache));
-    STRAIT_TRY(
-        strait_emit_kv_store(l->graph, *inout, l->positions, cache, l->build->batch, l->build->length, capacity));
-    *inout = cache;
+                                  l->graph->tensors[*inout].columns, &kept));
+    STRAIT_TRY(strait_emit_kv_store(l->graph, *inout, l->positions, kept, l->build->batch, l->build->length, capacity));
+    *inout = kept;
     return STRAIT_OK;
 }
 
-int64_t strait_layers_stream(int layer, strait_dropout_site site)
+/* The stream of random numbers of a site. */
+static int64_t stream_of(int layer, strait_dropout_site site)
 {
     return (int64_t)(STRAIT_DROPOUT_SITES * layer + (int)site + 1) * 65536 + STRAIT_STREAM_DROPOUT;
 }
@@ -92,7 +92,7 @@ strait_status strait_layers_dropout(strait_layers *l, int layer, const char *nam
     strait_dropout dropout = {.x = *inout_x,
                               .sequences = l->sequences,
                               .step = l->step,
-                              .stream = strait_layers_stream(layer, site),
+                              .stream = stream_of(layer, site),
                               .sequence_length = l->build->length,
                               .rate = l->config->residual_dropout};
     strait_layers_name(full, layer, name);
@@ -101,47 +101,59 @@ strait_status strait_layers_dropout(strait_layers *l, int layer, const char *nam
     return STRAIT_OK;
 }
 
+strait_status strait_layers_attend(strait_layers *l, int layer, strait_attention *attention)
+{
+    char name[64];
+    attention->documents = l->documents;
+    attention->lengths = l->lengths;
+    attention->batch = l->build->batch;
+    attention->query_rows = l->build->length;
+    attention->key_rows = l->build->length;
+    if (l->build->mode == STRAIT_BUILD_GENERATE) {
+        attention->key_rows = l->build->capacity;
+        STRAIT_TRY(cache(l, layer, "k_cache", &attention->k));
+        STRAIT_TRY(cache(l, layer, "v_cache", &attention->v));
+    }
+    if (l->build->dropout) {
+        attention->dropout = l->config->attention_dropout;
+        attention->stream = stream_of(layer, STRAIT_DROPOUT_ATTENTION);
+        attention->sequences = l->sequences;
+        attention->step = l->step;
+    }
+    strait_layers_name(name, layer, "attention");
+    return strait_emit_attention(l->graph, name, attention);
+}
+
+strait_status strait_layers_attention_out(strait_layers *l, int layer, strait_tensor_id x)
+{
+    static const char *const modules[] = {"self_attn.o_proj"};
+    strait_linear out = {.x = x, .segments = 1};
+    STRAIT_TRY(
+        strait_layers_project(l, layer, "o", modules, strait_projection_of(l->config->attention_out_bias), &out));
+    l->pending = out.y[0];
+    return strait_layers_dropout(l, layer, "o_dropout", STRAIT_DROPOUT_OUT, &l->pending);
+}
+
 strait_status strait_layers_attention(strait_layers *l, int layer)
 {
     const strait_model_config *c = l->config;
     strait_linear qkv = {.segments = 3};
-    strait_linear out = {.segments = 1};
-    static const char *const qkv_modules[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
-    static const char *const out_modules[] = {"self_attn.o_proj"};
+    static const char *const modules[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
     STRAIT_TRY(strait_layers_norm(l, layer, "attention_norm", "input_layernorm.weight", STRAIT_KEEP_BOUNDARY, &qkv.x));
-    STRAIT_TRY(strait_layers_project(l, layer, "qkv", qkv_modules, strait_projection_of(c->attention_bias), &qkv));
+    STRAIT_TRY(strait_layers_project(l, layer, "qkv", modules, strait_projection_of(c->attention_bias), &qkv));
 
-    char name[64];
-    strait_attention attention = {.documents = l->documents,
-                                  .lengths = l->lengths,
-                                  .batch = l->build->batch,
-                                  .query_rows = l->build->length,
-                                  .key_rows = l->build->length,
-                                  .query_heads = c->num_attention_heads,
+    strait_attention attention = {.query_heads = c->num_attention_heads,
                                   .kv_heads = c->num_key_value_heads,
                                   .head_dim = c->head_dim,
                                   .window = strait_model_config_window(c, layer),
                                   .scale = (float)(1.0 / sqrt((double)c->head_dim)),
                                   .v = qkv.y[2]};
-    STRAIT_TRY(rotate(l, layer, "q", "self_attn.q_norm.weight", qkv.y[0], c->num_attention_heads, &attention.q));
-    STRAIT_TRY(rotate(l, layer, "k", "self_attn.k_norm.weight", qkv.y[1], c->num_key_value_heads, &attention.k));
-    if (l->build->mode == STRAIT_BUILD_GENERATE) {
-        attention.key_rows = l->build->capacity;
-        STRAIT_TRY(strait_layers_cache(l, layer, "k_cache", &attention.k));
-        STRAIT_TRY(strait_layers_cache(l, layer, "v_cache", &attention.v));
-    }
-    if (l->build->dropout) {
-        attention.dropout = c->attention_dropout;
-        attention.stream = strait_layers_stream(layer, STRAIT_DROPOUT_ATTENTION);
-        attention.sequences = l->sequences;
-        attention.step = l->step;
-    }
-    strait_layers_name(name, layer, "attention");
-    STRAIT_TRY(strait_emit_attention(l->graph, name, &attention));
-    out.x = attention.o;
-    STRAIT_TRY(strait_layers_project(l, layer, "o", out_modules, strait_projection_of(c->attention_out_bias), &out));
-    l->pending = out.y[0];
-    return strait_layers_dropout(l, layer, "o_dropout", STRAIT_DROPOUT_OUT, &l->pending);
+    STRAIT_TRY(strait_layers_rotate(l, layer, "q", l->qk_norm ? "self_attn.q_norm.weight" : NULL, qkv.y[0],
+                                    c->num_attention_heads, &attention.q));
+    STRAIT_TRY(strait_layers_rotate(l, layer, "k", l->qk_norm ? "self_attn.k_norm.weight" : NULL, qkv.y[1],
+                                    c->num_key_value_heads, &attention.k));
+    STRAIT_TRY(strait_layers_attend(l, layer, &attention));
+    return strait_layers_attention_out(l, layer, attention.o);
 }
 
 /* ---- SwiGLU ---- */

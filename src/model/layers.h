@@ -68,9 +68,6 @@ typedef enum strait_dropout_site {
     STRAIT_DROPOUT_SITES
 } strait_dropout_site;
 
-/* The stream of random numbers of a site. */
-int64_t strait_layers_stream(int layer, strait_dropout_site site);
-
 /* `x` with the residual dropout of this graph, if it has any; named layers.<i>.<name>. */
 strait_status strait_layers_dropout(strait_layers *layers, int layer, const char *name, strait_dropout_site site,
                                     strait_tensor_id *inout_x) STRAIT_MUST_USE;
@@ -79,9 +76,15 @@ strait_status strait_layers_dropout(strait_layers *layers, int layer, const char
  * model.layers.<i>.<weight>. */
 strait_status strait_layers_norm(strait_layers *layers, int layer, const char *name, const char *weight,
                                  strait_keep keep, strait_tensor_id *out) STRAIT_MUST_USE;
-/* GENERATE: puts this call's keys or values into their cache, which takes their place. */
-strait_status strait_layers_cache(strait_layers *layers, int layer, const char *name,
-                                  strait_tensor_id *inout) STRAIT_MUST_USE;
+/* x [M, heads * head_dim], each head rotated by its position; before that normed by the weight
+ * model.layers.<i>.<weight>, or not where that is NULL. */
+strait_status strait_layers_rotate(strait_layers *layers, int layer, const char *name, const char *weight,
+                                   strait_tensor_id x, int64_t heads, strait_tensor_id *out) STRAIT_MUST_USE;
+/* Attention of q, k and v, whose heads, width, window and scale the caller gives; rows, documents and dropout are those
+ * of the graph. GENERATE: this call's keys and values go into their caches, which take their place. */
+strait_status strait_layers_attend(strait_layers *layers, int layer, strait_attention *attention) STRAIT_MUST_USE;
+/* o_proj of what attention found, with the residual dropout, left in layers->pending. */
+strait_status strait_layers_attention_out(strait_layers *layers, int layer, strait_tensor_id x) STRAIT_MUST_USE;
 /* The parameter model.layers.<i>.<name>. */
 strait_status strait_layers_weight(strait_layers *layers, int layer, const char *name,
                                    strait_tensor_id *out) STRAIT_MUST_USE;

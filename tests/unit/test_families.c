@@ -145,8 +145,45 @@ static void published_sizes_build_from_config_json(void **state)
     }
 }
 
+static int dropouts(const strait_graph *graph)
+{
+    int count = 0;
+    for (int32_t i = 0; i < graph->node_count; i++) count += graph->nodes[i].desc.op == STRAIT_OP_DROPOUT;
+    return count;
+}
+
+/* Attention and MLP of every layer, dense or of experts, drop what they add to the residual stream. */
+static void every_family_drops_what_it_adds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        strait_model_config config;
+        strait_params params = {0};
+        config_of(models[i].config, &config);
+        assert_int_equal(strait_architecture_of(&config)->params(&config, &params), STRAIT_OK);
+        assert_int_equal(strait_params_finish(&params), STRAIT_OK);
+        for (int on = 0; on < 2; on++) {
+            strait_layout layout = {0};
+            strait_graph graph;
+            const strait_build build = {
+                .mode = STRAIT_BUILD_TRAIN, .batch = 1, .length = 64, .table_rows = 64, .dropout = on == 1};
+            config.residual_dropout = 0.1;
+            strait_graph_init(&graph, STRAIT_DTYPE_F32, STRAIT_NUMERICS_EXACT, &layout);
+            assert_int_equal(strait_architecture_of(&config)->build(&graph, &config, &params, &build), STRAIT_OK);
+            int expected = on ? 2 * (int)config.num_hidden_layers : 0;
+            if (dropouts(&graph) != expected) {
+                fail_msg("%s has %d dropouts, not %d", models[i].name, dropouts(&graph), expected);
+            }
+            strait_graph_fini(&graph);
+            strait_layout_fini(&layout);
+        }
+        strait_params_fini(&params);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(published_sizes_build_from_config_json)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_sizes_build_from_config_json),
+                                       cmocka_unit_test(every_family_drops_what_it_adds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,30 @@ static const strait__hf_defaults defaults = {.vocab_size = 129280,
                                              .eos_token_id = 1,
                                              .pad_token_id = -1};
 
+/*
+ * Without these transformers cannot compute, or takes a null for false where the default is true. The rest: q_lora_rank
+ * has a null of its own, a null aux_loss_alpha or attention_dropout is none, a null attention_bias false, and
+ * scoring_func, topk_method and moe_layer_freq are no keys of transformers.
+ */
+static void refuse_nulls(strait__hf_reader *reader)
+{
+    static const char *const keys[] = {"kv_lora_rank",
+                                       "qk_nope_head_dim",
+                                       "qk_rope_head_dim",
+                                       "v_head_dim",
+                                       "rope_interleave",
+                                       "n_group",
+                                       "topk_group",
+                                       "n_routed_experts",
+                                       "n_shared_experts",
+                                       "num_experts_per_tok",
+                                       "moe_intermediate_size",
+                                       "norm_topk_prob",
+                                       "first_k_dense_replace",
+                                       "routed_scaling_factor"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) strait__hf_refuse_null(reader, keys[i]);
+}
+
 /* Rotated columns of a head: transformers calls them head_dim too, and writes both. */
 static int64_t read_rope_dim(strait__hf_reader *reader)
 {
@@ -37,8 +61,6 @@ static int64_t read_rope_dim(strait__hf_reader *reader)
 
 static void read_attention(strait__hf_reader *reader, strait_model_config *config)
 {
-    static const char *const numbers[] = {"kv_lora_rank", "qk_nope_head_dim", "v_head_dim"};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) strait__hf_refuse_null(reader, numbers[i]);
     config->kv_lora_rank = strait__hf_int(reader, "kv_lora_rank", 512, 1, INT32_MAX);
     bool null_rank = json_is_null(json_object_get(reader->object, "q_lora_rank"));
     config->q_lora_rank = null_rank ? 0 : strait__hf_int(reader, "q_lora_rank", 1536, 1, INT32_MAX);
@@ -93,8 +115,6 @@ static void expect_word(strait__hf_reader *reader, const char *key, const char *
 
 static void read_experts(strait__hf_reader *reader, strait_model_config *config)
 {
-    strait__hf_refuse_null(reader, "n_group");
-    strait__hf_refuse_null(reader, "topk_group");
     expect_word(reader, "scoring_func", "sigmoid");
     expect_word(reader, "topk_method", "noaux_tc");
     if (strait__hf_int(reader, "moe_layer_freq", 1, 1, INT32_MAX) != 1) {
@@ -127,6 +147,7 @@ static void read_experts(strait__hf_reader *reader, strait_model_config *config)
 void strait__hf_deepseek_v3_read(strait__hf_reader *reader, strait_model_config *config)
 {
     strait__hf_defaults own = defaults;
+    refuse_nulls(reader);
     own.head_dim = read_rope_dim(reader);
     strait__hf_read_decoder(reader, &own, config);
     config->head_dim = own.head_dim;

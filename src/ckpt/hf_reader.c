@@ -68,7 +68,7 @@ bool strait__hf_bool(strait__hf_reader *reader, const char *key, bool fallback)
 void strait__hf_refuse_null(strait__hf_reader *reader, const char *key)
 {
     if (json_is_null(json_object_get(reader->object, key))) {
-        strait__hf_error(reader, STRAIT_ERR_FORMAT, "%s: must not be null; write the number or leave the key out", key);
+        strait__hf_error(reader, STRAIT_ERR_FORMAT, "%s: must not be null; write the value or leave the key out", key);
     }
 }
 

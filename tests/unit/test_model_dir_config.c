@@ -68,10 +68,26 @@ static void both_spellings_are_read(void **state)
 }
 
 typedef struct refusal {
-    const char *keys; /* put after "model_type": "qwen3" */
+    const char *keys; /* put after "model_type" */
     strait_status status;
     const char *says;
 } refusal;
+
+/* Each by its sentence, and nothing is written. */
+static void refuses(const char *model_type, const refusal *refusals, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "{\"model_type\":\"%s\",%s}", model_type, refusals[i].keys);
+        strait_model_config config = {.vocab_size = 77};
+        strait_status status = parse(text, &config);
+        if (status != refusals[i].status || !strstr(strait_error_message(), refusals[i].says)) {
+            fail_msg("%s gave %s: %s", text, strait_status_name(status), strait_error_message());
+        }
+        assert_non_null(strstr(strait_error_message(), "config.json: "));
+        assert_int_equal(config.vocab_size, 77);
+    }
+}
 
 static void what_cannot_be_honoured_is_refused_by_name(void **state)
 {
@@ -125,17 +141,7 @@ static void what_cannot_be_honoured_is_refused_by_name(void **state)
         {"\"architectures\":[\"LlamaForCausalLM\"]", STRAIT_ERR_UNSUPPORTED,
          "supported: Qwen3ForCausalLM, SeedOssForCausalLM"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        char text[512];
-        snprintf(text, sizeof text, "{\"model_type\":\"qwen3\",%s}", refusals[i].keys);
-        strait_model_config config = {.vocab_size = 77};
-        strait_status status = parse(text, &config);
-        if (status != refusals[i].status || !strstr(strait_error_message(), refusals[i].says)) {
-            fail_msg("%s gave %s: %s", text, strait_status_name(status), strait_error_message());
-        }
-        assert_non_null(strstr(strait_error_message(), "config.json: "));
-        assert_int_equal(config.vocab_size, 77);
-    }
+    refuses("qwen3", refusals, sizeof refusals / sizeof refusals[0]);
     strait_model_config config;
     assert_int_equal(parse("{\"model_type\":\"gpt2\"}", &config), STRAIT_ERR_UNSUPPORTED);
     assert_non_null(strstr(strait_error_message(), "supported: qwen3"));
@@ -161,19 +167,24 @@ static void a_padding_token_is_an_id_or_none(void **state)
     }
 }
 
-/* Reads, writes, reads again; *out is what came back, and both texts are the same. */
+/* Writes and reads again; *out is what came back, and it is written as the same text. */
+static void write_and_read(const strait_model_config *config, strait_buffer *text, strait_model_config *out)
+{
+    strait_buffer twice = {0};
+    assert_int_equal(strait_model_config_format(config, text), STRAIT_OK);
+    assert_int_equal(parse(text->bytes, out), STRAIT_OK);
+    assert_int_equal(strait_model_config_format(out, &twice), STRAIT_OK);
+    assert_string_equal(text->bytes, twice.bytes);
+    strait_buffer_fini(&twice);
+}
+
 static void round_trip(const char *text, strait_model_config *out)
 {
     strait_model_config config;
     strait_buffer once = {0};
-    strait_buffer twice = {0};
     if (parse(text, &config) != STRAIT_OK) fail_msg("%s: %s", text, strait_error_message());
-    assert_int_equal(strait_model_config_format(&config, &once), STRAIT_OK);
-    assert_int_equal(parse(once.bytes, out), STRAIT_OK);
-    assert_int_equal(strait_model_config_format(out, &twice), STRAIT_OK);
-    assert_string_equal(once.bytes, twice.bytes);
+    write_and_read(&config, &once, out);
     strait_buffer_fini(&once);
-    strait_buffer_fini(&twice);
 }
 
 static void yarn_is_read_in_both_spellings(void **state)
@@ -334,30 +345,20 @@ static void experts_are_read_in_both_spellings(void **state)
     for (int i = 0; i < 5; i++) assert_int_equal(strait_model_config_sparse(&config, i), i == 1);
     strait_buffer text = {0};
     strait_model_config again;
-    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
+    write_and_read(&config, &text, &again);
     assert_non_null(strstr(text.bytes, "\"num_experts\": 16"));
     assert_non_null(strstr(text.bytes, "\"num_local_experts\": 16"));
-    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
-    strait_buffer second = {0};
-    assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
-    assert_string_equal(text.bytes, second.bytes);
     for (int i = 0; i < 5; i++) assert_int_equal(strait_model_config_sparse(&again, i), i == 1);
-    strait_buffer_fini(&second);
     strait_buffer_fini(&text);
-    static const char *const refusals[][2] = {
-        {"\"num_experts\":8,\"num_local_experts\":9", "num_local_experts is 9"},
-        {"\"num_experts\":4", "num_experts_per_tok: is 8, more than num_experts = 4"},
-        {"\"mlp_only_layers\":[-1]", "mlp_only_layers: item 0"},
-        {"\"mlp_only_layers\":3", "mlp_only_layers: must be an array"},
-        {"\"decoder_sparse_step\":0", "decoder_sparse_step"},
-        {"\"attention_dropout\":0.1", "attention_dropout"},
+    static const refusal refusals[] = {
+        {"\"num_experts\":8,\"num_local_experts\":9", STRAIT_ERR_FORMAT, "num_local_experts is 9"},
+        {"\"num_experts\":4", STRAIT_ERR_RANGE, "num_experts_per_tok: is 8, more than num_experts = 4"},
+        {"\"mlp_only_layers\":[-1]", STRAIT_ERR_FORMAT, "mlp_only_layers: item 0"},
+        {"\"mlp_only_layers\":3", STRAIT_ERR_FORMAT, "mlp_only_layers: must be an array"},
+        {"\"decoder_sparse_step\":0", STRAIT_ERR_RANGE, "decoder_sparse_step"},
+        {"\"attention_dropout\":0.1", STRAIT_ERR_UNSUPPORTED, "attention_dropout"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        char json[200];
-        snprintf(json, sizeof json, "{\"model_type\":\"qwen3_moe\",%s}", refusals[i][0]);
-        assert_int_not_equal(parse(json, &config), STRAIT_OK);
-        assert_non_null(strstr(strait_error_message(), refusals[i][1]));
-    }
+    refuses("qwen3_moe", refusals, sizeof refusals / sizeof refusals[0]);
 }
 
 static void ernie_with_experts(void **state)
@@ -379,29 +380,19 @@ static void ernie_with_experts(void **state)
     assert_int_equal(config.num_experts, 7);
     for (int i = 0; i < 9; i++) assert_int_equal(strait_model_config_sparse(&config, i), i == 3 || i == 5);
     strait_buffer text = {0};
-    strait_buffer second = {0};
     strait_model_config again;
-    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
-    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
-    assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
-    assert_string_equal(text.bytes, second.bytes);
+    write_and_read(&config, &text, &again);
     for (int i = 0; i < 9; i++) assert_int_equal(strait_model_config_sparse(&again, i), i == 3 || i == 5);
-    strait_buffer_fini(&second);
     strait_buffer_fini(&text);
-    static const char *const refusals[][2] = {
-        {"\"use_bias\":true", "use_bias: true is not supported with experts"},
-        {"\"moe_k\":65", "moe_k: is 65, more than moe_num_experts = 64"},
-        {"\"moe_num_experts\":8,\"num_experts\":9", "moe_num_experts: is 8, but num_experts is 9"},
-        {"\"moe_layer_interval\":0", "moe_layer_interval"},
-        {"\"moe_layer_start_index\":-1", "moe_layer_start_index"},
-        {"\"moe_norm_min\":-1", "moe_norm_min: is -1"},
+    static const refusal refusals[] = {
+        {"\"use_bias\":true", STRAIT_ERR_UNSUPPORTED, "use_bias: true is not supported with experts"},
+        {"\"moe_k\":65", STRAIT_ERR_RANGE, "moe_k: is 65, more than moe_num_experts = 64"},
+        {"\"moe_num_experts\":8,\"num_experts\":9", STRAIT_ERR_FORMAT, "moe_num_experts: is 8, but num_experts is 9"},
+        {"\"moe_layer_interval\":0", STRAIT_ERR_RANGE, "moe_layer_interval"},
+        {"\"moe_layer_start_index\":-1", STRAIT_ERR_RANGE, "moe_layer_start_index"},
+        {"\"moe_norm_min\":-1", STRAIT_ERR_RANGE, "moe_norm_min: is -1"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        char json[200];
-        snprintf(json, sizeof json, "{\"model_type\":\"ernie4_5_moe\",%s}", refusals[i][0]);
-        assert_int_not_equal(parse(json, &config), STRAIT_OK);
-        assert_non_null(strstr(strait_error_message(), refusals[i][1]));
-    }
+    refuses("ernie4_5_moe", refusals, sizeof refusals / sizeof refusals[0]);
 }
 
 static void deepseek(void **state)
@@ -421,36 +412,41 @@ static void deepseek(void **state)
     assert_true(config.rope_interleave && config.norm_topk_prob && config.routed_scaling_factor == 2.5);
     for (int i = 0; i < 5; i++) assert_int_equal(strait_model_config_sparse(&config, i), i > 2);
     strait_buffer text = {0};
-    strait_buffer second = {0};
     strait_model_config again;
-    assert_int_equal(strait_model_config_format(&config, &text), STRAIT_OK);
+    write_and_read(&config, &text, &again);
     assert_non_null(strstr(text.bytes, "\"num_nextn_predict_layers\": 0"));
     assert_null(strstr(text.bytes, "quantization_config"));
-    assert_int_equal(parse(text.bytes, &again), STRAIT_OK);
-    assert_int_equal(strait_model_config_format(&again, &second), STRAIT_OK);
-    assert_string_equal(text.bytes, second.bytes);
-    strait_buffer_fini(&second);
     strait_buffer_fini(&text);
-    static const char *const refusals[][2] = {
-        {"\"num_key_value_heads\":8", "a key head for each of the 128 query heads"},
-        {"\"n_group\":null", "n_group"},
-        {"\"n_group\":7", "256 experts (n_routed_experts) cannot be cut into 7 groups"},
-        {"\"topk_group\":9", "topk_group: is 9, more than n_group = 8"},
-        {"\"num_experts_per_tok\":129", "more than the 128 experts of the 4 groups that are kept"},
-        {"\"scoring_func\":\"softmax\"", "scoring_func: \"softmax\" is not supported (\"sigmoid\" is)"},
-        {"\"topk_method\":\"greedy\"", "topk_method: \"greedy\" is not supported"},
-        {"\"moe_layer_freq\":2", "moe_layer_freq: only 1 is supported"},
-        {"\"head_dim\":128,\"qk_rope_head_dim\":64", "head_dim: is 128, but qk_rope_head_dim"},
-        {"\"attention_bias\":true,\"q_lora_rank\":null", "attention_bias: true is not supported without q_lora_rank"},
-        {"\"routed_scaling_factor\":0", "routed_scaling_factor: is 0"},
-        {"\"qk_rope_head_dim\":7", "odd"},
+    static const refusal refusals[] = {
+        {"\"num_key_value_heads\":8", STRAIT_ERR_UNSUPPORTED, "a key head for each of the 128 query heads"},
+        {"\"kv_lora_rank\":null", STRAIT_ERR_FORMAT, "kv_lora_rank: must not be null"},
+        {"\"qk_nope_head_dim\":null", STRAIT_ERR_FORMAT, "qk_nope_head_dim: must not be null"},
+        {"\"qk_rope_head_dim\":null", STRAIT_ERR_FORMAT, "qk_rope_head_dim: must not be null"},
+        {"\"v_head_dim\":null", STRAIT_ERR_FORMAT, "v_head_dim: must not be null"},
+        {"\"rope_interleave\":null", STRAIT_ERR_FORMAT, "rope_interleave: must not be null"},
+        {"\"n_group\":null", STRAIT_ERR_FORMAT, "n_group: must not be null"},
+        {"\"topk_group\":null", STRAIT_ERR_FORMAT, "topk_group: must not be null"},
+        {"\"n_routed_experts\":null", STRAIT_ERR_FORMAT, "n_routed_experts: must not be null"},
+        {"\"n_shared_experts\":null", STRAIT_ERR_FORMAT, "n_shared_experts: must not be null"},
+        {"\"num_experts_per_tok\":null", STRAIT_ERR_FORMAT, "num_experts_per_tok: must not be null"},
+        {"\"moe_intermediate_size\":null", STRAIT_ERR_FORMAT, "moe_intermediate_size: must not be null"},
+        {"\"norm_topk_prob\":null", STRAIT_ERR_FORMAT, "norm_topk_prob: must not be null"},
+        {"\"first_k_dense_replace\":null", STRAIT_ERR_FORMAT, "first_k_dense_replace: must not be null"},
+        {"\"routed_scaling_factor\":null", STRAIT_ERR_FORMAT, "routed_scaling_factor: must not be null"},
+        {"\"n_group\":7", STRAIT_ERR_SHAPE, "256 experts (n_routed_experts) cannot be cut into 7 groups"},
+        {"\"topk_group\":9", STRAIT_ERR_RANGE, "topk_group: is 9, more than n_group = 8"},
+        {"\"num_experts_per_tok\":129", STRAIT_ERR_RANGE, "more than the 128 experts of the 4 groups that are kept"},
+        {"\"scoring_func\":\"softmax\"", STRAIT_ERR_UNSUPPORTED,
+         "scoring_func: \"softmax\" is not supported (\"sigmoid\" is)"},
+        {"\"topk_method\":\"greedy\"", STRAIT_ERR_UNSUPPORTED, "topk_method: \"greedy\" is not supported"},
+        {"\"moe_layer_freq\":2", STRAIT_ERR_UNSUPPORTED, "moe_layer_freq: only 1 is supported"},
+        {"\"head_dim\":128,\"qk_rope_head_dim\":64", STRAIT_ERR_FORMAT, "head_dim: is 128, but qk_rope_head_dim"},
+        {"\"attention_bias\":true,\"q_lora_rank\":null", STRAIT_ERR_UNSUPPORTED,
+         "attention_bias: true is not supported without q_lora_rank"},
+        {"\"routed_scaling_factor\":0", STRAIT_ERR_RANGE, "routed_scaling_factor: is 0"},
+        {"\"qk_rope_head_dim\":7", STRAIT_ERR_SHAPE, "odd"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        char json[200];
-        snprintf(json, sizeof json, "{\"model_type\":\"deepseek_v3\",%s}", refusals[i][0]);
-        assert_int_not_equal(parse(json, &config), STRAIT_OK);
-        if (!strstr(strait_error_message(), refusals[i][1])) fail_msg("%s", strait_error_message());
-    }
+    refuses("deepseek_v3", refusals, sizeof refusals / sizeof refusals[0]);
 }
 
 int main(void)

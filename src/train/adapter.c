@@ -140,6 +140,8 @@ static bool is_known(const strait_adapter *adapter, const strait_tensor_view *vi
     if (strait_params_find(&adapter->lora.params, view->name)) return true;
     for (int32_t p = 0; adapter->config.fused && p < adapter->lora.params.count; p++) {
         fused found;
+        /* All experts of a layer lie in the tensors where its first one does. */
+        if (!strstr(adapter->lora.params.items[p].name, EXPERTS "0.")) continue;
         if (!find_fused(adapter, &adapter->lora.params.items[p], &found)) continue;
         if (found.a == view || found.b == view) return true;
     }

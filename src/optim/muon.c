@@ -16,15 +16,9 @@ static bool ends_with(const char *name, const char *end)
 bool strait_muon_takes(const strait_param *param)
 {
     static const char layers[] = "model.layers.";
-    /* A router; the embedding and head that a layer of multi-token prediction may have of its own. */
-    static const char *const others[] = {".mlp.gate.weight", ".embed_tokens.weight", ".shared_head.head.weight"};
     if (param->buffer || param->rank != 2) return false;
     if (strncmp(param->name, layers, sizeof layers - 1) != 0 || !ends_with(param->name, ".weight")) return false;
-    if (strstr(param->name, ".lora_")) return false;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ends_with(param->name, others[i])) return false;
-    }
-    return true;
+    return !ends_with(param->name, ".mlp.gate.weight"); /* a router */
 }
 
 float strait_muon_scale_of(strait_muon_scale scale, int64_t rows, int64_t columns)

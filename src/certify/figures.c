@@ -170,15 +170,24 @@ static strait_status read_figure(const json_t *figure, size_t index, int level, 
     return STRAIT_OK;
 }
 
-static bool has_item(const json_t *figures, const char *rule, const char *item)
+/* The next figure of a rule from *inout_at on, which goes past it; NULL: there is none. */
+static const json_t *next_figure(const json_t *figures, int rule, size_t *inout_at)
 {
-    for (size_t i = 0; i < json_array_size(figures); i++) {
-        const json_t *figure = json_array_get(figures, i);
-        const char *rule_name = json_string_value(json_object_get(figure, "rule"));
-        const char *item_name = json_string_value(json_object_get(figure, "item"));
-        if (rule_name && strcmp(rule_name, rule) == 0 && (!item || (item_name && strcmp(item_name, item) == 0))) {
-            return true;
-        }
+    while (*inout_at < json_array_size(figures)) {
+        const json_t *figure = json_array_get(figures, (*inout_at)++);
+        const char *name = json_string_value(json_object_get(figure, "rule"));
+        if (name && strcmp(name, rules[rule].name) == 0) return figure;
+    }
+    return NULL;
+}
+
+static bool has_item(const json_t *figures, int rule, const char *item)
+{
+    size_t at = 0;
+    const json_t *figure;
+    while ((figure = next_figure(figures, rule, &at))) {
+        const char *name = json_string_value(json_object_get(figure, "item"));
+        if (!item || (name && strcmp(name, item) == 0)) return true;
     }
     return false;
 }
@@ -229,21 +238,15 @@ enum { FULL_REPEATS = 4600 }; /* of each op */
 
 static double number_of(const json_t *figures, strait_rule rule)
 {
-    for (size_t i = 0; i < json_array_size(figures); i++) {
-        const json_t *figure = json_array_get(figures, i);
-        const char *name = json_string_value(json_object_get(figure, "rule"));
-        if (name && strcmp(name, rules[rule].name) == 0) return json_number_value(json_object_get(figure, "value"));
-    }
-    return 0;
+    size_t at = 0;
+    return json_number_value(json_object_get(next_figure(figures, (int)rule, &at), "value"));
 }
 
 static size_t count_of(const json_t *figures, strait_rule rule)
 {
+    size_t at = 0;
     size_t count = 0;
-    for (size_t i = 0; i < json_array_size(figures); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(figures, i), "rule"));
-        count += name && strcmp(name, rules[rule].name) == 0;
-    }
+    while (next_figure(figures, (int)rule, &at)) count++;
     return count;
 }
 
@@ -267,7 +270,7 @@ static bool has_wanted(const json_t *figures, int level, bool bf16, char *why)
 {
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (rules[wanted[i].rule].level != level || (wanted[i].bf16 && !bf16)) continue;
-        if (has_item(figures, rules[wanted[i].rule].name, wanted[i].item)) continue;
+        if (has_item(figures, (int)wanted[i].rule, wanted[i].item)) continue;
         snprintf(why, 512, "%s of %s was not measured", rules[wanted[i].rule].name, wanted[i].item);
         return false;
     }
@@ -279,13 +282,13 @@ static bool complete(const json_t *figures, int level, bool bf16, char *why)
 {
     for (int i = 0; i < STRAIT_RULE_COUNT; i++) {
         if (rules[i].level != level) continue;
-        bool good = rules[i].scope == OP || has_item(figures, rules[i].name, NULL);
+        bool good = rules[i].scope == OP || has_item(figures, i, NULL);
         if (!good) snprintf(why, 512, "%s was not measured", rules[i].name);
         for (int op = 0; good && rules[i].scope == OP && op < 2 * STRAIT_OP_COUNT; op++) {
             char item[64];
             if (op % 2 == 1 && !bf16) continue;
             strait__item_name((strait_op)(op / 2), op % 2 == 0 ? STRAIT_DTYPE_F32 : STRAIT_DTYPE_BF16, item);
-            good = has_item(figures, rules[i].name, item);
+            good = has_item(figures, i, item);
             if (!good) snprintf(why, 512, "%s of %s was not measured", rules[i].name, item);
         }
         if (!good) return false;

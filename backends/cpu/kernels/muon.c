@@ -6,7 +6,7 @@
 enum { MUON_BLOCKS_PER_TASK = TASK_ELEMENTS / LONG_SUM_BLOCK };
 
 typedef struct muon {
-    float *m, *x, *y, *w;
+    float *m, *x, *w;
     const float *g, *in;
     uint16_t *compute;
     float *results; /* a sum of squares per block of a long sum */
@@ -77,31 +77,8 @@ strait_status STRAIT_CPU_RUN(muon_moment)(const strait_cpu_call *call)
     return STRAIT_OK;
 }
 
+/* w = p in + q w; a copy of it in bf16 where `compute` is given. */
 static void mix_part(void *context, int64_t task, int worker)
-{
-    (void)worker;
-    const muon *a = context;
-    vf p = vf_set1(a->p);
-    vf q = vf_set1(a->q);
-    int64_t end = min_i64(a->n, (task + 1) * TASK_ELEMENTS);
-    for (int64_t i = task * TASK_ELEMENTS; i < end; i += VW) {
-        vf kept = vf_mul(q, s_load_to(a->y, i, end, STRAIT_DTYPE_F32));
-        s_store_to(a->y, i, end, vf_fma(p, s_load_to(a->in, i, end, STRAIT_DTYPE_F32), kept), STRAIT_DTYPE_F32);
-    }
-}
-
-strait_status STRAIT_CPU_RUN(muon_mix)(const strait_cpu_call *call)
-{
-    muon a = {.in = call->buffers[MUON_MIX_X],
-              .y = call->buffers[MUON_MIX_Y],
-              .n = call->desc->dims[MUON_DIM_N],
-              .p = call->desc->scalars[MUON_MIX_SCALAR_P],
-              .q = call->desc->scalars[MUON_MIX_SCALAR_Q]};
-    strait_pool_run(call->pool, div_up(a.n, TASK_ELEMENTS), mix_part, &a);
-    return STRAIT_OK;
-}
-
-static void apply_part(void *context, int64_t task, int worker)
 {
     (void)worker;
     const muon *a = context;
@@ -116,6 +93,17 @@ static void apply_part(void *context, int64_t task, int worker)
     }
 }
 
+strait_status STRAIT_CPU_RUN(muon_mix)(const strait_cpu_call *call)
+{
+    muon a = {.in = call->buffers[MUON_MIX_X],
+              .w = call->buffers[MUON_MIX_Y],
+              .n = call->desc->dims[MUON_DIM_N],
+              .p = call->desc->scalars[MUON_MIX_SCALAR_P],
+              .q = call->desc->scalars[MUON_MIX_SCALAR_Q]};
+    strait_pool_run(call->pool, div_up(a.n, TASK_ELEMENTS), mix_part, &a);
+    return STRAIT_OK;
+}
+
 strait_status STRAIT_CPU_RUN(muon_apply)(const strait_cpu_call *call)
 {
     const float *step = call->buffers[MUON_APPLY_STEP];
@@ -125,6 +113,6 @@ strait_status STRAIT_CPU_RUN(muon_apply)(const strait_cpu_call *call)
               .n = call->desc->dims[MUON_DIM_N],
               .p = -(step[STRAIT_STEP_MUON_LR] * call->desc->scalars[MUON_APPLY_SCALAR_SCALE]),
               .q = step[STRAIT_STEP_MUON_W]};
-    strait_pool_run(call->pool, div_up(a.n, TASK_ELEMENTS), apply_part, &a);
+    strait_pool_run(call->pool, div_up(a.n, TASK_ELEMENTS), mix_part, &a);
     return STRAIT_OK;
 }

@@ -42,7 +42,7 @@ int cmd_certify(int argc, char **argv)
         {"--quick", CLI_FLAG, &quick, NULL, "one or two minutes: less memory, fewer launches"},
         {"--output", CLI_STRING, &o.output, "FILE", "the certificate, JSON"},
         {"--seed", CLI_INT, &seed, "N", "of the inputs, to repeat a run (drawn)"},
-        {"--timeout", CLI_DOUBLE, &o.timeout_seconds, "SECONDS", "what takes the chip longer, loses it (120)"},
+        {"--timeout", CLI_DOUBLE, &o.timeout_seconds, "SECONDS", "what takes the chip longer, loses it (0 = 120)"},
         {"--threads", CLI_INT, &o.threads, "N", "of the CPU device; 0 = all (default)"},
         {"--verify", CLI_STRING, &file, "FILE", "derive a certificate's verdict and reference hashes again"},
         {0},

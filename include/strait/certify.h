@@ -39,7 +39,7 @@ typedef struct strait_certify_options {
     const strait_events *events; /* progress, and the question whether to stop; NULL = neither */
     void (*row)(void *user, const strait_certify_row *row); /* after each level; NULL = not wanted */
     void *user;
-    double timeout_seconds; /* longer than this is nothing waited for: the chip counts as lost; 0 = 120 */
+    double timeout_seconds; /* longer than this is nothing waited for: the chip counts as lost; to 1e9, 0 = 120 */
 } strait_certify_options;
 
 typedef struct strait_certify_report {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 static const double DEFAULT_TIMEOUT = 120; /* seconds; no work of the suite takes a chip that long */
+static const double LONGEST_TIMEOUT = 1e9;
 
 typedef strait_status (*level_fn)(strait_certification *c);
 static const level_fn levels[STRAIT_CERTIFY_LEVELS] = {
@@ -174,6 +175,11 @@ strait_status strait_certify(const strait_certify_options *options, strait_certi
     int asked;
     STRAIT_TRY(read_level(given.level, &asked));
     if (!given.device) return STRAIT_FAIL(STRAIT_ERR_USAGE, "no device was named");
+    /* Written so that NaN is refused too. */
+    if (!(given.timeout_seconds >= 0 && given.timeout_seconds <= LONGEST_TIMEOUT)) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--timeout: is %g, must be from 0 (which means %g) to %g seconds",
+                           given.timeout_seconds, DEFAULT_TIMEOUT, LONGEST_TIMEOUT);
+    }
     STRAIT_TRY(try_output(given.output));
     c.seed = given.seed ? given.seed : draw_seed();
     STRAIT_TRY(strait_device_open(given.device, &device, &c.device));

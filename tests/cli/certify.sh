@@ -43,6 +43,9 @@ expect unknown_level 2 "there is no level 'A9'" "$STRAIT" certify --device cpu -
 expect unknown_device 2 'nochip' "$STRAIT" certify --device nochip --level A0
 expect no_device 2 'device is missing' "$STRAIT" certify
 expect unwritable 1 'nowhere/c.json' "$STRAIT" certify --device cpu --level A0 --quick --output nowhere/c.json
+for seconds in -1 1e+10; do
+  expect "timeout_of_$seconds" 2 "timeout: is ${seconds/+/.}, must be from 0" "$STRAIT" certify --device cpu --level A0 --timeout "$seconds"
+done
 expect both 2 'takes no --device' "$STRAIT" certify --device cpu --verify low.json
 
 # Every level once, where nothing slows it down: the sanitizers have the op suite itself.

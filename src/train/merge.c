@@ -6,7 +6,6 @@
 #include "model/model.h"
 #include "train/adapter.h"
 #include "train/names.h"
-#include "train/weights_f8.h"
 
 #include <strait/tokenizer.h>
 
@@ -81,12 +80,7 @@ static strait_status read_merged(void *context, int64_t offset, int64_t count, f
     const merger *m = context;
     const strait_param *param = param_at(m, offset);
     const strait_tensor_view *view = strait_model_dir_find(m->named.model, param->name);
-    if (view->dtype == STRAIT_DTYPE_F8_E4M3) {
-        const strait_tensor_view *scale = strait__f8_scale(m->named.model, view);
-        STRAIT_TRY(strait__f8_read(view, scale, offset - param->offset, count, out));
-    } else {
-        STRAIT_TRY(strait_view_read(view, offset - param->offset, count, out));
-    }
+    STRAIT_TRY(strait_weight_read(m->named.model, view, offset - param->offset, count, out));
     add_adapter(m, param, offset - param->offset, count, out);
     return STRAIT_OK;
 }

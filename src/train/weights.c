@@ -53,6 +53,13 @@ strait_status strait_view_read(const strait_tensor_view *view, int64_t first, in
     return STRAIT_OK;
 }
 
+strait_status strait_weight_read(const strait_model_dir *model, const strait_tensor_view *view, int64_t first,
+                                 int64_t count, float *out)
+{
+    if (view->dtype != STRAIT_DTYPE_F8_E4M3) return strait_view_read(view, first, count, out);
+    return strait__f8_read(view, strait__f8_scale(model, view), first, count, out);
+}
+
 /* What a model directory does not give as its config.json asks for. */
 typedef struct findings {
     const strait_model_dir *model;
@@ -148,7 +155,7 @@ enum { PART = 1 << 20 };
 /* Where the values of one parameter come from: one of a new model, else those of `view`. */
 typedef struct value_source {
     const strait_tensor_view *view;
-    const strait_tensor_view *scale; /* of an F8_E4M3 view */
+    const strait_model_dir *model; /* of a view that may be F8_E4M3, else NULL */
     int32_t place;
     uint32_t seed;
     double range;
@@ -160,10 +167,10 @@ static strait_status write_parts(const strait_param *param, const value_source *
 {
     for (int64_t at = 0; at < param->elements; at += PART) {
         int64_t count = param->elements - at < PART ? param->elements - at : PART;
-        if (from->scale) {
-            STRAIT_TRY(strait__f8_read(from->view, from->scale, at, count, values));
+        if (from->model) {
+            STRAIT_TRY(strait_weight_read(from->model, from->view, at, count, values));
         } else if (from->view) {
-            widen(from->view, at, count, values);
+            STRAIT_TRY(strait_view_read(from->view, at, count, values));
         } else {
             strait_param_initialise(param, from->place, from->seed, from->range, at, count, from->pool, values);
         }
@@ -180,8 +187,7 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
     STRAIT_TRY(strait_alloc(STRAIT_TAG_OTHER, PART, sizeof *values, &values));
     strait_status status = STRAIT_OK;
     for (int32_t p = 0; p < params->count && status == STRAIT_OK; p++) {
-        value_source from = {.view = strait_model_dir_find(model, params->items[p].name)};
-        if (from.view->dtype == STRAIT_DTYPE_F8_E4M3) from.scale = strait__f8_scale(model, from.view);
+        value_source from = {.model = model, .view = strait_model_dir_find(model, params->items[p].name)};
         status = write_parts(&params->items[p], &from, values, write, context);
     }
     strait_free(values);

@@ -28,6 +28,10 @@ strait_status strait_weights_load(const strait_model_dir *model, const strait_pa
 strait_status strait_weights_load_states(const strait_safetensors *file, const strait_params *params,
                                          const char *prefix, strait_dtype dtype, bool buffers,
                                          strait_flat_write_fn write, void *context) STRAIT_MUST_USE;
+/* Elements [first, first + count) of a tensor of a model that strait_weights_check has seen, in f32: f32, bf16 and f16
+ * widened exactly, F8_E4M3 times its factors. STRAIT_ERR_CORRUPT: a NaN code among the latter, with its place. */
+strait_status strait_weight_read(const strait_model_dir *model, const strait_tensor_view *view, int64_t first,
+                                 int64_t count, float *out) STRAIT_MUST_USE;
 /* Elements [first, first + count) of an f32, bf16 or f16 tensor, widened exactly. */
 strait_status strait_view_read(const strait_tensor_view *view, int64_t first, int64_t count,
                                float *out) STRAIT_MUST_USE;

@@ -91,6 +91,14 @@ bool strait__config_read_foreign(strait_config_reader *reader, const char *word,
         strait__config_error(reader, place, "model.init.%s: the value is no JSON, or too large", word);
         return true;
     }
+    /* The reader of model directories takes released fp8; nothing here would make weights of it. */
+    if (strcmp(word, "quantization_config") == 0 && !json_is_null(value)) {
+        json_decref(value);
+        strait__config_error(reader, place,
+                             "model.init.quantization_config: a new model is not quantized: leave the key out; dtype "
+                             "says how weights are kept");
+        return true;
+    }
     if (reader->foreign == NULL) reader->foreign = json_object();
     reader->foreign_places[index] = place;
     if (json_object_set_new(reader->foreign, word, value) != 0) {

@@ -10,14 +10,7 @@ import sys
 SCRIPT = os.path.join(os.environ["STRAIT_SOURCE"], "tests", "held", "curves.py")
 sys.path.insert(0, os.path.dirname(SCRIPT))
 import curves  # noqa: E402
-
-failed = 0
-
-
-def case(name, condition, why=""):
-    global failed
-    print(f"ok {name}" if condition else f"FAIL {name} {why}")
-    failed |= not condition
+from lib.cases import case, finish  # noqa: E402
 
 
 def make(way, seeds, shift, own_noise, steps=100):
@@ -71,4 +64,4 @@ with open("base-3/metrics.jsonl", "a", encoding="utf-8") as bad:
     bad.write('{"step": 101, "loss": NaN}\n')
 compare("not-a-number-is-refused", 1, "base-3 has a loss that is not a number", base, base)
 compare("no-run-is-refused", 1, "nowhere is not a run", ["nowhere", "nowhere"], base)
-sys.exit(failed)
+finish()

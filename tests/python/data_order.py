@@ -5,14 +5,12 @@ A run of one sequence a step with a learning rate of zero says with each step's 
 same model gives the loss of every sample. Two sources, several epochs, a resume in the middle.
 """
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 from safetensors.numpy import load_file
 
-STRAIT = os.environ["STRAIT"]
+from lib.cases import case, finish, strait
+
 STEPS, T, SEED, WEIGHTS = 100, 16, 12345, [3.0, 1.25]
 CONFIG = f"""
 model:
@@ -72,14 +70,6 @@ def sample_of(i, x, count):
 
 # ---- the run ----
 
-def strait(*arguments):
-    done = subprocess.run([STRAIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        print(done.stdout.decode(errors="replace"))
-        print(f"FAIL strait-{arguments[0]} {' '.join(arguments)}: exit status {done.returncode}")
-        sys.exit(1)
-
-
 def make_run():
     random = np.random.default_rng(7)
     for name, words in (("one", 130), ("two", 30)):
@@ -126,16 +116,14 @@ def main():
         epochs[i] = x // len(losses[i])
         if abs(loss - losses[i][k]) > 1e-5:
             wrong.append(f"sequence {g} has loss {loss}, sample {k} of source {i} has {losses[i][k]}")
-    failed = False
     for name, why in (
             ("data-order", "; ".join(wrong[:3])),
             ("data-order-all-steps", "" if len(seen) == STEPS else f"{len(seen)} steps"),
             # What would make the comparison worth nothing: samples that cannot be told apart, an order never permuted.
             ("data-order-samples-differ", "" if np.diff(everything).min() > 3e-5 else "two samples have one loss"),
             ("data-order-epochs", "" if min(epochs) >= 1 else f"epochs {epochs}")):
-        print(f"FAIL {name} {why}" if why else f"ok {name}")
-        failed |= bool(why)
-    return 1 if failed else 0
+        case(name, not why, why)
 
 
-sys.exit(main())
+main()
+finish()

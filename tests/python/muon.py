@@ -14,7 +14,8 @@ import sys
 import numpy as np
 from safetensors.numpy import load_file
 
-STRAIT = os.environ["STRAIT"]
+from lib.cases import STRAIT, case, finish, strait
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 FULL, DEFICIENT = 1e-5, 2e-4
 MODELS = {
@@ -23,24 +24,6 @@ MODELS = {
     "experts": "{model_type: qwen3_moe, hidden_size: 32, intermediate_size: 48, moe_intermediate_size: 20, num_experts: 6,"
     " num_experts_per_tok: 2, num_hidden_layers: 2, num_attention_heads: 6, num_key_value_heads: 2, head_dim: 8}",
 }
-failed = 0
-
-
-def case(name, condition, why=""):
-    global failed
-    if condition:
-        print(f"ok {name}")
-    else:
-        print(f"FAIL {name} {why}")
-        failed = 1
-
-
-def strait(*arguments):
-    done = subprocess.run([STRAIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        print(done.stdout.decode(errors="replace"))
-        print(f"FAIL strait-{arguments[0]} {' '.join(arguments)}: exit status {done.returncode}")
-        sys.exit(1)
 
 
 def train(name, model, sequences, length, steps, optimizer, dtype="f32"):
@@ -165,7 +148,7 @@ def main():
     check_who("experts", states)
     worst = check("deficient", train("deficient", "dense", 1, 7, 2, "lr: 1"), 1.0, "match_rms_adamw")
     case("deficient-is-deficient", worst[False] > 0)
-    return failed
 
 
-sys.exit(main())
+main()
+finish()

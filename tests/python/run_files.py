@@ -7,8 +7,6 @@ traces a model that `safetensors` wrote.
 import glob
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 from safetensors import safe_open
@@ -16,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tokenizers import Tokenizer
 
-STRAIT = os.environ["STRAIT"]
-failed = 0
+from lib.cases import case, finish, strait
+
 CONFIG = """
 model:
   init: {hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2,
@@ -31,24 +29,6 @@ checkpoint: {every: 3}
 evaluate: {every: 3, size: 2}
 run: run
 """
-
-
-def case(name, condition, why=""):
-    global failed
-    if condition:
-        print(f"ok {name}")
-    else:
-        print(f"FAIL {name} {why}")
-        failed = 1
-
-
-def strait(*arguments):
-    done = subprocess.run([STRAIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        print(done.stdout.decode(errors="replace"))
-        print(f"FAIL strait-{arguments[0]} {' '.join(arguments)}: exit status {done.returncode}")
-        sys.exit(1)
-    return done.stdout
 
 
 def make_run():
@@ -114,4 +94,4 @@ checkpoint = make_run()
 check_model(checkpoint)
 check_events()
 check_trace_of_theirs(checkpoint)
-sys.exit(failed)
+finish()

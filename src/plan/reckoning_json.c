@@ -33,9 +33,10 @@ static json_t *memory(const strait_reckoning *r)
         json_decref(tags);
         return NULL;
     }
-    return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "basis", r->own ? "strait" : "estimate", "tags", tags, "total",
-                     (json_int_t)llround(r->need_bytes), "usable", number(r->chip.capacity), "reserve",
-                     number(r->reserve), "fits", r->capacity_known ? json_boolean(r->fits) : json_null());
+    return json_pack("{s:s, s:b, s:o, s:I, s:o, s:o, s:o}", "basis", r->own ? "strait" : "estimate", "counted",
+                     r->work.counted, "tags", tags, "total", (json_int_t)llround(r->need_bytes), "usable",
+                     number(r->chip.capacity), "reserve", number(r->reserve), "fits",
+                     r->capacity_known ? json_boolean(r->fits) : json_null());
 }
 
 static json_t *time_object(const strait_reckoning *r)

@@ -210,6 +210,7 @@ static strait_status own_memory(strait_reckoning *r)
         r->capacity_known = true;
     }
     r->fits = r->need_bytes <= r->chip.capacity - r->reserve;
+    r->work.counted = r->own_plan.counted;
     r->split = (strait_split){.micro_batch = r->own_plan.micro_batch,
                               .recompute = (strait_plan_recompute)r->own_plan.recompute,
                               .chunked_logits = true};

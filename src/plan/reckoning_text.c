@@ -47,6 +47,10 @@ static strait_status own_memory(const strait_reckoning *r, strait_buffer *out)
         if (r->own_plan.bytes[tag] == 0) continue;
         STRAIT_TRY(line(out, strait_tag_name((strait_tag)tag), (double)r->own_plan.bytes[tag], ""));
     }
+    if (r->own_plan.counted) {
+        STRAIT_TRY(strait_buffer_printf(out, "  moe.aux_scope is wider than a micro-batch: a forward pass that counts "
+                                             "choices of experts comes first, and is part of the time\n"));
+    }
     return STRAIT_OK;
 }
 

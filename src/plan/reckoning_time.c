@@ -96,7 +96,8 @@ static strait_status carry_over(const strait_reckoning *r, const measurement *m,
     if (isnan(r->chip.matrix)) {
         /* Nothing is known of the device but the measurement: operations take as long as they took. */
         strait_flops f = strait_flops_of(&m->shape, m->work.length);
-        *out = m->tokens * strait_flops_causal(&f) / strait_flops_causal(&r->flops);
+        double counting = r->work.counted ? r->flops.layers + r->flops.attention : 0;
+        *out = m->tokens * strait_flops_causal(&f) / (strait_flops_causal(&r->flops) + counting);
         return STRAIT_OK;
     }
     strait_split one = {.chunked_logits = true};
@@ -115,7 +116,8 @@ static strait_status time_by_measurement(strait_reckoning *r)
     STRAIT_TRY(carry_over(r, &m, &rate));
     r->measured = true;
     r->measured_tokens = m.tokens;
-    r->measured_same = same_shape(r, &m) && r->chips == 1;
+    /* A benchmark counts no choices first. */
+    r->measured_same = same_shape(r, &m) && r->chips == 1 && !r->work.counted;
     double doubt = r->measured_same ? 1 : OTHER_SHAPE;
     double seconds = r->tokens / rate;
     r->hours = (strait_range){seconds / 3600 * whole_run.low / m.fastest / doubt, seconds / 3600 * whole_run.mid,

@@ -48,6 +48,7 @@ typedef struct strait_workload {
     int64_t sequences; /* of a step, all chips together */
     double tokens;     /* of the run; 0 = not said */
     bool fp8;          /* of the layers' products */
+    bool counted;      /* a forward pass through the layers that counts choices of experts precedes the step */
 } strait_workload;
 
 int64_t strait_split_chips(const strait_split *split);

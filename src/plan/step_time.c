@@ -89,14 +89,14 @@ static void count_compute(const clock_of *c)
 {
     strait_flops f = strait_flops_of(c->shape, c->work->length);
     bool full = c->split->recompute == STRAIT_PLAN_RECOMPUTE_FULL;
-    double passes = full ? 4 : 3;
+    double more = (full ? 1 : 0) + (c->work->counted ? 1 : 0);
+    double passes = 3 + more;
     double rate = PRODUCT_SHARE * c->chip->matrix;
     double layer_rate = c->work->fp8 && !isnan(c->chip->matrix_fp8) ? FP8_GAIN * rate : rate;
     double *parts = c->out->parts;
     parts[STRAIT_TIME_PRODUCTS] = passes * (f.layers - f.experts) / layer_rate + 3 * f.head / rate;
     parts[STRAIT_TIME_EXPERTS] = passes * f.experts * EXPERT_COST / layer_rate;
-    parts[STRAIT_TIME_ATTENTION] =
-        (1 + ATTENTION_BACKWARD + (full ? 1 : 0)) * f.attention / (ATTENTION_SHARE * c->chip->matrix);
+    parts[STRAIT_TIME_ATTENTION] = (1 + ATTENTION_BACKWARD + more) * f.attention / (ATTENTION_SHARE * c->chip->matrix);
 }
 
 static void count_memory(const clock_of *c)

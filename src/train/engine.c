@@ -197,7 +197,7 @@ static void count_bytes(strait_engine *engine)
     bytes[STRAIT_TAG_WORKSPACE] =
         engine->workspace_bytes + engine->state.bytes + (o->forward_only ? 0 : tables) + engine__muon_bytes(engine);
     bytes[STRAIT_TAG_DATA] = engine->input_bytes;
-    bytes[STRAIT_TAG_OTHER] = ENGINE_UNPLANNED_BYTES;
+    bytes[STRAIT_TAG_OTHER] = engine__unplanned_bytes(engine);
 }
 
 static strait_status plan_engine(strait_engine *engine)
@@ -507,6 +507,11 @@ strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state
     return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);
 }
 
+bool strait_engine_counts(const strait_engine *engine)
+{
+    return engine->counted;
+}
+
 double strait_engine_step_flops(const strait_engine *engine, bool full_attention)
 {
     const strait_engine_options *o = &engine->options;
@@ -548,7 +553,7 @@ static strait_status time_product(strait_engine *engine, strait_memory *operands
     return STRAIT_OK;
 }
 
-static strait_status time_size(strait_engine *engine, int64_t size, double *out_seconds)
+static strait_op_desc rate_desc(const strait_engine *engine, int64_t size)
 {
     strait_op_desc desc = {.struct_size = sizeof desc,
                            .op = STRAIT_OP_LINEAR,
@@ -558,11 +563,30 @@ static strait_status time_size(strait_engine *engine, int64_t size, double *out_
     desc.dims[LINEAR_DIM_K] = size;
     desc.dims[LINEAR_DIM_N] = size;
     desc.dims[LINEAR_DIM_SEGMENTS] = 1;
+    return desc;
+}
+
+static int64_t rate_operands(const strait_engine *engine, int64_t size)
+{
+    return 3 * size * size * (int64_t)strait_dtype_size(engine->options.dtype);
+}
+
+int64_t engine__rate_bytes(const strait_engine *engine)
+{
+    strait_op_desc desc = rate_desc(engine, RATE_SIZE_MAX);
+    strait_op_info info;
+    int64_t workspace = strait_op_query(engine->device, &desc, &info) == STRAIT_OK ? info.workspace_bytes : 0;
+    return rate_operands(engine, RATE_SIZE_MAX) + workspace;
+}
+
+static strait_status time_size(strait_engine *engine, int64_t size, double *out_seconds)
+{
+    strait_op_desc desc = rate_desc(engine, size);
     strait_op_info info;
     STRAIT_TRY(strait_op_query(engine->device, &desc, &info));
     strait_memory *operands = NULL;
     strait_memory *workspace = NULL;
-    int64_t bytes = 3 * size * size * (int64_t)strait_dtype_size(engine->options.dtype);
+    int64_t bytes = rate_operands(engine, size);
     strait_status status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, bytes, &operands);
     if (status == STRAIT_OK) {
         status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, info.workspace_bytes, &workspace);

@@ -136,6 +136,8 @@ strait_status strait_engine_first_bad(strait_engine *engine, const char **out_na
 strait_status strait_engine_evaluate(strait_engine *engine, const strait_engine_batch *batch, double *inout_sum,
                                      int64_t *inout_targets, float *losses) STRAIT_MUST_USE;
 
+/* Whether a forward pass that counts choices of experts precedes each shard or step (moe.aux_scope). */
+bool strait_engine_counts(const strait_engine *engine);
 /* Floating-point operations of one training step, by both conventions (docs/formats.md, metrics). */
 double strait_engine_step_flops(const strait_engine *engine, bool full_attention);
 

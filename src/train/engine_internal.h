@@ -11,18 +11,20 @@ enum {
     ENGINE_MAX_GRAD_BUFFERS = 40 /* log2 of the shards, and one */
 };
 
-/*
- * What a run takes besides the buffers that are planned: on a CPU each of a dozen buffers is rounded up to whole huge
- * pages of 2 MiB, and a few MiB are stacks, tables of pages, the batch and what writes the run's files.
- */
-#define ENGINE_UNPLANNED_BYTES (INT64_C(32) << 20)
-
 /* The training program for micro-batches of `batch` sequences, and the one that counts choices of experts before. */
 typedef struct engine_program {
     int64_t batch;
     strait_program program;
     strait_program count; /* with `counted` */
 } engine_program;
+
+/*
+ * What a run takes besides the buffers that are planned. On a CPU that is what rounding them up to whole huge pages
+ * adds, and the process; elsewhere nobody knows, and the driver's own memory is in it.
+ */
+int64_t engine__unplanned_bytes(const strait_engine *engine);
+/* What strait_engine_matmul_rate takes at the most, for as long as it runs. */
+int64_t engine__rate_bytes(const strait_engine *engine);
 
 struct strait_engine {
     strait_device *device; /* borrowed */

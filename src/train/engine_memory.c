@@ -7,6 +7,7 @@
 #include "train/engine_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /*
  * With fewer tokens a micro-batch costs more time than computing cheap activations again: the gradients of all weights
@@ -41,6 +42,46 @@ static strait_status free_bytes(strait_device *device, int64_t *out)
     STRAIT_TRY(strait_device_memory(device, &available, &total));
     *out = total == 0 ? INT64_MAX : available;
     return STRAIT_OK;
+}
+
+/* ---- what is not planned ---- */
+
+/* From this size on the CPU's memory comes in whole huge pages. */
+#define HUGE_PAGE_BYTES (INT64_C(2) << 20)
+/*
+ * The program itself, as the system counts it: 4 MiB of its file and of libraries, the rest what it allocates besides.
+ * 5.1 to 5.3 MiB in `bench step` (4 and 12 layers, f32 and bf16, one and two threads); a run with its tokenizer and its
+ * files, 24 layers, 1.2 more. Pages of files that are mapped to be read, data and checkpoints, are the system's to drop
+ * and no part of it.
+ */
+#define PROCESS_BYTES (INT64_C(6) << 20)
+/* Of a device whose driver's memory nobody counted. */
+#define OTHER_DEVICE_BYTES (INT64_C(32) << 20)
+
+static int64_t rounding(int64_t bytes)
+{
+    return bytes >= HUGE_PAGE_BYTES ? (HUGE_PAGE_BYTES - bytes % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES : 0;
+}
+
+int64_t engine__unplanned_bytes(const strait_engine *engine)
+{
+    const strait_engine_options *o = &engine->options;
+    if (strcmp(strait_device_get_props(engine->device)->backend, "cpu") != 0) return OTHER_DEVICE_BYTES;
+    const int64_t flat = engine->params.padded * (int64_t)sizeof(float);
+    const bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
+    const bool masters = bf16 && !o->forward_only && !o->bf16_weights;
+    int64_t sum = PROCESS_BYTES + rounding(engine->arena_bytes) + rounding(engine->input_bytes) +
+                  rounding(engine->state.bytes) + rounding(engine->workspace_bytes) + rounding(bf16 ? flat / 2 : flat) +
+                  rounding(engine->frozen.padded * (int64_t)strait_dtype_size(o->dtype));
+    if (masters) sum += rounding(flat);
+    if (o->forward_only) return sum;
+    sum += rounding(o->bf16_moment ? flat / 2 : flat) + (1 + engine->grad_buffers) * rounding(flat) +
+           rounding(engine__muon_bytes(engine));
+    /* The rate is measured before any of the buffers exist; in the smallest runs that is the peak. */
+    int64_t planned = 0;
+    for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) planned += tag == STRAIT_TAG_OTHER ? 0 : engine->bytes[tag];
+    int64_t measuring = PROCESS_BYTES + engine__rate_bytes(engine) - planned;
+    return sum > measuring ? sum : measuring;
 }
 
 /* ---- the table ---- */

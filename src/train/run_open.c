@@ -450,6 +450,9 @@ strait_status run__open(strait_run *run)
 
     STRAIT_TRY(open_data(run));
     STRAIT_TRY(try_profile(run));
+    /* Its products take memory of their own, which is free again before the run's is taken. */
+    STRAIT_TRY(strait_engine_check_memory(run->engine));
+    if (!run->rehearsing) STRAIT_TRY(run__measure_device(run));
     STRAIT_TRY(strait_engine_allocate(run->engine));
     STRAIT_TRY(create_generator(run));
     STRAIT_TRY(strait_run_dir_open(run->config.run, o->resume, &run->directory));
@@ -464,7 +467,6 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(run__write_config(run));
     STRAIT_TRY(run__write_environment(run));
     STRAIT_TRY(strait_run_dir_begin(run->directory, run->step));
-    STRAIT_TRY(run__measure_device(run));
     STRAIT_TRY(strait_prefetch_create(run->train_data, run->step * run->config.batch.sequences,
                                       run->config.batch.sequences, run->config.data.mask_documents, &run->prefetch));
     return try_checkpoint(run);

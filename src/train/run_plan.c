@@ -19,6 +19,7 @@ static strait_status copy_plan(const strait_run *run, strait_run_plan *out)
                              .micro_batch = o->micro_batch,
                              .tokens = steps * (double)(o->sequences * o->length),
                              .recompute = o->recompute,
+                             .counted = strait_engine_counts(run->engine),
                              .step_flops = strait_engine_step_flops(run->engine, false),
                              .memory_free = memory_free};
     for (int tag = 0; tag < STRAIT_TAG_COUNT; tag++) {

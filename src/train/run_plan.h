@@ -16,6 +16,7 @@ typedef struct strait_run_plan {
     int64_t micro_batch;
     double tokens; /* of the whole run; 0 = until its time is up */
     strait_recompute recompute;
+    bool counted;        /* a forward pass that counts choices of experts comes first (moe.aux_scope) */
     double step_flops;   /* causal-exact */
     int64_t memory_free; /* of the device, now */
     char device[128];

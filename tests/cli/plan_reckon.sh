@@ -29,18 +29,17 @@ for k in sys.argv[1].split("."): v = v[k]
 print(json.dumps(v))' "$1"; }
 plan=("$STRAIT" plan --as-of 2026-11-23)
 
-# Ours: the bytes of the plan, of the benchmark's plan and, within 5 % and the 32 MiB that are not planned, of the system.
+# Ours: the bytes of the plan, of the benchmark's plan and, within 5 %, of the system.
 bytes() {
-  local dtype=$1 recompute=$2 length=$3 sequences=$4 planned got peak before
+  local dtype=$1 recompute=$2 length=$3 sequences=$4 planned got peak
   "$STRAIT" bench step --json --steps 1 --threads 1 --dtype "$dtype" --recompute "$recompute" --length "$length" --sequences "$sequences" \
       --micro-batch 1 >bench.json 2>/dev/null || { fail "bytes-$dtype-$recompute-$length" bench; return; }
   planned=$(value planned_bytes <bench.json)
   peak=$(value peak_resident_bytes <bench.json)
-  before=$(value resident_bytes_before <bench.json)
   got=$("${plan[@]}" run.yaml --chip cpu --json --set dtype="$dtype" --set memory.recompute="$recompute" --set batch.micro_batch=1 \
       --set data.sequence_length="$length" --set batch.sequences="$sequences" --set threads=1 | value memory.total)
   check "bytes-$dtype-$recompute-$length" [ "$got" = "$planned" ]
-  check "measured-$dtype-$recompute-$length" [ $((peak - before)) -le $((got * 105 / 100)) -a $((peak - before)) -ge $(((got - 33554432) * 95 / 100)) ]
+  within "measured-$dtype-$recompute-$length" "$got" "$peak"
 }
 # check NAME COMMAND...: ends with 0
 check() {
@@ -49,8 +48,42 @@ check() {
   if output=$("$@" 2>&1); then ok "$name"; else fail "$name" "$* $output"; fi
 }
 
+# within NAME PLANNED TAKEN: 5 % either way. Without huge pages less is taken than the plan rounds up to, and a sanitizer
+# takes more.
+within() {
+  if [ -n "${STRAIT_SLOWDOWN:-}" ] || grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null; then
+    echo "skip $1 a sanitizer, or no huge pages"
+  else
+    check "$1" awk -v p="$2" -v t="$3" 'BEGIN { print p, "planned,", t, "taken"; exit !(t <= p * 1.05 && t >= p * 0.95) }'
+  fi
+}
+
 bytes bf16 light 128 2
 bytes f32 none 64 2
+
+# A whole run with tokenizer, files and checkpoints: its own memory, looked at every 2 ms. Pages of files are not its own.
+trains() {
+  local planned taken
+  planned=$("${plan[@]}" train.yaml --chip cpu --json "${@:2}" | value memory.total)
+  taken=$(python3 - "$STRAIT" train train.yaml --out "run-$1" "${@:2}" <<'P'
+import subprocess, sys, time
+most = 0
+run = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while run.poll() is None:
+    with open(f"/proc/{run.pid}/status", encoding="ascii") as file:
+        most = max([most] + [1024 * int(line.split()[1]) for line in file if line.startswith("RssAnon")])
+    time.sleep(0.002)
+print(most if run.returncode == 0 else -1)
+P
+)
+  within "trained-$1" "$planned" "$taken"
+}
+make_data
+make_config train.yaml
+large=(--set model.init.hidden_size=512 --set model.init.intermediate_size=1536 --set model.init.num_hidden_layers=6 --set steps=2
+  --set schedule.warmup=0 --set evaluate.every=0)
+trains f32 "${large[@]}"
+trains bf16 "${large[@]}" --set dtype=bf16 --set memory.recompute=full --set data.sequence_length=128
 
 expect own-device 0 'what .strait train --plan-only. prints' "${plan[@]}" run.yaml --chip cpu
 expect own-on-chip 0 "workspace as on this machine's CPU" "${plan[@]}" run.yaml --chip h100
@@ -81,6 +114,16 @@ expect measured 0 "basis: measured steps" "${plan[@]}" run.yaml --chip cpu --mea
 hours=$("${plan[@]}" run.yaml --chip cpu --measured bench.json --json | value time.chip_hours.mid)
 rate=$(value tokens_per_second <bench.json)
 check measured-hours python3 -c "import sys; sys.exit(abs($hours / (1e8 / $rate / 3600 * 1.04) - 1) > 0.01)"
+
+# Experts whose auxiliary loss is of a whole step: the pass that counts is said, and its time:
+# attention, a forward pass and 2.5 of them backward, once more forward.
+sed 's/model_type: qwen3,/model_type: qwen3_moe, num_experts: 4, num_experts_per_tok: 2, moe_intermediate_size: 256,/' run.yaml >moe.yaml
+moe=("${plan[@]}" moe.yaml --chip h100 --set batch.micro_batch=1 --set moe.aux_coefficient=0.01)
+expect counted 0 "counts choices of experts comes first" "${moe[@]}" --set moe.aux_scope=step
+expect not-counted 0 '"counted": false' "${moe[@]}" --set moe.aux_scope=sequence --json
+once=$("${moe[@]}" --set moe.aux_scope=sequence --json | value time.chip_seconds_per_token.attention)
+twice=$("${moe[@]}" --set moe.aux_scope=step --json | value time.chip_seconds_per_token.attention)
+check counted-time awk -v a="$once" -v b="$twice" 'BEGIN { print a, b; r = b / a * 3.5 / 4.5; exit !(r > 0.999 && r < 1.001) }'
 
 # What the reader of a report leans on: more chips are not slower by the wall, low <= mid <= high.
 check ordered python3 -c "

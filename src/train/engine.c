@@ -1,12 +1,10 @@
-/* The engine: planning, allocation, and its flat buffers. Steps are in engine_step.c. */
+/* The engine: planning and allocation. Steps are in engine_step.c, what lies in its flat buffers in engine_flat.c. */
 #include "train/engine.h"
 
-#include "base/clock.h"
 #include "graph/backward.h"
 #include "ops/probe.h"
 #include "ops/rules.h"
 #include "train/engine_internal.h"
-#include "train/flat.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,8 +164,7 @@ int64_t engine__align(int64_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
-/* f32 weights beside those that compute reads. Evaluation does without them. */
-static bool has_masters(const strait_engine_options *o)
+bool engine__has_masters(const strait_engine_options *o)
 {
     return o->dtype == STRAIT_DTYPE_BF16 && !o->forward_only && !o->bf16_weights;
 }
@@ -183,7 +180,7 @@ static void count_bytes(strait_engine *engine)
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     int64_t *bytes = engine->bytes;
     bytes[STRAIT_TAG_WEIGHTS] = (o->dtype == STRAIT_DTYPE_BF16 ? flat / 2 : flat) + frozen_bytes(engine);
-    bytes[STRAIT_TAG_OPTIMIZER] = has_masters(o) ? flat : 0;
+    bytes[STRAIT_TAG_OPTIMIZER] = engine__has_masters(o) ? flat : 0;
     if (!o->forward_only) {
         bytes[STRAIT_TAG_OPTIMIZER] += (o->bf16_moment ? flat / 2 : flat) + flat;
         bytes[STRAIT_TAG_GRADIENTS] = engine->grad_buffers * flat;
@@ -374,7 +371,7 @@ strait_status strait_engine_allocate(strait_engine *engine)
     STRAIT_TRY(strait_engine_check_memory(engine));
     int64_t flat = engine->params.padded * (int64_t)sizeof(float);
     bool bf16 = o->dtype == STRAIT_DTYPE_BF16;
-    if (!bf16 || has_masters(o)) {
+    if (!bf16 || engine__has_masters(o)) {
         STRAIT_TRY(zeroed(engine, bf16 ? STRAIT_TAG_OPTIMIZER : STRAIT_TAG_WEIGHTS, flat, &engine->master));
     }
     if (bf16) {
@@ -405,208 +402,4 @@ strait_status strait_engine_allocate(strait_engine *engine)
         engine->queue, (strait_slice){.memory = engine->state_memory, .offset = offset}, table, table_bytes);
     strait_free(table);
     return status;
-}
-
-/* ---- flat buffers ---- */
-
-strait_memory *strait_engine_compute_weights(const strait_engine *engine)
-{
-    return engine->compute;
-}
-
-strait_memory *strait_engine_frozen_weights(const strait_engine *engine)
-{
-    return engine->frozen_weights;
-}
-
-const strait_params *strait_engine_params(const strait_engine *engine)
-{
-    return &engine->params;
-}
-
-const strait_params *strait_engine_base(const strait_engine *engine)
-{
-    return engine->options.lora ? &engine->frozen : &engine->params;
-}
-
-const strait_engine_options *strait_engine_get_options(const strait_engine *engine)
-{
-    return &engine->options;
-}
-
-static strait_memory *state_memory(const strait_engine *engine, strait_engine_state which)
-{
-    switch (which) {
-    case STRAIT_ENGINE_M: return engine->m;
-    case STRAIT_ENGINE_V: return engine->v;
-    case STRAIT_ENGINE_GRADS: return engine->grads[0];
-    default: return engine->master ? engine->master : engine->compute;
-    }
-}
-
-strait_dtype strait_engine_state_dtype(const strait_engine *engine, strait_engine_state which)
-{
-    const strait_engine_options *o = &engine->options;
-    bool masters = o->dtype == STRAIT_DTYPE_F32 || has_masters(o);
-    bool bf16 = which == STRAIT_ENGINE_M ? o->bf16_moment : which == STRAIT_ENGINE_WEIGHTS && !masters;
-    return bf16 ? STRAIT_DTYPE_BF16 : STRAIT_DTYPE_F32;
-}
-
-strait_status strait_engine_write(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
-                                  const float *host)
-{
-    strait_memory *memory = state_memory(engine, which);
-    if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
-        return strait_flat_narrow(engine->queue, memory, &engine->params, offset, count, host);
-    }
-    strait_slice to = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
-    STRAIT_TRY(strait_copy_to_device(engine->queue, to, host, count * (int64_t)sizeof *host));
-    if (which != STRAIT_ENGINE_WEIGHTS || engine->compute == engine->master) return STRAIT_OK;
-    return strait_flat_narrow(engine->queue, engine->compute, &engine->params, offset, count, host);
-}
-
-strait_status strait_engine_write_weights(void *engine, int64_t offset, int64_t count, const float *values)
-{
-    return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, offset, count, values);
-}
-
-strait_status strait_engine_write_base(void *context, int64_t offset, int64_t count, const float *values)
-{
-    strait_engine *engine = context;
-    if (!engine->frozen_weights) return strait_engine_write(engine, STRAIT_ENGINE_WEIGHTS, offset, count, values);
-    if (engine->options.dtype == STRAIT_DTYPE_BF16) {
-        return strait_flat_narrow(engine->queue, engine->frozen_weights, &engine->frozen, offset, count, values);
-    }
-    strait_slice to = {.memory = engine->frozen_weights, .offset = offset * (int64_t)sizeof *values};
-    return strait_copy_to_device(engine->queue, to, values, count * (int64_t)sizeof *values);
-}
-
-strait_status strait_engine_write_m(void *engine, int64_t offset, int64_t count, const float *values)
-{
-    return strait_engine_write(engine, STRAIT_ENGINE_M, offset, count, values);
-}
-
-strait_status strait_engine_write_v(void *engine, int64_t offset, int64_t count, const float *values)
-{
-    return strait_engine_write(engine, STRAIT_ENGINE_V, offset, count, values);
-}
-
-strait_status strait_engine_read(strait_engine *engine, strait_engine_state which, float *host)
-{
-    return strait_engine_read_part(engine, which, 0, engine->params.padded, host);
-}
-
-strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state which, int64_t offset, int64_t count,
-                                      float *host)
-{
-    strait_memory *memory = state_memory(engine, which);
-    if (strait_engine_state_dtype(engine, which) == STRAIT_DTYPE_BF16) {
-        return strait_flat_widen(engine->queue, memory, &engine->params, offset, count, host);
-    }
-    strait_slice from = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
-    return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);
-}
-
-bool strait_engine_counts(const strait_engine *engine)
-{
-    return engine->counted;
-}
-
-double strait_engine_step_flops(const strait_engine *engine, bool full_attention)
-{
-    const strait_engine_options *o = &engine->options;
-    const strait_architecture *architecture = strait_architecture_of(&o->model);
-    double attention = architecture->attention_flops(&o->model, o->length);
-    if (full_attention) attention *= 2.0 * (double)o->length / ((double)o->length + 1);
-    /* Backward is twice the forward pass: one product for each operand, of which a frozen weight is none. */
-    double weights = (o->lora ? 2 : 3) * architecture->weight_flops(&o->model);
-    if (o->lora) {
-        double experts = (double)o->model.num_experts;
-        weights += 3 * strait_lora_flops(o->lora, experts > 0 ? (double)o->model.num_experts_per_tok / experts : 1);
-    }
-    double per_token = weights + 3 * attention;
-    return per_token * (double)(o->sequences * o->length);
-}
-
-enum { RATE_SIZE_MIN = 128, RATE_SIZE_MAX = 1024, RATE_RUNS = 3 };
-
-/* The best of a few square products of one size. */
-static strait_status time_product(strait_engine *engine, strait_memory *operands, strait_memory *workspace,
-                                  const strait_op_desc *desc, double *out_seconds)
-{
-    int64_t size = desc->dims[LINEAR_DIM_M];
-    int64_t bytes = size * size * (int64_t)strait_dtype_size(engine->options.dtype);
-    strait_slice buffers[LINEAR_BUFFERS] = {{0}};
-    buffers[LINEAR_X].memory = operands;
-    buffers[LINEAR_W] = (strait_slice){.memory = operands, .offset = bytes};
-    buffers[LINEAR_Y] = (strait_slice){.memory = operands, .offset = 2 * bytes};
-    STRAIT_TRY(strait_fill(engine->queue, (strait_slice){.memory = operands}, 0x3c, 3 * bytes));
-    double best = 0;
-    for (int i = 0; i < RATE_RUNS; i++) {
-        double begin = strait_clock();
-        STRAIT_TRY(strait_op_run(engine->queue, desc, buffers, LINEAR_BUFFERS, (strait_slice){.memory = workspace}));
-        STRAIT_TRY(strait_queue_wait(engine->queue, -1));
-        double seconds = strait_clock() - begin;
-        if (i == 0 || seconds < best) best = seconds;
-    }
-    *out_seconds = best;
-    return STRAIT_OK;
-}
-
-static strait_op_desc rate_desc(const strait_engine *engine, int64_t size)
-{
-    strait_op_desc desc = {.struct_size = sizeof desc,
-                           .op = STRAIT_OP_LINEAR,
-                           .dtype = engine->options.dtype,
-                           .numerics = engine->options.numerics};
-    desc.dims[LINEAR_DIM_M] = size;
-    desc.dims[LINEAR_DIM_K] = size;
-    desc.dims[LINEAR_DIM_N] = size;
-    desc.dims[LINEAR_DIM_SEGMENTS] = 1;
-    return desc;
-}
-
-static int64_t rate_operands(const strait_engine *engine, int64_t size)
-{
-    return 3 * size * size * (int64_t)strait_dtype_size(engine->options.dtype);
-}
-
-int64_t engine__rate_bytes(const strait_engine *engine)
-{
-    strait_op_desc desc = rate_desc(engine, RATE_SIZE_MAX);
-    strait_op_info info;
-    int64_t workspace = strait_op_query(engine->device, &desc, &info) == STRAIT_OK ? info.workspace_bytes : 0;
-    return rate_operands(engine, RATE_SIZE_MAX) + workspace;
-}
-
-static strait_status time_size(strait_engine *engine, int64_t size, double *out_seconds)
-{
-    strait_op_desc desc = rate_desc(engine, size);
-    strait_op_info info;
-    STRAIT_TRY(strait_op_query(engine->device, &desc, &info));
-    strait_memory *operands = NULL;
-    strait_memory *workspace = NULL;
-    int64_t bytes = rate_operands(engine, size);
-    strait_status status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, bytes, &operands);
-    if (status == STRAIT_OK) {
-        status = strait_memory_create(engine->device, STRAIT_TAG_WORKSPACE, info.workspace_bytes, &workspace);
-    }
-    if (status == STRAIT_OK) status = time_product(engine, operands, workspace, &desc, out_seconds);
-    strait_memory_destroy(operands);
-    strait_memory_destroy(workspace);
-    return status;
-}
-
-strait_status strait_engine_matmul_rate(strait_engine *engine, double *out_rate)
-{
-    double seconds = 0;
-    int64_t size = RATE_SIZE_MIN;
-    STRAIT_TRY(time_size(engine, size, &seconds));
-    /* A run waits for this, and where fma is emulated the largest size takes half a minute. */
-    while (size < RATE_SIZE_MAX && seconds * RATE_RUNS < 0.03) {
-        size *= 2;
-        STRAIT_TRY(time_size(engine, size, &seconds));
-    }
-    *out_rate = seconds > 0 ? 2.0 * (double)(size * size * size) / seconds : 0;
-    return STRAIT_OK;
 }

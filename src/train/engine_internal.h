@@ -130,6 +130,8 @@ strait_status engine__zero(strait_engine *engine, const strait_program *program,
                            const strait_bindings *bindings) STRAIT_MUST_USE;
 const engine_program *engine__program_for(const strait_engine *engine, int64_t sequences);
 
+/* f32 weights beside those that compute reads. Evaluation does without them. */
+bool engine__has_masters(const strait_engine_options *options);
 /* Rounded up to where a part of a buffer may begin on any device. */
 int64_t engine__align(int64_t bytes);
 /* Which sequences are shard `index`'s: [*out_first, *out_end). */

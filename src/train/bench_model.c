@@ -49,7 +49,7 @@ strait_status strait_bench_model(strait_bench_options *inout_options, strait_mod
     if (o->sequences == 0) o->sequences = 1;
     if (o->length == 0) o->length = 512;
     if (!strait_path_exists(o->model)) {
-        return STRAIT_FAIL(STRAIT_ERR_NOT_FOUND,
+        return STRAIT_FAIL(STRAIT_ERR_USAGE,
                            "model \"%s\": tiny, small, qwen3-0.6b, or the path of a config.json or model directory",
                            o->model);
     }

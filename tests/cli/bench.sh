@@ -58,5 +58,5 @@ expect too_long 2 '--prompt 100 and --tokens 64 are more than the 126 that fit' 
 expect prompt_negative 2 '--prompt 1 or more' "$STRAIT" bench generate "${model[@]}" --prompt -1
 expect tokens_many 2 '--tokens must be 1 to 4096' "$STRAIT" bench generate "${model[@]}" --tokens 5000
 expect unknown_kind 2 'speed: ops, step or generate' "$STRAIT" bench speed
-expect unknown_model 1 'model "huge": tiny, small, qwen3-0.6b, or the path' "$STRAIT" bench step --model huge
+expect unknown_model 2 'model "huge": tiny, small, qwen3-0.6b, or the path' "$STRAIT" bench step --model huge
 exit "$failed"

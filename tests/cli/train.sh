@@ -75,6 +75,24 @@ same ernie-same "$(weights_of ernie-whole)" "$(weights_of ernie-again)"
 expect ernie-still 0 'step 4 of 4' "${train[@]}" --out ernie-still "${ernie[@]}" --set steps=4 --set moe.bias_update_rate=0
 if [ "$(weights_of ernie-whole)" != "$(weights_of ernie-still)" ]; then ok ernie-bias-moves; else fail ernie-bias-moves equal; fi
 expect ernie-generates 0 '' "$STRAIT" generate ernie --prompt 'The ship' --max-tokens 5
+# DeepSeek-V3: the mask of groups and the residual dropout are what is trained, whatever the micro-batch; a resumed run too.
+# Biases of -0.9 make experts worth less than the +0 of another group.
+deepseek=(--set model.init.model_type=deepseek_v3 --set model.init.num_key_value_heads=4 --set model.init.n_routed_experts=6
+  --set model.init.num_experts_per_tok=3 --set model.init.n_group=3 --set model.init.topk_group=2 --set model.init.kv_lora_rank=8
+  --set model.init.q_lora_rank=12 --set model.init.qk_nope_head_dim=8 --set model.init.v_head_dim=6
+  --set model.init.moe_intermediate_size=8 --set model.init.first_k_dense_replace=1 --set dropout.residual=0.2
+  --set moe.group_mask=zero --set moe.bias_update_rate=0.9 --set schedule.name=constant)
+expect deepseek 0 'step 4 of 4' "${train[@]}" --out deepseek "${deepseek[@]}" --set steps=4 --set batch.micro_batch=4
+expect deepseek-begins 0 'step 2 of 2' "${train[@]}" --out deepseek-again "${deepseek[@]}" --set steps=2 --set batch.micro_batch=1
+expect deepseek-goes-on 0 'step 4 of 4' "${train[@]}" --out deepseek-again "${deepseek[@]}" --set steps=4 --set batch.micro_batch=1 \
+  --set memory.recompute=full --resume
+same deepseek-same "$(weights_of deepseek)" "$(weights_of deepseek-again)"
+for change in moe.group_mask=neg_inf dropout.residual=0; do
+  expect "deepseek-$change" 0 'step 4 of 4' "${train[@]}" --out "deepseek-$change" "${deepseek[@]}" --set steps=4 --set "$change"
+  if [ "$(weights_of deepseek)" != "$(weights_of "deepseek-$change")" ]; then ok "deepseek-$change-differs"; else fail "deepseek-$change-differs" equal; fi
+done
+expect group-mask-without-groups 2 "moe.group_mask is zero, and the model's experts stand in no groups: remove it" "${train[@]}" --out x \
+  "${experts[@]}" --set moe.group_mask=zero
 expect moe-dense 2 'moe.aux_coefficient is 0.1, and no layer of the model has experts' "${train[@]}" --out x --set moe.aux_coefficient=0.1
 
 # A config.json in model.init: what it says of ids and positions is what the trained model's says.

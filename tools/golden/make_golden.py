@@ -22,6 +22,9 @@ and batch), config.json asks for it, and its value is compared. Others stand in 
 Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
 (docs/numerics.md, section 6) instead of torch's, computed here anew.
 
+Where a configuration has `fp8`, the matrices of layers are released FP8: model.safetensors has their codes and factors, and
+all that is computed has code times factor, in float64 and rounded once to float32.
+
 Where a configuration has `lora` (keys of PEFT's LoraConfig), OUT/NAME/adapter/ holds adapters as PEFT saves them, with random
 B, and gradients and parameters are theirs alone; odd numbers only, because transformers 5 has no modules for experts.
 """
@@ -160,6 +163,9 @@ CONFIGS = {
     "deepseek_v3-06": (67, 12, 16, 2, 1, 1, 64, 10000.0, True, 2, 67,
                        {"deepseek": (4, 2, 6, 1, 2, 2, 9, 32, 32, 24), "pad": 3, "rms_norm_eps": 1e-5,
                         "config": {"first_k_dense_replace": 1}}),
+    # Released FP8: blocks cut off at both edges, at one, and matrices within one block.
+    "deepseek_v3-12": (53, 16, 20, 1, 2, 2, 6, 100.0, False, 2, 13,
+                       {"deepseek": (4, 2, 8, 1, 2, 1, 12, 130, 36, 30), "config": {"first_k_dense_replace": 0}, "fp8": True}),
     # Adapters: every module, with a scale that is no power of two and other ranks by pattern; dropout before them, beside
     # biases and the model's own dropout; attention alone; experts alone; routers, experts and shared experts together.
     "qwen3-17": (67, 24, 32, 2, 4, 2, 8, 10000.0, True, 2, 17,
@@ -480,6 +486,40 @@ def make_model(name, folder, attempt):
     return ids
 
 
+def to_fp8(folder):
+    """Gives a model's matrices of layers, but routers, values that FP8 has; returns what is saved of it in the end."""
+    path, out = os.path.join(folder, "model.safetensors"), {}
+    values = load_file(path)
+    for name, matrix in list(values.items()):
+        if not name.startswith("model.layers.") or matrix.dim() != 2 or name.endswith(".mlp.gate.weight"):
+            out[name] = matrix
+            continue
+        codes, factors = torch.zeros(matrix.shape, dtype=torch.float8_e4m3fn), []
+        for i in range(0, matrix.shape[0], 128):
+            factors.append([])
+            for j in range(0, matrix.shape[1], 128):
+                block = matrix[i:i + 128, j:j + 128]
+                # 448 is the largest value of a code.
+                factors[-1].append(block.abs().max() / 448)
+                codes[i:i + 128, j:j + 128] = (block / factors[-1][-1]).to(codes.dtype)
+                values[name][i:i + 128, j:j + 128] = (codes[i:i + 128, j:j + 128].double() * factors[-1][-1].double()).float()
+        out[name], out[name + "_scale_inv"] = codes, torch.tensor(factors, dtype=torch.float32)
+    save_file(values, path, {"format": "pt"})
+    return out
+
+
+def write_fp8(folder, tensors):
+    save_file(tensors, os.path.join(folder, "model.safetensors"), {"format": "pt"})
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as handle:
+        config = json.load(handle)
+    config["quantization_config"] = {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8",
+                                     "weight_block_size": [128, 128]}
+    with open(path, "w", encoding="utf-8") as handle:
+        json.dump(config, handle, indent=2, sort_keys=True)
+        handle.write("\n")
+
+
 def make_adapter(model, folder, options):
     """Saves adapters with random values."""
     import peft
@@ -737,6 +777,7 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
             os.makedirs(folder)
             ids = make_model(name, folder, attempt)
+            fp8 = to_fp8(folder) if CONFIGS[name][-1].get("fp8") else None
             model = load(folder, torch.float64)
             layers = sparse_layers(model.config)
             spec = CONFIGS[name][-1].get("balance")
@@ -769,6 +810,8 @@ def main():
             stored["distance." + key] = torch.tensor(far)
         save_file(stored, os.path.join(folder, "golden.safetensors"),
                   {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}"})
+        if fp8:
+            write_fp8(folder, fp8)
         count = sum(t.numel() for t in load_file(os.path.join(folder, "model.safetensors")).values())
         worst = max(distance(f32[k], golden[k]) for k in golden)
         print(f"{name}: {count} parameters, loss {golden['loss'].item():.6f} -> {golden['losses'][-1].item():.6f}, "

@@ -85,10 +85,27 @@ typedef struct stage {
     bool last;
 } stage;
 
+/*
+ * Layers of one chip of the pipeline, all its virtual stages together. What is left of an even division goes to stages
+ * in the middle: the first and the last hold embedding and head. (So did Llama 3, arXiv 2407.21783; so does torchtitan
+ * where it is not told otherwise.)
+ */
+static int64_t layers_at(const strait_model_shape *s, const strait_split *split, int64_t index)
+{
+    int64_t stages = split->pipeline * split->stages;
+    int64_t rest = s->layers % stages;
+    int64_t sum = 0;
+    for (int64_t i = index; i < stages; i += split->pipeline) {
+        bool more = i == 0 ? false : i == stages - 1 ? rest == stages - 1 : i - 1 < rest;
+        sum += s->layers / stages + (more ? 1 : 0);
+    }
+    return sum;
+}
+
 static stage stage_at(const strait_model_shape *s, const strait_split *split, int64_t index)
 {
     strait_shape_params p = strait_model_shape_params(s);
-    int64_t layers = (s->layers + split->pipeline - 1) / split->pipeline;
+    int64_t layers = layers_at(s, split, index);
     double share = s->layers > 0 ? (double)p.moe_layers / (double)s->layers : 0;
     /* Dense layers come first. */
     double moe = index == 0 && split->pipeline > 1 ? (double)layers - (double)s->dense_layers : (double)layers * share;
@@ -171,6 +188,27 @@ static void add_activations(const strait_model_shape *s, const strait_split *spl
     }
 }
 
+/* What a pipeline of PyTorch holds of all micro-batches: outputs until the step ends (of the last stage: the logits),
+ * room for the gradients of them, gradients of inputs, and room for inputs, which those in flight have as activations.
+ */
+static double pipeline_buffers(const strait_split *split, const stage *at, double boundary, double flight,
+                               double micro_batches)
+{
+    double before = (double)split->stages - (at->first ? 1 : 0); /* virtual stages with one before them */
+    double after = (double)split->stages - (at->last ? 1 : 0);
+    return boundary * (micro_batches * (2 * after + before) + (micro_batches - flight) * before);
+}
+
+/* Keys and values of all context ranks, the own ones once more as they are sent; sums of gradients in f32, those of one
+ * block beside them, and those of keys and values once sent and once received. */
+static double gathered_keys(const strait_model_shape *s, const strait_split *split, double tokens)
+{
+    double each = tokens * (double)s->heads / (double)split->tensor;
+    double kv = each * (double)(s->head_dim + s->v_dim);
+    double all = kv + each * (double)s->head_dim;
+    return 2 * ((double)split->context + 1) * kv + (4 + 2) * all + 2 * 4 * kv;
+}
+
 static double communication(const strait_model_shape *s, const strait_split *split, const stage *at, double tokens,
                             double params)
 {
@@ -197,8 +235,11 @@ static double communication(const strait_model_shape *s, const strait_split *spl
     if (split->expert > 1) {
         sum += 2 * EXPERT_IMBALANCE * (double)s->experts_per_token * boundary / (double)split->tensor;
     }
-    if (split->context > 1)
+    if (split->context > 1 && split->keys_gathered) {
+        sum += gathered_keys(s, split, tokens);
+    } else if (split->context > 1) {
         sum += 4 * tokens * (double)(s->kv_heads * (s->head_dim + s->v_dim)) / (double)split->tensor;
+    }
     return sum;
 }
 
@@ -219,6 +260,12 @@ strait_footprint strait_footprint_of(const strait_model_shape *shape, const stra
         add_states(split, dense, experts, one.bytes);
         add_activations(shape, split, &at, tokens, one.in_flight, micro_batches, one.bytes);
         one.bytes[STRAIT_PLAN_TAG_COMMUNICATION] = communication(shape, split, &at, tokens, one.parameters);
+        if (split->outputs_kept && split->pipeline > 1) {
+            double boundary =
+                2 * tokens * (double)shape->hidden / (split->sequence_replicated ? 1 : (double)split->tensor);
+            one.bytes[STRAIT_PLAN_TAG_COMMUNICATION] +=
+                pipeline_buffers(split, &at, boundary, one.in_flight, (double)micro_batches);
+        }
         for (int tag = 0; tag < STRAIT_PLAN_TAG_COUNT; tag++) one.total += one.bytes[tag];
         if (one.total > worst.total) worst = one;
         /* Between the first two and the last two all stages need less than their predecessor. */

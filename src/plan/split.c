@@ -185,6 +185,12 @@ static strait_status set_key(const char *key, const char *value, strait_split *o
         out->outputs_kept = value[0] == 'k';
         return STRAIT_OK;
     }
+    if (strcmp(key, "keys") == 0) {
+        if (strcmp(value, "ring") != 0 && strcmp(value, "gathered") != 0)
+            return bad_value(key, value, "ring or gathered");
+        out->keys_gathered = value[0] == 'g';
+        return STRAIT_OK;
+    }
     if (strcmp(key, "gathered") == 0) {
         if (strcmp(value, "again") != 0 && strcmp(value, "kept") != 0) return bad_value(key, value, "again or kept");
         out->gathered_kept = value[0] == 'k';
@@ -192,7 +198,7 @@ static strait_status set_key(const char *key, const char *value, strait_split *o
     }
     return STRAIT_FAIL(STRAIT_ERR_USAGE,
                        "split: \"%s\" is no key; there are tp, pp, vp, ep, cp, dp, sharding, micro, recompute, logits, "
-                       "norms, gathered, outputs, logit_bytes, weights, gradients, states",
+                       "norms, gathered, outputs, keys, logit_bytes, weights, gradients, states",
                        key);
 }
 
@@ -229,8 +235,9 @@ void strait_split_format(const strait_split *s, char *out, size_t capacity)
         used += (size_t)snprintf(out + used, capacity - used, "%s=%" PRId64 ",", counts[i].name, value);
     }
     if (used < capacity) {
-        snprintf(out + used, capacity - used, "recompute=%s,logits=%s%s%s%s", strait_plan_recompute_names[s->recompute],
-                 s->chunked_logits ? "chunked" : "stored", s->sequence_replicated ? ",norms=whole" : "",
-                 s->gathered_kept ? ",gathered=kept" : "", s->outputs_kept ? ",outputs=kept" : "");
+        snprintf(out + used, capacity - used, "recompute=%s,logits=%s%s%s%s%s",
+                 strait_plan_recompute_names[s->recompute], s->chunked_logits ? "chunked" : "stored",
+                 s->sequence_replicated ? ",norms=whole" : "", s->gathered_kept ? ",gathered=kept" : "",
+                 s->outputs_kept ? ",outputs=kept" : "", s->keys_gathered ? ",keys=gathered" : "");
     }
 }

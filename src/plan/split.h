@@ -32,8 +32,10 @@ typedef struct strait_split {
     bool sequence_replicated; /* tensor ranks keep norms' activations whole (no "sequence parallelism") */
     bool gathered_kept;       /* inputs gathered over tensor ranks stay for their products' weight gradients, as
                                  PyTorch's own tensor ranks do it; else they are gathered again */
-    bool outputs_kept;        /* the last stage keeps the logits of all micro-batches in two bytes until the step ends,
-                                 as PyTorch's pipeline schedules do it */
+    bool outputs_kept;        /* stages keep what they pass on, logits too, of all micro-batches until the step ends,
+                                 in two bytes, and room to receive all of it, as PyTorch's pipeline schedules do it */
+    bool keys_gathered;       /* context ranks hold keys and values of the whole sequence at once, for each head of
+                                 queries, and sum gradients in f32, as PyTorch's context parallel does it; else a ring */
     bool chunked_logits;      /* the loss is taken chunk by chunk */
     double logit_bytes;    /* of each logit at the loss; 0 = 12: log-probability and two gradients in f32, as PyTorch's
                               loss */

@@ -262,6 +262,40 @@ static void test_kept(void **state)
     assert_true(fabs(kept.bytes[STRAIT_PLAN_TAG_LOGITS] - 2.0 * 8 * 8192 * (double)shape.vocab / 8) < 1e3);
 }
 
+/* 126 layers over 8 stages: 15 on the first and the last, 16 between; and what PyTorch's pipeline and its context ranks
+ * hold, to the byte. */
+static void test_stages(void **state)
+{
+    (void)state;
+    strait_model_shape shape = shape_called("llama3-405b");
+    strait_shape_params p = strait_model_shape_params(&shape);
+    strait_workload work = {.length = 8192, .sequences = 256};
+    strait_split split;
+    assert_int_equal(strait_split_parse("tp=8,pp=8,dp=8,sharding=1,micro=4,recompute=full", &split), STRAIT_OK);
+    assert_int_equal(strait_split_finish(&split, &shape, &work, 0), STRAIT_OK);
+    const double layer = (double)(p.attention + p.dense);
+    strait_footprint need = strait_footprint_of(&shape, &split, &work);
+    assert_int_equal(need.stage, 0);
+    assert_true(fabs(need.parameters - (15 * layer + (double)p.embedding) / 8) < 1);
+    /* Of 8 micro-batches, 7 of them in flight: outputs, room for their gradients, gradients of inputs, one input. */
+    split.outputs_kept = true;
+    strait_footprint kept = strait_footprint_of(&shape, &split, &work);
+    assert_int_equal(kept.stage, 1);
+    assert_true(fabs(kept.parameters - 16 * layer / 8) < 1);
+    double boundary = 2.0 * 4 * 8192 * (double)shape.hidden / 8;
+    double more = kept.bytes[STRAIT_PLAN_TAG_COMMUNICATION] - need.bytes[STRAIT_PLAN_TAG_COMMUNICATION];
+    assert_true(fabs(more - (3 * 8 + 1) * boundary) < 1);
+    /* Four context ranks, 32,768 tokens and 16 heads of 128 each. */
+    work = (strait_workload){.length = 131072, .sequences = 16};
+    assert_int_equal(strait_split_parse("tp=8,cp=4,dp=16,sharding=1,micro=1,keys=gathered", &split), STRAIT_OK);
+    assert_int_equal(strait_split_finish(&split, &shape, &work, 0), STRAIT_OK);
+    double gathered = strait_footprint_of(&shape, &split, &work).total;
+    split.keys_gathered = false;
+    double ring = strait_footprint_of(&shape, &split, &work).total;
+    double each = 32768.0 * 16 * 128;
+    assert_true(fabs(gathered - ring - (5 * 4 + 6 * 3 + 8 * 2) * each + 4 * 2 * 32768.0 * 128) < 1);
+}
+
 /* Each stage of sharding needs no more than the one before, and more chips no more than fewer. */
 static void test_sharding_takes_less(void **state)
 {
@@ -310,6 +344,7 @@ static void test_wrong_splits(void **state)
     refused("tp=8,dp=16", "count of chips");
     refused("ep=8", "no experts");
     refused("micro=2", "dp x micro");
+    refused("keys=none", "ring or gathered");
     refused("recompute=some", "recompute=some");
     refused("sharding=4", "sharding");
     refused("weights=0", "weights=0");
@@ -318,9 +353,12 @@ static void test_wrong_splits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),           cmocka_unit_test(test_more_memory_never_hurts),
-        cmocka_unit_test(test_choice_is_monotone),  cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_sharding_takes_less), cmocka_unit_test(test_wrong_splits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_published),
+                                       cmocka_unit_test(test_more_memory_never_hurts),
+                                       cmocka_unit_test(test_choice_is_monotone),
+                                       cmocka_unit_test(test_kept),
+                                       cmocka_unit_test(test_stages),
+                                       cmocka_unit_test(test_sharding_takes_less),
+                                       cmocka_unit_test(test_wrong_splits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,7 +252,7 @@ strait_status strait_adapter_load(const strait_adapter *adapter, strait_flat_wri
 
 /* ---- what a user names ---- */
 
-static strait_status holds_adapters(const char *directory, bool *out)
+strait_status strait_adapter_holds(const char *directory, bool *out)
 {
     char *file;
     STRAIT_TRY(strait_path_join(directory, "adapter_config.json", &file));
@@ -294,7 +294,7 @@ static strait_status open_with(strait_named_model *named, const char *path, cons
 {
     bool adapters;
     char *other;
-    STRAIT_TRY(holds_adapters(model, &adapters));
+    STRAIT_TRY(strait_adapter_holds(model, &adapters));
     if (!adapters && !adapter) return open_parts(named, model, NULL);
     if (adapters && adapter) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE,
@@ -303,7 +303,7 @@ static strait_status open_with(strait_named_model *named, const char *path, cons
                            path);
     }
     STRAIT_TRY(adapters ? base_of(model, &other) : strait_checkpoint_resolve(adapter, &other));
-    strait_status status = holds_adapters(other, &adapters);
+    strait_status status = strait_adapter_holds(other, &adapters);
     if (status == STRAIT_OK && !adapter == adapters) {
         status = STRAIT_FAIL(
             STRAIT_ERR_USAGE,

@@ -25,6 +25,9 @@ const strait_lora *strait_adapter_lora(const strait_adapter *adapter);
 strait_status strait_adapter_load(const strait_adapter *adapter, strait_flat_write_fn write,
                                   void *context) STRAIT_MUST_USE;
 
+/* Whether a directory has adapters in it, intact or not. */
+strait_status strait_adapter_holds(const char *directory, bool *out) STRAIT_MUST_USE;
+
 /* What a path names. */
 typedef struct strait_named_model {
     char *directory;         /* owned: of the model */

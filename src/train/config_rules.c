@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/foreign.h"
+#include "train/adapter.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -327,18 +328,12 @@ static void check_directory_with(strait_config_reader *r, const char *key, const
         RULE_ERROR(r, key, "%s: %s is no directory", key, path);
 }
 
-/* A run stands for its newest checkpoint; which one that is shows when it is opened. */
-static bool names_run(strait_config_reader *r, const char *path)
+/* Adapters are refused when they are opened, as those of a run are. */
+static bool has_adapters(strait_config_reader *r, const char *path)
 {
-    char *folder;
-    strait_status status = strait_path_join(path, "checkpoints", &folder);
-    if (status != STRAIT_OK) {
-        r->failure = status;
-        return true;
-    }
-    bool is_run = strait_path_is_directory(folder);
-    strait_free(folder);
-    return is_run;
+    bool there = false;
+    if (r->failure == STRAIT_OK) r->failure = strait_adapter_holds(path, &there);
+    return there;
 }
 
 /* What a source is that has no .idx, where its first bytes tell. */
@@ -395,7 +390,7 @@ static void check_tokenizer(strait_config_reader *r, const char *path)
 void strait__config_check_files(strait_config_reader *r)
 {
     const strait_run_config *c = r->config;
-    if (c->model.from != NULL && !names_run(r, c->model.from))
+    if (c->model.from != NULL && !has_adapters(r, c->model.from))
         check_directory_with(r, "model.from", c->model.from, "config.json");
     if (c->tokenizer != NULL) check_tokenizer(r, c->tokenizer);
     check_sources(r, "data.train", &c->data.train);

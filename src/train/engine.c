@@ -403,3 +403,8 @@ strait_status strait_engine_allocate(strait_engine *engine)
     strait_free(table);
     return status;
 }
+
+bool strait_engine_counts(const strait_engine *engine)
+{
+    return engine->counted;
+}

@@ -100,8 +100,3 @@ strait_status strait_engine_read_part(strait_engine *engine, strait_engine_state
     strait_slice from = {.memory = memory, .offset = offset * (int64_t)sizeof *host};
     return strait_copy_to_host(engine->queue, host, from, count * (int64_t)sizeof *host);
 }
-
-bool strait_engine_counts(const strait_engine *engine)
-{
-    return engine->counted;
-}

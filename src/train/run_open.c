@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/options.h"
+#include "train/adapter.h"
 #include "train/events.h"
 #include "train/names.h"
 #include "train/run.h"
@@ -121,12 +122,24 @@ static strait_status model_from_init(strait_run *run)
     return STRAIT_OK;
 }
 
+/* Opening adapters' base instead would leave out what they learned. */
+static strait_status open_from(strait_run *run, const char *directory)
+{
+    bool adapters;
+    STRAIT_TRY(strait_adapter_holds(directory, &adapters));
+    if (!adapters) return strait_model_dir_open(directory, &run->from);
+    return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                       "%s: model.from: %s holds adapters: make one model of them and their base by `strait merge`, or "
+                       "name the base",
+                       run->options->config, directory);
+}
+
 static strait_status decide_model(strait_run *run)
 {
     if (run->config.model.from) {
         char *directory;
         STRAIT_TRY(strait_checkpoint_resolve(run->config.model.from, &directory));
-        strait_status status = strait_model_dir_open(directory, &run->from);
+        strait_status status = open_from(run, directory);
         strait_free(directory);
         STRAIT_TRY(status);
         run->model = *strait_model_dir_config(run->from);

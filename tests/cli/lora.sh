@@ -101,6 +101,9 @@ expect expert-dropout 1 'adapters of experts are trained without dropout' "${tra
 expect uneven-experts 1 'all experts of a layer need the same rank and scale' "${train[@]}" --out x \
   --set 'lora.rank_pattern=["experts.1.up_proj=5"]'
 expect without-rank 2 'lora.alpha has no effect without lora.rank' "${train[@]}" --out x --set lora.rank=0 --set lora.rank_pattern=[]
+expect from-adapters 2 'run/checkpoints/step-00000006 holds adapters: make one model of them and their base by `strait merge`' \
+  "${train[@]}" --out x --set model.from=run/checkpoints/step-00000006
+expect from-a-run-of-adapters 2 'model.from: run/checkpoints/step-00000006 holds adapters' "${train[@]}" --out x --set model.from=run
 expect new-model 2 'adapters stand beside the weights of a model that exists' "$STRAIT" train base.yaml --out x --set lora.rank=2
 expect bad-pattern 2 'PATTERN=RANK' "${train[@]}" --out x --set 'lora.rank_pattern=["q_proj"]'
 expect orthogonal 2 'orthogonality_coefficient.*not trained' "${train[@]}" --out x --set moe.orthogonality_coefficient=0.1

@@ -25,6 +25,7 @@ struct strait_corpus {
     size_t limit;
     bool hash;
     bool allow_invalid;
+    bool raw_lines;
     strait__archive_library library;
 
     int64_t current; /* the file being read, or next to be opened */
@@ -109,6 +110,11 @@ void strait_corpus_close(strait_corpus *corpus)
     strait_free(corpus->field);
     strait_free(corpus->separator);
     strait_free(corpus);
+}
+
+void strait__corpus_raw_lines(strait_corpus *corpus)
+{
+    corpus->raw_lines = true;
 }
 
 static const char *current_path(const strait_corpus *corpus)
@@ -291,7 +297,7 @@ static strait_status read_json_document(strait_corpus *corpus, strait_document *
     } while (is_blank(corpus->text.bytes, corpus->text.length));
     document->line = corpus->line;
     STRAIT_TRY(repair(corpus, document));
-    return parse_json_line(corpus, document);
+    return corpus->raw_lines ? STRAIT_OK : parse_json_line(corpus, document);
 }
 
 static strait_status open_file(strait_corpus *corpus)

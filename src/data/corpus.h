@@ -4,6 +4,11 @@
 
 #include <strait/data.h>
 
+#include <stdbool.h>
+
+/* From now on each line of JSON lines that is not blank is a document as it stands, for whoever parses it himself. */
+void strait__corpus_raw_lines(strait_corpus *corpus);
+
 /* Takes over the counts and hash of file `file` from an earlier reading. */
 void strait__corpus_restore(strait_corpus *corpus, int64_t file, const strait_corpus_file *counts);
 

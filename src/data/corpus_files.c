@@ -49,6 +49,23 @@ strait_status strait__corpus_refuse_foreign(const char *path, const void *head, 
                        path);
 }
 
+static const struct {
+    const char *ending;
+    strait__compression compression;
+} endings[] = {{".gz", STRAIT__COMPRESSION_GZIP}, {".xz", STRAIT__COMPRESSION_XZ}, {".zst", STRAIT__COMPRESSION_ZSTD}};
+enum { ENDINGS = sizeof endings / sizeof endings[0] };
+
+bool strait__corpus_is_json(const char *path)
+{
+    size_t length = strlen(path);
+    for (int i = 0; i < ENDINGS; i++) {
+        if (!ends_with(path, length, endings[i].ending)) continue;
+        length -= strlen(endings[i].ending);
+        break;
+    }
+    return ends_with(path, length, ".jsonl") || ends_with(path, length, ".ndjson") || ends_with(path, length, ".json");
+}
+
 static strait_status recognise(strait__corpus_entry *entry)
 {
     const char *path = entry->file.path;
@@ -65,24 +82,17 @@ static strait_status recognise(strait__corpus_entry *entry)
         return STRAIT_FAIL(strait__status_from_errno(error), "%s: cannot read: %s", path, strerror(error));
     }
     STRAIT_TRY(strait__corpus_refuse_foreign(path, magic, (size_t)got));
-    static const struct {
-        const char *ending;
-        strait__compression compression;
-    } endings[] = {
-        {".gz", STRAIT__COMPRESSION_GZIP}, {".xz", STRAIT__COMPRESSION_XZ}, {".zst", STRAIT__COMPRESSION_ZSTD}};
     strait__compression compression = strait__compression_detect(magic, (size_t)got);
     size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    for (int i = 0; i < ENDINGS; i++) {
         if (!ends_with(path, length, endings[i].ending)) continue;
         if (compression != endings[i].compression) {
             return STRAIT_FAIL(STRAIT_ERR_FORMAT, "%s: named %s, but its first bytes say otherwise: %s", path,
                                endings[i].ending, got == 0 ? "the file is empty" : "rename or replace the file");
         }
-        length -= strlen(endings[i].ending);
         break;
     }
-    entry->json_lines =
-        ends_with(path, length, ".jsonl") || ends_with(path, length, ".ndjson") || ends_with(path, length, ".json");
+    entry->json_lines = strait__corpus_is_json(path);
     return STRAIT_OK;
 }
 

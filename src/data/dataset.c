@@ -94,10 +94,12 @@ static strait_status add_source(strait_dataset *dataset, strait__shard *shard)
     return STRAIT_OK;
 }
 
-static strait_status open_source(strait_dataset *dataset, const char *path, const char *tokenizer_sha256)
+static strait_status open_source(strait_dataset *dataset, const strait_dataset_source *from,
+                                 const char *tokenizer_sha256)
 {
-    strait__shard *shard;
-    STRAIT_TRY(strait__shard_open(path, &shard));
+    strait__shard *shard = from->shard;
+    if (shard) return add_source(dataset, shard);
+    STRAIT_TRY(strait__shard_open(from->path, &shard));
     STRAIT_TRY(add_source(dataset, shard));
     const strait_shard_info *info = strait__shard_info_get(shard);
     if (tokenizer_sha256 && info->tokenizer_sha256[0] && strcmp(tokenizer_sha256, info->tokenizer_sha256) != 0) {
@@ -110,9 +112,15 @@ static strait_status open_source(strait_dataset *dataset, const char *path, cons
     return STRAIT_OK;
 }
 
+static void close_given(const strait_dataset_params *params, int first)
+{
+    for (int i = first; i < params->source_count; i++) strait__shard_close(params->sources[i].shard);
+}
+
 strait_status strait_dataset_create(const strait_dataset_params *params, strait_dataset **out_dataset)
 {
     if (params->source_count < 1 || params->source_count > STRAIT__ORDER_SOURCES_MAX) {
+        close_given(params, 0);
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "%d data sources: 1 to %d are possible", params->source_count,
                            STRAIT__ORDER_SOURCES_MAX);
     }
@@ -123,10 +131,15 @@ strait_status strait_dataset_create(const strait_dataset_params *params, strait_
         weights[i] = free_weight && weight == 0.0 ? 1.0 : weight;
     }
     strait_dataset *dataset;
-    STRAIT_TRY(create_empty(params, params->source_count, weights, &dataset));
+    strait_status status = create_empty(params, params->source_count, weights, &dataset);
+    if (status != STRAIT_OK) {
+        close_given(params, 0);
+        return status;
+    }
     for (int i = 0; i < params->source_count; i++) {
-        strait_status status = open_source(dataset, params->sources[i].path, params->tokenizer_sha256);
+        status = open_source(dataset, &params->sources[i], params->tokenizer_sha256);
         if (status != STRAIT_OK) {
+            close_given(params, i + 1);
             strait_dataset_destroy(dataset);
             return status;
         }
@@ -220,6 +233,10 @@ static strait_status fill_one(const strait_dataset *dataset, int64_t sequence, i
     for (int64_t i = count; i < length; i++) {
         tokens[i] = 0;
         targets[i] = -1;
+    }
+    const uint8_t *may = strait__shard_targets(s->shard);
+    for (int64_t i = 0; may && i < count; i++) {
+        if (!may[first + i + 1]) targets[i] = -1;
     }
     if (out_documents || dataset->mask_documents) fill_documents(dataset, s, first, count, targets, out_documents);
     return STRAIT_OK;
@@ -315,6 +332,8 @@ strait_status strait_dataset_identity(const strait_dataset *dataset, char out_he
         hash_number(&hash, (uint64_t)info->documents);
         strait_sha256_update(&hash, info->tokenizer_sha256, strlen(info->tokenizer_sha256));
         STRAIT_TRY(hash_contents(dataset->sources[i].shard, dataset->vocabulary, &hash));
+        const uint8_t *targets = strait__shard_targets(dataset->sources[i].shard);
+        if (targets) strait_sha256_update(&hash, targets, (size_t)info->tokens);
     }
     strait_sha256_final(&hash, out_hex);
     return STRAIT_OK;

@@ -22,7 +22,9 @@
 
 typedef struct strait_dataset_source {
     const char *path; /* a shard: .idx, .bin, or both without ending */
-    double weight;    /* > 0; only ratios matter. 0 with a single source or in sequential mode is read as 1 */
+    struct strait__shard
+        *shard;    /* one that is open already, taken over also on failure, instead of the path; or NULL */
+    double weight; /* > 0; only ratios matter. 0 with a single source or in sequential mode is read as 1 */
 } strait_dataset_source;
 
 /* Everything is borrowed for the create call. */
@@ -67,7 +69,8 @@ void strait_dataset_destroy(strait_dataset *dataset);
  *   tokens     [count, T]
  *   targets    [count, T]  -1 = ignored
  *   documents  [count, T]  index of the token's document within the sequence, from 0; NULL if not wanted
- * Targets across a document boundary count, unless mask_documents. An id outside the vocabulary is STRAIT_ERR_RANGE
+ * Targets across a document boundary count, unless mask_documents; tokens that a shard says are none (conversations)
+ * never do. An id outside the vocabulary is STRAIT_ERR_RANGE
  * with file, position and id. Sequential: numbers beyond the last are STRAIT_ERR_RANGE.
  */
 strait_status strait_dataset_fill(const strait_dataset *dataset, int64_t first, int64_t count, int32_t *out_tokens,

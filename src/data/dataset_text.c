@@ -73,7 +73,9 @@ strait_status strait__dataset_from_text(const char *path, const strait__encoder 
         return status;
     }
     strait__shard *shard;
-    STRAIT_TRY(strait__shard_from_memory(path, g.ids, g.tokens, g.starts, g.documents, g.text_bytes, &shard));
+    const strait__shard_memory memory = {
+        .ids = g.ids, .tokens = g.tokens, .starts = g.starts, .documents = g.documents, .text_bytes = g.text_bytes};
+    STRAIT_TRY(strait__shard_from_memory(path, &memory, &shard));
     strait_dataset_params sequential = *params;
     sequential.sequential = true;
     STRAIT_TRY(strait__dataset_from_shard(shard, &sequential, out_dataset));

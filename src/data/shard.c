@@ -25,8 +25,9 @@ struct strait__shard {
     strait__index index;
     char *bin_path; /* owned */
     int fd;         /* of the .bin; -1 = ids in memory */
-    int32_t *ids;   /* owned */
+    int32_t *ids;   /* owned; so are the others */
     int64_t *starts;
+    uint8_t *targets; /* or NULL */
 };
 
 /* "a/web" from "a/web.idx" or "a/web.bin". */
@@ -174,25 +175,26 @@ strait_status strait__shard_open(const char *path, strait__shard **out_shard)
     return STRAIT_OK;
 }
 
-strait_status strait__shard_from_memory(const char *name, int32_t *ids, int64_t tokens, int64_t *starts,
-                                        int64_t documents, int64_t text_bytes, strait__shard **out_shard)
+strait_status strait__shard_from_memory(const char *name, const strait__shard_memory *memory, strait__shard **out_shard)
 {
     strait__shard *shard;
     strait_status status = strait_alloc(STRAIT_TAG_DATA, 1, sizeof *shard, &shard);
     if (status != STRAIT_OK) {
-        strait_free(ids);
-        strait_free(starts);
+        strait_free(memory->ids);
+        strait_free(memory->starts);
+        strait_free(memory->targets);
         return status;
     }
     shard->fd = -1;
-    shard->ids = ids;
-    shard->starts = starts;
+    shard->ids = memory->ids;
+    shard->starts = memory->starts;
+    shard->targets = memory->targets;
     shard->index.type = STRAIT__ID_INT32;
-    shard->index.documents = documents;
-    shard->index.sequences = documents;
-    shard->index.tokens = tokens;
-    fill_info(shard, name, tokens * 4);
-    shard->info.text_bytes = text_bytes;
+    shard->index.documents = memory->documents;
+    shard->index.sequences = memory->documents;
+    shard->index.tokens = memory->tokens;
+    fill_info(shard, name, memory->tokens * 4);
+    shard->info.text_bytes = memory->text_bytes;
     status = strait_strdup(STRAIT_TAG_DATA, name, &shard->bin_path);
     if (status != STRAIT_OK) {
         strait__shard_close(shard);
@@ -210,7 +212,13 @@ void strait__shard_close(strait__shard *shard)
     strait_free(shard->bin_path);
     strait_free(shard->ids);
     strait_free(shard->starts);
+    strait_free(shard->targets);
     strait_free(shard);
+}
+
+const uint8_t *strait__shard_targets(const strait__shard *shard)
+{
+    return shard->targets;
 }
 
 const strait_shard_info *strait__shard_info_get(const strait__shard *shard)

@@ -14,12 +14,18 @@ typedef struct strait__shard strait__shard;
 /* `path`: the .idx, the .bin, or both without ending. Validates the index; errors as strait_shard_query. */
 strait_status strait__shard_open(const char *path, strait__shard **out_shard) STRAIT_MUST_USE;
 
-/*
- * From memory: takes over `ids` [tokens] and `starts` [documents + 1] (the first token of each document, and the end),
- * both from strait_alloc, also on failure.
- */
-strait_status strait__shard_from_memory(const char *name, int32_t *ids, int64_t tokens, int64_t *starts,
-                                        int64_t documents, int64_t text_bytes,
+/* A shard's contents, from strait_alloc. */
+typedef struct strait__shard_memory {
+    int32_t *ids; /* [tokens] */
+    int64_t tokens;
+    int64_t *starts; /* [documents + 1]: the first token of each document, and the end */
+    int64_t documents;
+    uint8_t *targets;   /* [tokens]: 0 = the token is never a target; NULL = all are */
+    int64_t text_bytes; /* that they came from, or -1 */
+} strait__shard_memory;
+
+/* From memory: takes over the arrays, also on failure. */
+strait_status strait__shard_from_memory(const char *name, const strait__shard_memory *memory,
                                         strait__shard **out_shard) STRAIT_MUST_USE;
 void strait__shard_close(strait__shard *shard);
 
@@ -31,6 +37,9 @@ const strait_shard_info *strait__shard_info_get(const strait__shard *shard);
  */
 strait_status strait__shard_read(const strait__shard *shard, int64_t first, int64_t count, int64_t vocabulary,
                                  int32_t *out_ids) STRAIT_MUST_USE;
+
+/* Whether each token may be a target, or NULL where all may. */
+const uint8_t *strait__shard_targets(const strait__shard *shard);
 
 /* The document that holds a token, and the position after a document's last token. */
 int64_t strait__shard_document_at(const strait__shard *shard, int64_t position);

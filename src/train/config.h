@@ -24,6 +24,7 @@ enum {
 enum { STRAIT_CONFIG_NUMERICS_EXACT, STRAIT_CONFIG_NUMERICS_FAST };
 enum { STRAIT_CONFIG_FALLBACK_NONE, STRAIT_CONFIG_FALLBACK_CPU };
 enum { STRAIT_CONFIG_GROUP_MASK_NEG_INF, STRAIT_CONFIG_GROUP_MASK_ZERO };
+enum { STRAIT_CONFIG_TOO_LONG_REFUSE, STRAIT_CONFIG_TOO_LONG_DROP };
 enum { STRAIT_CONFIG_TUNED_PROVEN, STRAIT_CONFIG_TUNED_ALL };
 enum { STRAIT_CONFIG_DTYPE_F32, STRAIT_CONFIG_DTYPE_BF16 };
 enum { STRAIT_CONFIG_STATE_F32, STRAIT_CONFIG_STATE_BF16 }; /* optimizer.weights and optimizer.first_moment */
@@ -39,7 +40,8 @@ typedef struct strait_config_strings {
     int64_t count;
 } strait_config_strings;
 
-/* Token shards PATH.bin and PATH.idx. A path given as PATH.bin or PATH.idx is stored as PATH. */
+/* Token shards PATH.bin and PATH.idx, or a file of conversations. A path given as PATH.bin or PATH.idx is stored as
+ * PATH. */
 typedef struct strait_config_source {
     char *path;    /* owned */
     double weight; /* > 0; weights need not add up to 1 */
@@ -93,6 +95,12 @@ typedef struct strait_run_config {
         int64_t sequence_length;          /* T: a sample is T + 1 tokens */
         bool mask_documents;
     } data;
+    struct {
+        bool split_turns;
+        bool trust_content;
+        int too_long;
+        int thinking; /* 0 = auto, 1 = off, 2 = on */
+    } sft;
     struct {
         double attention; /* -1 = as the model's config.json says; so is the other */
         double residual;

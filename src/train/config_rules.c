@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/foreign.h"
+#include "data/corpus_files.h"
 #include "train/adapter.h"
 
 #include <errno.h>
@@ -365,6 +366,10 @@ static void check_sources(strait_config_reader *r, const char *key, const strait
     for (int64_t i = 0; i < sources->count; i++) {
         const char *path = sources->items[i].path;
         const char *ending;
+        if (strait__corpus_is_json(path)) {
+            check_part(r, key, path, "", "", ": no such file of conversations");
+            continue;
+        }
         const char *foreign = foreign_source(r, path, &ending);
         if (foreign != NULL) {
             RULE_ERROR(r, key, "%s: %s%s: %s", key, path, ending, foreign);

@@ -57,6 +57,8 @@ typedef struct strait_run {
     double recent_seconds; /* a running mean of step times */
     /* Where options->profile is given: of odd and of even steps, as one that is cut short must not spoil the last. */
     strait_profile profiles[2];
+    bool conversations;               /* the data are such (sft.h) */
+    strait_buffer told;               /* lines on what became of them */
     bool planning;                    /* only planned: neither data nor a run directory need be there */
     bool rehearsing;                  /* nothing of the run may change: no files are written, no steps are its own */
     char instead_of[RUN_DEVICE_NAME]; /* the device that was lost and in whose place this one goes on; "" none */
@@ -68,6 +70,10 @@ strait_status run__open(strait_run *run) STRAIT_MUST_USE;
 void run__close(strait_run *run);
 /* Writes config.yaml, fully resolved. */
 strait_status run__write_config(strait_run *run) STRAIT_MUST_USE;
+
+/* run_data.c: whether the data are conversations, which are documents of their own; and opening them. */
+strait_status run__decide_data(strait_run *run) STRAIT_MUST_USE;
+strait_status run__open_data(strait_run *run) STRAIT_MUST_USE;
 
 /*
  * run_lora.c, all without effect in a run without adapters: which there are; the weights that they stand beside, into

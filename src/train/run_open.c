@@ -240,44 +240,6 @@ static strait_status create_engine(strait_run *run)
     return STRAIT_OK;
 }
 
-static strait_status open_sources(strait_run *run, const strait_config_sources *from, bool sequential,
-                                  strait_dataset **out)
-{
-    strait_dataset_source *sources;
-    char hash[65];
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)from->count, sizeof *sources, &sources));
-    for (int64_t i = 0; i < from->count; i++) {
-        sources[i] = (strait_dataset_source){.path = from->items[i].path, .weight = from->items[i].weight};
-    }
-    strait_dataset_params params = {.sources = sources,
-                                    .source_count = (int)from->count,
-                                    .sequence_length = run->config.data.sequence_length,
-                                    .seed = (uint32_t)run->config.seed,
-                                    .vocabulary = run->model.vocab_size,
-                                    .mask_documents = run->config.data.mask_documents,
-                                    .sequential = sequential};
-    strait_status status = STRAIT_OK;
-    if (run->tokenizer) {
-        status = strait_tokenizer_hash(run->tokenizer, hash);
-        params.tokenizer_sha256 = hash;
-    }
-    if (status == STRAIT_OK) status = strait_dataset_create(&params, out);
-    strait_free(sources);
-    return status;
-}
-
-static strait_status open_data(strait_run *run)
-{
-    const strait_config_sources *validation = &run->config.data.validation;
-    STRAIT_TRY(open_sources(run, &run->config.data.train, false, &run->train_data));
-    STRAIT_TRY(strait_alloc(STRAIT_TAG_DATA, (size_t)validation->count, sizeof *run->val_data, &run->val_data));
-    for (; run->val_count < validation->count; run->val_count++) {
-        strait_config_sources one = {.items = &validation->items[run->val_count], .count = 1};
-        STRAIT_TRY(open_sources(run, &one, true, &run->val_data[run->val_count]));
-    }
-    return STRAIT_OK;
-}
-
 /* The tokens of the longest prompt; every prompt must leave room in the model's context. */
 static strait_status longest_prompt(const strait_run *run, int64_t *out)
 {
@@ -390,6 +352,15 @@ static void log_capture(strait_run *run)
     }
 }
 
+static void log_lines(strait_run *run, const char *lines)
+{
+    while (*lines) {
+        int length = (int)strcspn(lines, "\n");
+        run__log(run, STRAIT_LOG_INFO, "%.*s", length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
 static void log_plan(strait_run *run)
 {
     log_capture(run);
@@ -397,11 +368,8 @@ static void log_plan(strait_run *run)
              strait_device_get_props(run->device)->name, strait_device_get_props(run->device)->implementation,
              run->config.numerics == STRAIT_CONFIG_NUMERICS_EXACT ? "exact" : "fast",
              strait_dtype_name(run->model.dtype));
-    for (const char *line = run->plan.bytes; *line;) {
-        int length = (int)strcspn(line, "\n");
-        run__log(run, STRAIT_LOG_INFO, "%.*s", length, line);
-        line += length + (line[length] == '\n');
-    }
+    log_lines(run, run->plan.bytes);
+    if (run->told.bytes) log_lines(run, run->told.bytes);
     if (run->config.numerics == STRAIT_CONFIG_NUMERICS_FAST) {
         strait_device_tuned(run->device, STRAIT_NUMERICS_FAST, log_tuned, run);
     }
@@ -445,6 +413,7 @@ strait_status run__open(strait_run *run)
 {
     const strait_train_options *o = run->options;
     STRAIT_TRY(load_config(run));
+    STRAIT_TRY(run__decide_data(run));
     /* Before the model is read, and for a plan as well: a plan is of what the same command would do. */
     if (!run->planning) STRAIT_TRY(strait_run_dir_check(run->config.run, o->resume));
     if (o->resume) STRAIT_TRY(compare_with_old_config(run));
@@ -461,7 +430,7 @@ strait_status run__open(strait_run *run)
     STRAIT_TRY(strait_engine_memory_table(run->engine, &run->plan));
     if (o->plan_only) return STRAIT_OK;
 
-    STRAIT_TRY(open_data(run));
+    STRAIT_TRY(run__open_data(run));
     STRAIT_TRY(try_profile(run));
     /* Its products take memory of their own, which is free again before the run's is taken. */
     STRAIT_TRY(strait_engine_check_memory(run->engine));
@@ -500,6 +469,7 @@ void run__close(strait_run *run)
     strait_tokenizer_destroy(run->tokenizer);
     strait_run_dir_close(run->directory);
     strait_buffer_fini(&run->plan);
+    strait_buffer_fini(&run->told);
     json_decref(run->lineage);
     for (int i = 0; i < 2; i++) strait_profile_fini(&run->profiles[i]);
     if (run->config_loaded) strait_config_fini(&run->config);

@@ -49,6 +49,9 @@ emulated: all
 # Loss curves of two ways to train against the noise of seeds: fast and exact, or ARGS="--a dtype=f32 --b dtype=bf16".
 curves: all
 	tests/held/curves.sh $(ARGS)
+# Teaches the quickstart's model a form of answers by conversations, and counts them before and after: ten minutes.
+sft: all
+	tests/sft.sh
 # Ids of all kinds of tokenizers against the packages, on over 50 MB of the distribution's text and a million strings.
 tokens: all
 	tools/token/parity.sh $(ARGS)
@@ -66,4 +69,4 @@ clean:
 	rm -rf $(BUILD)
 install: all
 	cmake --install $(BUILD)
-.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 emulated curves tokens tidy format interop peers clean install
+.PHONY: all test exact opencl double gpu-compile plugin certify certify-band fault fuzz avx512 emulated curves sft tokens tidy format interop peers clean install

@@ -308,7 +308,7 @@ stage_sanitize() {
     # Limits on time are multiplied by this in the scripts that have any.
     # Those take minutes here, and unit tests and golden models have their code.
     [ -x build/asan/strait ] &&
-        STRAIT_SLOWDOWN=20 without="bench chat eval_figures limits lora plan_reckon" cli_tests build/asan asan-cli 600
+        STRAIT_SLOWDOWN=20 without="bench chat eval_figures limits lora plan_reckon sft" cli_tests build/asan asan-cli 600
     # The kernels that a run would take, and in f32 the plainest.
     later asan/strait_check-f32 lines 900 build/asan/strait_check --dtype f32 --isa generic
     later asan/strait_check-bf16 lines 900 build/asan/strait_check --dtype bf16 --isa "$(isa_of build/asan/strait)"

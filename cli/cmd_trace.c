@@ -53,7 +53,8 @@ int cmd_trace(int argc, char **argv)
         {"--threads", CLI_INT, &o.threads, "N", "0 = all (default)"},
         {"--micro-batch", CLI_INT, &o.micro_batch, "N", "rows at a time (chosen)"},
         {"--routing", CLI_STRING, &o.routing, "FILE", "take these choices of experts, from a trace or like one"},
-        {"--balance", CLI_STRING, &o.balance, NULL, NULL}, /* docs/formats.md */
+        {"--balance", CLI_STRING, &o.balance, NULL, NULL},       /* docs/formats.md */
+        {"--group-mask", CLI_STRING, &o.group_mask, NULL, NULL}, /* docs/formats.md */
         {"--shards", CLI_INT, &o.shards, "N", "groups of rows whose gradients are added as a tree (1)"},
         {0},
     };

@@ -45,6 +45,7 @@ typedef struct strait_trace_options {
                                  auxiliary and the z-loss, and maybe a rate of selection biases; NULL: with
                                  output_router_logits those of transformers */
     const char *adapter;      /* a directory with adapters for the model: gradients and steps are theirs; or NULL */
+    const char *group_mask;   /* as moe.group_mask: "neg_inf" (default), or "zero" of a model with groups of experts */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */

@@ -64,6 +64,15 @@ strait_status strait_parse_optimizer(const char *name, strait_muon *out)
     return STRAIT_OK;
 }
 
+strait_status strait_parse_group_mask(const char *name, bool *out_zero)
+{
+    static const char *const words[] = {"neg_inf", "zero"};
+    int choice;
+    STRAIT_TRY(parse("group mask", name, words, 2, &choice));
+    *out_zero = choice == 1;
+    return STRAIT_OK;
+}
+
 strait_status strait_parse_recompute(const char *name, strait_recompute *out)
 {
     static const char *const words[] = {"none", "light", "full"};

@@ -19,6 +19,8 @@ strait_status strait_parse_states(const char *weights, const char *first_moment,
 strait_status strait_parse_numerics(const char *name, strait_numerics *out) STRAIT_MUST_USE;
 /* "adamw", "muon" with its defaults */
 strait_status strait_parse_optimizer(const char *name, strait_muon *out) STRAIT_MUST_USE;
+/* "neg_inf", "zero": moe.group_mask, as whether it is zero */
+strait_status strait_parse_group_mask(const char *name, bool *out_zero) STRAIT_MUST_USE;
 /* "none", "light", "full" */
 strait_status strait_parse_recompute(const char *name, strait_recompute *out) STRAIT_MUST_USE;
 

@@ -62,7 +62,8 @@ typedef struct trace {
     const strait_trace_options *options;
     strait_device *device;
     strait_named_model named;
-    strait_model_dir *model; /* borrowed from it */
+    strait_model_dir *model;    /* borrowed from it */
+    strait_model_config config; /* its own, with the group mask that was asked for */
     trace_ids ids;
     strait_dtype dtype;
     strait_dtype weights_dtype;
@@ -200,7 +201,7 @@ static int name_outputs(const trace *t, const strait_model_config *config, char 
 
 static strait_status trace_forward(trace *t)
 {
-    const strait_model_config *config = strait_model_dir_config(t->model);
+    const strait_model_config *config = &t->config;
     size_t most = 3 * (size_t)config->num_hidden_layers;
     char(*names)[64];
     const char **outputs;
@@ -274,7 +275,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
 /* Adds what the routers said to the list of tensors; `names` has room for two for each layer with experts. */
 static size_t add_routers(const trace *t, strait_tensor_spec *items, size_t n, char (*names)[32])
 {
-    const strait_model_config *config = strait_model_dir_config(t->model);
+    const strait_model_config *config = &t->config;
     strait_shape shape = {.rank = 3, .dims = {t->ids.rows, t->ids.length, config->num_experts_per_tok}};
     int64_t count = t->ids.rows * t->ids.length * config->num_experts_per_tok;
     const float *from = t->routed;
@@ -292,7 +293,7 @@ static size_t add_routers(const trace *t, strait_tensor_spec *items, size_t n, c
 
 static strait_status write_trace(trace *t, const strait_params *params)
 {
-    const strait_model_config *config = strait_model_dir_config(t->model);
+    const strait_model_config *config = &t->config;
     const strait_trace_options *o = t->options;
     strait_weight_specs specs = {0};
     strait_status status = STRAIT_OK;
@@ -351,7 +352,7 @@ static strait_status write_trace(trace *t, const strait_params *params)
 static strait_status trace_engine(trace *t)
 {
     const strait_trace_options *o = t->options;
-    strait_engine_options options = {.model = *strait_model_dir_config(t->model),
+    strait_engine_options options = {.model = t->config,
                                      .dtype = t->dtype,
                                      .numerics = t->numerics,
                                      .recompute = t->recompute,
@@ -392,15 +393,15 @@ static strait_status open_all(trace *t)
     STRAIT_TRY(strait_parse_recompute(o->recompute, &t->recompute));
     STRAIT_TRY(strait_named_model_open(&t->named, o->model, o->adapter));
     t->model = t->named.model;
+    t->config = *strait_model_dir_config(t->model);
     json_t *root;
     STRAIT_TRY(strait_json_read(o->tokens, &root));
     strait_status status = parse_ids(o->tokens, root, &t->ids);
     json_decref(root);
     STRAIT_TRY(status);
-    if (t->ids.length > strait_model_dir_config(t->model)->max_position_embeddings) {
+    if (t->ids.length > t->config.max_position_embeddings) {
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: rows of %lld ids, the model takes %lld", o->tokens,
-                           (long long)t->ids.length,
-                           (long long)strait_model_dir_config(t->model)->max_position_embeddings);
+                           (long long)t->ids.length, (long long)t->config.max_position_embeddings);
     }
     if (t->ids.length < 2) {
         return STRAIT_FAIL(STRAIT_ERR_FORMAT,
@@ -411,19 +412,23 @@ static strait_status open_all(trace *t)
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "shards is %lld: 1 to %lld, the rows of %s, are possible",
                            (long long)o->shards, (long long)t->ids.rows, o->tokens);
     }
-    int64_t vocabulary = strait_model_dir_config(t->model)->vocab_size;
+    int64_t vocabulary = t->config.vocab_size;
     for (int64_t i = 0; i < t->ids.rows * t->ids.length; i++) {
         if (t->ids.ids[i] < vocabulary) continue;
         return STRAIT_FAIL(STRAIT_ERR_RANGE, "%s: row %lld, position %lld: id %d is outside the vocabulary of %lld",
                            o->tokens, (long long)(i / t->ids.length), (long long)(i % t->ids.length), t->ids.ids[i],
                            (long long)vocabulary);
     }
-    const strait_model_config *config = strait_model_dir_config(t->model);
+    const strait_model_config *config = &t->config;
     for (int64_t i = 0; i < config->num_hidden_layers; i++) t->sparse += strait_model_config_sparse(config, i);
     /* As transformers has it: what a batch is there is a step here. */
     if (config->output_router_logits && t->sparse > 0) {
         t->balance_of = (strait_balance){
             .form = STRAIT_AUX_POOLED, .scope = STRAIT_AUX_STEP, .coefficient = config->router_aux_loss_coef};
+    }
+    if (o->group_mask) STRAIT_TRY(strait_parse_group_mask(o->group_mask, &t->config.group_mask_zero));
+    if (config->group_mask_zero && config->n_group < 2) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "group mask \"zero\": the experts of %s stand in no groups", o->model);
     }
     if (o->balance) STRAIT_TRY(strait_parse_balance(o->balance, &t->balance_of));
     if (o->routing) STRAIT_TRY(strait_routing_read(o->routing, config, t->ids.rows, t->ids.length, &t->routing));

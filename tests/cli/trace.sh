@@ -59,6 +59,10 @@ expect replay-without 1 'has no routing.1' "${routed[@]}" x --routing all.safete
 expect replay-dense 2 'has no experts' "${trace[@]}" x --routing r1.safetensors
 
 # Losses of routers: the same whatever the micro-batch, also where it is less than the scope; else than without.
+expect group-mask-word 2 'group mask "none": neg_inf and zero are possible' "$STRAIT" trace "$STRAIT_SOURCE/tests/golden/deepseek_v3-09" \
+  --tokens "$STRAIT_SOURCE/tests/golden/deepseek_v3-09/ids.json" --out x --group-mask none
+expect group-mask-without-groups 2 'the experts of .*qwen3_moe-05 stand in no groups' "$STRAIT" trace "$STRAIT_SOURCE/tests/golden/qwen3_moe-05" \
+  --tokens "$STRAIT_SOURCE/tests/golden/qwen3_moe-05/ids.json" --out x --group-mask zero
 balanced=("$STRAIT" trace "$STRAIT_SOURCE/tests/golden/qwen3_moe-05" --tokens "$STRAIT_SOURCE/tests/golden/qwen3_moe-05/ids.json" --grads --out)
 "${balanced[@]}" plain-moe.safetensors 2>/dev/null
 for what in pooled,step,0.1,0.01 per_layer,shard,0.1,0 per_layer,sequence,0.1,0; do

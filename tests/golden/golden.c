@@ -342,13 +342,15 @@ static int test_model(const options *o, const char *name, bool bf16, pool *pools
     const char *const arguments[] = {
         o->strait, "trace", model,  "--tokens", ids,      "--out", out,       "--grads",
         "--steps", "10",    "--lr", "3e-4",     "--clip", "1",     "--dtype", bf16 ? "bf16" : "f32",
-        NULL,      NULL,    NULL,   NULL,       NULL,     NULL,    NULL};
+        NULL,      NULL,    NULL,   NULL,       NULL,     NULL,    NULL,      NULL,
+        NULL};
     enum { LAST = (int)(sizeof arguments / sizeof arguments[0]) - 1 };
     char *argv[sizeof arguments / sizeof arguments[0]];
     memcpy(argv, arguments, sizeof argv);
     char routing[] = "--routing", balance[] = "--balance", losses[64];
     char adapter[] = "--adapter", adapters[PATH_SIZE + 32];
-    int next = LAST - 6;
+    char group_mask[] = "--group-mask", mask[16];
+    int next = LAST - 8;
     snprintf(adapters, sizeof adapters, "%s/adapter", model);
     bool adapted = access(adapters, R_OK) == 0;
     if (adapted) {
@@ -358,6 +360,10 @@ static int test_model(const options *o, const char *name, bool bf16, pool *pools
     if (read_line(model, "balance", losses, sizeof losses)) {
         argv[next++] = balance;
         argv[next++] = losses;
+    }
+    if (read_line(model, "group_mask", mask, sizeof mask)) {
+        argv[next++] = group_mask;
+        argv[next++] = mask;
     }
     /* In bf16 some tokens would go to other experts than in float64; transformers' own bf16 runs were held to these. */
     if (bf16 && has_choices(golden_path)) {

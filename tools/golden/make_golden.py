@@ -25,6 +25,10 @@ Where a configuration has dropout, `logits` are those of evaluation; all else is
 Where a configuration has `fp8`, the matrices of layers are released FP8: model.safetensors has their codes and factors, and
 all that is computed has code times factor, in float64 and rounded once to float32.
 
+Where a configuration has `zero`, its routers have these biases, with which the mask of 4.57 chooses experts of groups that
+were left out, and the file `group_mask` says so to strait trace: odd numbers only. Elsewhere both versions choose the same,
+which is asserted.
+
 Where a configuration has `lora` (keys of PEFT's LoraConfig), OUT/NAME/adapter/ holds adapters as PEFT saves them, with random
 B, and gradients and parameters are theirs alone; odd numbers only, because transformers 5 has no modules for experts.
 """
@@ -163,6 +167,11 @@ CONFIGS = {
     "deepseek_v3-06": (67, 12, 16, 2, 1, 1, 64, 10000.0, True, 2, 67,
                        {"deepseek": (4, 2, 6, 1, 2, 2, 9, 32, 32, 24), "pad": 3, "rms_norm_eps": 1e-5,
                         "config": {"first_k_dense_replace": 1}}),
+    # Widths of a head as DeepSeek has them, 128, 64 and 128, so that values are filled up to 192; and the mask of 4.57, with
+    # which the +0 of a group that was left out is worth more than experts whose bias is negative.
+    "deepseek_v3-09": (41, 12, 16, 1, 1, 1, 64, 10000.0, False, 2, 9,
+                       {"deepseek": (6, 4, 8, 1, 3, 2, 6, 6, 128, 128), "config": {"first_k_dense_replace": 0},
+                        "zero": (0.1, 0.2, -1.3, -1.1, -1.2, -1.25)}),
     # Released FP8: blocks cut off at both edges, at one, and matrices within one block.
     "deepseek_v3-12": (53, 16, 20, 1, 2, 2, 6, 100.0, False, 2, 13,
                        {"deepseek": (4, 2, 8, 1, 2, 1, 12, 130, 36, 30), "config": {"first_k_dense_replace": 0}, "fp8": True}),
@@ -286,10 +295,14 @@ class Routing(TorchFunctionMode):
     def __init__(self, replay=None, skip=0, grouped=False):
         super().__init__()
         self.calls, self.gap, self.replay, self.next = [], math.inf, replay, skip
-        self.grouped, self.of_groups, self.groups = grouped, False, None
+        self.grouped, self.of_groups, self.groups, self.scores = grouped, False, None, None
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func is torch.Tensor.sigmoid:
+            # A router's scores, before their bias and mask.
+            self.scores = func(*args, **kwargs)
+            return self.scores
         if func is not torch.topk:
             return func(*args, **kwargs)
         scores, k = args[0], args[1] if len(args) > 1 else kwargs["k"]
@@ -306,7 +319,8 @@ class Routing(TorchFunctionMode):
         if self.of_groups:
             self.groups = ids
         else:
-            self.calls.append((ids, values.detach().clone(), self.groups))
+            plain = self.scores.reshape(scores.shape).gather(-1, ids).detach() if self.grouped else values.detach().clone()
+            self.calls.append((ids, values.detach().clone(), self.groups, plain))
         return values, ids
 
 
@@ -460,6 +474,8 @@ def make_model(name, folder, attempt):
         for key, parameter in everything(model):
             if key.endswith("e_score_correction_bias"):
                 parameter.normal_(0.0, 0.5 / parameter.shape[-1])
+                if "zero" in extra:
+                    parameter.copy_(torch.tensor(extra["zero"]))
             elif key.endswith(".bias"):
                 parameter.normal_(0.0, 0.3)
             elif parameter.dim() == 1:
@@ -685,7 +701,7 @@ def idle_experts(model):
             parameter.grad = torch.zeros_like(parameter)
 
 
-def run_routed(model, ids, replay=None, balance=None):
+def run_routed(model, ids, replay=None, balance=None, masked=False):
     """`run`, what the routers of the first pass said, and the recorder."""
     biases = [p.detach().double().reshape(-1).clone() for n, p in everything(model) if "correction_bias" in n]
     deepseek = model.config.model_type == "deepseek_v3"
@@ -698,9 +714,10 @@ def run_routed(model, ids, replay=None, balance=None):
             weights = weights - biases[place][routing.calls[place][0]]
             weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=model.config.moe_norm_min)
         elif deepseek:
-            weights = weights - biases[place][routing.calls[place][0]]
             # 4.57 makes the experts of other groups zeros, 5 leaves them out.
-            assert FIVE or (routing.calls[place][1] > 0).all(), "the versions would choose differently"
+            zeros = (routing.calls[place][1] == 0).any().item()
+            assert zeros == masked and not (FIVE and masked), "the versions would choose differently, or should and do not"
+            weights = routing.calls[place][3].double()
             if model.config.norm_topk_prob:
                 weights = weights / weights.sum(dim=-1, keepdim=True)
             weights = weights * model.config.routed_scaling_factor
@@ -783,7 +800,7 @@ def main():
             spec = CONFIGS[name][-1].get("balance")
             balance = Balance(model, spec) if spec else None
             with InFloat64():
-                golden, routing = run_routed(model, ids, balance=balance)
+                golden, routing = run_routed(model, ids, balance=balance, masked="zero" in CONFIGS[name][-1])
             if routing.gap > 1e-4 and (not balance or balance.gap > 1e-4):
                 break
         recorded = balance and balance.chosen
@@ -792,6 +809,9 @@ def main():
         elif spec:
             with open(os.path.join(folder, "balance"), "w", encoding="ascii") as handle:
                 handle.write(",".join(map(str, spec)))
+        if "zero" in CONFIGS[name][-1]:
+            with open(os.path.join(folder, "group_mask"), "w", encoding="ascii") as handle:
+                handle.write("zero")
         chosen = choices(routing, layers, ids)
         if CONFIGS[name][-1].get("idle"):
             used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
@@ -799,7 +819,7 @@ def main():
         replay = [(call[0], call[2]) for call in routing.calls]
         def again(dtype):
             one = load(folder, dtype)
-            return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None)[0]
+            return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None, "zero" in CONFIGS[name][-1])[0]
 
         f32, bf16 = again(torch.float32), again(torch.bfloat16)
         masters = run_with_masters(folder, ids, replay[len(layers):], spec, recorded)

@@ -16,7 +16,7 @@ static void print_text(void *user, const char *text, size_t length)
 }
 
 static const char usage[] = "usage: strait plan run.yaml|config.json|MODEL --chip NAME [options]\n"
-                            "       strait plan --calibrate | --facts ... | --rules ...\n"
+                            "       strait plan --sites FILE ... | --calibrate | --facts ... | --rules ...\n"
                             "Memory, time and cost on chips that need not be here; docs/plan.md.\n";
 
 /* What a plan assumes where nobody says otherwise; --assume changes it. */

@@ -85,5 +85,15 @@ rm mine/chips.csv
 echo 'user-ours,Our policy,us,Us,regulation,2020,yes,us,buy,tps > 3,prohibited,us,2026-11-01,high,official' >>mine/rules.csv
 expect own_rule_wrong 1 "mine/rules.csv:2:[0-9]+: chip_test: character 1: no field is called 'tps'; did you mean 'tpp'" "$STRAIT" "${h20[@]}" --facts-dir mine
 sed -i 's/tps/tpp/' mine/rules.csv
+# No chip of the facts surely lies in 3A090.b: one of the user's does, 200 x 16 over 1,000 mm2.
+mkdir b && cat >b/chips.csv <<'END'
+key,name,designer,designer_hq,us_origin,datacenter,fp16_tflops,rates_complete,die_area_mm2,source,checked_on,confidence,basis
+half,Half a chip,Me,us,yes,yes,200,yes,1000,mine,2026-11-01,high,vendor
+END
+b=("$STRAIT" plan --rules --facts-dir b --chip half --transaction buy --from us --to jp --set owner.parent=none --set owner.listed=no
+  --set owner.listed_share_percent=0 --set tenant=none --set us_persons=no --set military=no --as-of 2026-12-01)
+expect headquarters_b 0 '^verdict: licence needed' "${b[@]}" --owner cn
+expect headquarters_b_names 0 'us-hq-rule-b: licence' "${b[@]}" --owner cn
+expect headquarters_b_elsewhere 0 '^verdict: no restriction found' "${b[@]}" --owner jp
 expect own_rule 0 "^verdict: prohibited by a rule of the user's" "$STRAIT" "${h20[@]}" --facts-dir mine --as-of 2025-04-08
 exit $failed

@@ -211,14 +211,18 @@ static bool findings_fit(const strait_judgement *j, const char *counts, const ch
     return fits && found == wanted;
 }
 
-static void read_scenarios(strait_csv *csv)
+static void read_table(const char *path, strait_csv *csv)
 {
     strait_buffer text = {0};
-    const char *path = STRAIT_TEST_DATA "/plan/scenarios.csv";
     if (strait_file_read(path, 0, &text) != STRAIT_OK ||
         strait_csv_parse(path, text.bytes, text.length, csv) != STRAIT_OK)
         fail_msg("%s", strait_error_message());
     strait_buffer_fini(&text);
+}
+
+static void read_scenarios(strait_csv *csv)
+{
+    read_table(STRAIT_TEST_DATA "/plan/scenarios.csv", csv);
     assert_true(csv->rows > 50);
 }
 
@@ -250,6 +254,52 @@ static void every_scenario(void **state)
     }
     strait_csv_fini(&csv);
     if (failures > 0) fail_msg("%d scenarios", failures);
+}
+
+/* Whether a rule counts for the scenario on one day. */
+static bool counts_on(const strait_csv *csv, int row, const char *rule, int32_t day)
+{
+    strait_scene scene;
+    strait_judgement j;
+    bool counts = false;
+    scene_of(csv, row, &scene);
+    scene.first = scene.last = day;
+    assert_int_equal(strait_rulebook_judge(book, &scene, &j), STRAIT_OK);
+    for (size_t i = 0; i < j.n_findings; i++) {
+        const strait_finding *f = &j.findings[i];
+        counts = counts || (f->silence == STRAIT_COUNTS && strcmp(f->rule->fact.key, rule) == 0);
+    }
+    strait_judgement_fini(&j);
+    return counts;
+}
+
+/* The first and the last day of rules, as the sources have them: a rule counts on them, and neither before nor after.
+ */
+static void rules_begin_and_end(void **state)
+{
+    (void)state;
+    strait_csv csv;
+    strait_csv edges;
+    read_scenarios(&csv);
+    read_table(STRAIT_TEST_DATA "/plan/edges.csv", &edges);
+    assert_true(edges.rows > 30);
+    for (int i = 1; i < edges.rows; i++) {
+        const char *rule = cell_of(&edges, i, "rule");
+        int row = 1;
+        while (row < csv.rows && strcmp(cell_of(&csv, row, "name"), cell_of(&edges, i, "scenario")) != 0) row++;
+        assert_true(row < csv.rows);
+        for (int end = 0; end < 2; end++) {
+            const char *text = cell_of(&edges, i, end ? "last_day" : "first_day");
+            strait_days day;
+            if (text[0] == '\0') continue;
+            assert_true(strait_days_parse(text, &day));
+            if (!counts_on(&csv, row, rule, day.first)) fail_msg("%s does not count on %s", rule, text);
+            if (counts_on(&csv, row, rule, day.first + (end ? 1 : -1)))
+                fail_msg("%s counts on the day %s %s", rule, end ? "after" : "before", text);
+        }
+    }
+    strait_csv_fini(&edges);
+    strait_csv_fini(&csv);
 }
 
 /* ---- Properties ---- */
@@ -509,6 +559,7 @@ int main(void)
         cmocka_unit_test(lower_bounds),
         cmocka_unit_test(groups_have_days),
         cmocka_unit_test(every_scenario),
+        cmocka_unit_test(rules_begin_and_end),
         cmocka_unit_test(stricter_rules_are_not_milder),
         cmocka_unit_test(longer_acts_are_not_milder),
         cmocka_unit_test(licences_are_for_their_days),

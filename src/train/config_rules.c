@@ -360,6 +360,20 @@ static const char *foreign_source(strait_config_reader *r, const char *path, con
     return kind;
 }
 
+/* PREFIX_val where there is PREFIX_train.idx: packing few documents may leave none for validation. */
+static bool has_train_only(strait_config_reader *r, const char *path)
+{
+    static const char ending[] = "_val";
+    size_t length = strlen(path);
+    strait_buffer index = {0};
+    if (length < sizeof ending - 1 || strcmp(path + length - (sizeof ending - 1), ending) != 0) return false;
+    strait_status status = strait_buffer_printf(&index, "%.*s_train.idx", (int)(length - (sizeof ending - 1)), path);
+    bool there = status == STRAIT_OK && strait_path_exists(index.bytes);
+    if (status != STRAIT_OK) r->failure = status;
+    strait_buffer_fini(&index);
+    return there;
+}
+
 static void check_sources(strait_config_reader *r, const char *key, const strait_config_sources *sources)
 {
     if (!strait__config_good(r, key)) return;
@@ -379,6 +393,8 @@ static void check_sources(strait_config_reader *r, const char *key, const strait
         bool file = stat(path, &about) == 0 && S_ISREG(about.st_mode);
         const char *remedy = file ? ": this file is no token shard, make one with `strait data pack`"
                                   : ": make it with `strait data pack` (paths are relative to the current directory)";
+        if (has_train_only(r, path))
+            remedy = ": there is the part for training alone: pack with a larger --val-fraction";
         if (check_part(r, key, path, "", ".idx", remedy)) check_part(r, key, path, "", ".bin", remedy);
     }
 }

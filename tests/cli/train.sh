@@ -49,6 +49,9 @@ expect masked 0 'step 2 of 2, 1[0-9][0-9] tokens' "${train[@]}" --out m --set st
 expect no-tokenizer 0 'step 2 of 2' "${train[@]}" --out nt --set steps=2 --set tokenizer=null --set model.init.vocab_size=300
 expect two-sources 0 'step 2 of 2' "${train[@]}" --out ts --set steps=2 \
   --set 'data.train=[{path: data_train, weight: 3}, {path: data_val, weight: 1}]'
+cp data_train.idx few_train.idx
+expect train-part-only 2 'few_val.idx: No such file or directory: there is the part for training alone: pack with a larger --val-fraction' \
+  "${train[@]}" --out x --set data.validation=few_val
 expect tokens-instead-of-steps 0 'step 2 of 2, 128 tokens' "${train[@]}" --out tok --set steps=null --set tokens=65
 
 # Losses of routers: as the model's config.json says, or as moe.* does.

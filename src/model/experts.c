@@ -51,6 +51,31 @@ double strait_experts_flops(const strait_model_config *c)
     return 2 * (double)c->hidden_size * ((double)c->num_experts + expert);
 }
 
+strait_status strait_experts_model_params(const strait_model_config *c, bool qk_norm, const strait_experts_names *names,
+                                          strait_params *out)
+{
+    STRAIT_TRY(strait_layers_outer_params(c, out));
+    for (int i = 0; i < (int)c->num_hidden_layers; i++) {
+        STRAIT_TRY(strait_layers_attention_params(c, qk_norm, i, out));
+        if (strait_model_config_sparse(c, i)) {
+            STRAIT_TRY(strait_experts_params(c, names, i, out));
+        } else {
+            STRAIT_TRY(strait_layers_mlp_params(c, i, out));
+        }
+    }
+    return STRAIT_OK;
+}
+
+double strait_experts_model_flops(const strait_model_config *c)
+{
+    double flops = strait_layers_head_flops(c);
+    for (int64_t i = 0; i < c->num_hidden_layers; i++) {
+        flops += strait_layers_attention_weight_flops(c);
+        flops += strait_model_config_sparse(c, i) ? strait_experts_flops(c) : strait_layers_mlp_flops(c);
+    }
+    return flops;
+}
+
 /* The matrices of all experts as one tensor, and the elements from one to the next. Names have the experts' number as
  * their %d. */
 static strait_status stacked(strait_layers *l, const strait_params *params, int layer, const char *before,

@@ -40,4 +40,9 @@ strait_status strait_experts_params(const strait_model_config *config, const str
 /* Multiply-adds x 2 per token of one block: the router, the experts that a token goes to and those that all share. */
 double strait_experts_flops(const strait_model_config *config);
 
+/* A whole model whose layers are attention of layers.h and, by the configuration, experts or a dense MLP. */
+strait_status strait_experts_model_params(const strait_model_config *config, bool qk_norm,
+                                          const strait_experts_names *names, strait_params *out) STRAIT_MUST_USE;
+double strait_experts_model_flops(const strait_model_config *config);
+
 #endif

@@ -27,6 +27,15 @@ void gpu_tuned_close(gpu_device_state *device)
     device->tuned = NULL;
 }
 
+void gpu_tuned_answer(strait_op_info *out, const char *implementation, int64_t workspace_bytes)
+{
+    out->supported = 1;
+    out->implementation = implementation;
+    out->workspace_bytes = workspace_bytes;
+    out->accumulation = STRAIT_STORAGE_F32;
+    out->determinism = STRAIT_DETERMINISM_RUN_TO_RUN;
+}
+
 gpu_address gpu_slice_address(strait_driver_slice slice)
 {
     const gpu_memory_state *memory = gpu_object_of(slice.memory);

@@ -125,11 +125,7 @@ int32_t gpu_product_query(gpu_device_state *device, const strait_op_desc *desc, 
     if (is_declined(device, desc, &out->reason)) return STRAIT_CODE_OK;
     int32_t code = plan_call(device, desc, &call, &out->reason);
     if (code != STRAIT_CODE_OK || out->reason) return code;
-    out->supported = 1;
-    out->implementation = call.implementation;
-    out->workspace_bytes = call.bytes;
-    out->accumulation = STRAIT_STORAGE_F32;
-    out->determinism = STRAIT_DETERMINISM_RUN_TO_RUN;
+    gpu_tuned_answer(out, call.implementation, call.bytes);
     return STRAIT_CODE_OK;
 }
 

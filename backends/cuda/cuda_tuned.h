@@ -27,6 +27,8 @@ int32_t gpu_attention_run(gpu_queue_state *queue, const strait_op_desc *desc, co
 
 int32_t gpu_tuned_open(gpu_device_state *device);
 void gpu_tuned_close(gpu_device_state *device);
+/* What a query says of an op that runs, with that much workspace. */
+void gpu_tuned_answer(strait_op_info *out, const char *implementation, int64_t workspace_bytes);
 gpu_address gpu_slice_address(strait_driver_slice slice);
 
 #endif

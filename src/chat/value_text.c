@@ -48,10 +48,13 @@ static bool is_printable(uint32_t code)
     }
 }
 
-/* One character as repr writes it between quotes; false where it is to be written as it is. */
-static bool repr_escape(uint32_t code, char quote, char out[16])
+/* One character escaped into out[16]; false where it is to be written as it is. */
+typedef bool (*escape_fn)(uint32_t code, int option, char *out);
+
+/* As repr writes it between these quotes. */
+static bool repr_escape(uint32_t code, int quote, char *out)
 {
-    if (code == '\\' || code == (unsigned char)quote) {
+    if (code == '\\' || code == (uint32_t)quote) {
         snprintf(out, 16, "\\%c", (char)code);
     } else if (code == '\n' || code == '\r' || code == '\t') {
         snprintf(out, 16, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
@@ -63,25 +66,31 @@ static bool repr_escape(uint32_t code, char quote, char out[16])
     return true;
 }
 
+static strait_status escape_each(const strait__string *string, escape_fn escape, int option, strait__text *out)
+{
+    for (size_t at = 0; at < string->length;) {
+        uint32_t code = 0xfffd;
+        int size = strait_utf8_decode(string->bytes + at, string->length - at, &code);
+        size_t length = (size_t)(size < 0 ? -size : size);
+        char escaped[16];
+        const unsigned char *foreign = string->foreign ? string->foreign + at : NULL;
+        if (escape(code, option, escaped)) {
+            STRAIT_TRY(strait__text_append_from(out, escaped, strlen(escaped), foreign ? *foreign : 0));
+        } else {
+            STRAIT_TRY(strait__text_append(out, string->bytes + at, length, foreign));
+        }
+        at += length;
+    }
+    return STRAIT_OK;
+}
+
 static strait_status repr_string(const strait__string *string, strait__text *out)
 {
     bool single = string->length > 0 && memchr(string->bytes, '\'', string->length);
     bool twofold = string->length > 0 && memchr(string->bytes, '"', string->length);
     char quote = single && !twofold ? '"' : '\'';
     STRAIT_TRY(strait__text_append(out, &quote, 1, NULL));
-    for (size_t at = 0; at < string->length;) {
-        uint32_t code = 0xfffd;
-        int size = strait_utf8_decode(string->bytes + at, string->length - at, &code);
-        size_t length = (size_t)(size < 0 ? -size : size);
-        char escape[16];
-        const unsigned char *foreign = string->foreign ? string->foreign + at : NULL;
-        if (repr_escape(code, quote, escape)) {
-            STRAIT_TRY(strait__text_append_from(out, escape, strlen(escape), foreign ? *foreign : 0));
-        } else {
-            STRAIT_TRY(strait__text_append(out, string->bytes + at, length, foreign));
-        }
-        at += length;
-    }
+    STRAIT_TRY(escape_each(string, repr_escape, quote, out));
     return strait__text_append(out, &quote, 1, NULL);
 }
 
@@ -143,8 +152,8 @@ strait_status strait__value_print(const strait__value *value, strait__text *out)
     return repr(value, out);
 }
 
-/* One character as json.dumps writes it; false where it is to be written as it is. */
-static bool json_escape(uint32_t code, bool ascii, char out[16])
+/* As json.dumps writes it. */
+static bool json_escape(uint32_t code, int ascii, char *out)
 {
     static const char named[] = "\"\\\b\f\n\r\t";
     static const char letters[] = "\"\\bfnrt";
@@ -165,19 +174,7 @@ static bool json_escape(uint32_t code, bool ascii, char out[16])
 static strait_status string_text(const strait__string *string, bool ascii, strait__text *out)
 {
     STRAIT_TRY(append(out, "\""));
-    for (size_t at = 0; at < string->length;) {
-        uint32_t code = 0xfffd;
-        int size = strait_utf8_decode(string->bytes + at, string->length - at, &code);
-        size_t length = (size_t)(size < 0 ? -size : size);
-        char escape[16];
-        const unsigned char *foreign = string->foreign ? string->foreign + at : NULL;
-        if (json_escape(code, ascii, escape)) {
-            STRAIT_TRY(strait__text_append_from(out, escape, strlen(escape), foreign ? *foreign : 0));
-        } else {
-            STRAIT_TRY(strait__text_append(out, string->bytes + at, length, foreign));
-        }
-        at += length;
-    }
+    STRAIT_TRY(escape_each(string, json_escape, ascii, out));
     return append(out, "\"");
 }
 

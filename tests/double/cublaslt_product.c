@@ -8,6 +8,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/double/cublaslt.h"
+#include "tests/double/double_bf16.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,23 +16,6 @@
 #include <time.h>
 
 enum { PART = 64 };
-
-static float widen(uint16_t bits)
-{
-    uint32_t word = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
-/* To nearest even; nothing here is a NaN but poison, which stays one. */
-static uint16_t narrow(float value)
-{
-    uint32_t word;
-    memcpy(&word, &value, sizeof word);
-    if (value != value) return 0x7FC0;
-    return (uint16_t)((word + 0x7FFF + (word >> 16 & 1)) >> 16);
-}
 
 static bool is(const double_product *p, const char *fault)
 {

@@ -11,29 +11,13 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/double/cudnn.h"
+#include "tests/double/double_bf16.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static float widen(uint16_t bits)
-{
-    uint32_t word = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
-/* To nearest even; NaN stays one. */
-static uint16_t narrow(float value)
-{
-    uint32_t word;
-    memcpy(&word, &value, sizeof word);
-    if (value != value) return 0x7FC0;
-    return (uint16_t)((word + 0x7FFF + (word >> 16 & 1)) >> 16);
-}
 
 static bool is(const double_program *p, const char *fault)
 {

@@ -7,8 +7,8 @@
 
 #include "graph/graph.h"
 
-/* y[M, H] = table[ids]. In training the model builder declares "embedding.slots" and, for a tied table,
- * "embedding.accumulator": its gradient finds them by name. */
+/* y[M, H] = table[ids]. In training the model builder declares "NAME.slots" and, for a tied table,
+ * "NAME.accumulator", NAME being the op's: its gradient finds them by name. */
 typedef struct strait_embedding {
     strait_tensor_id ids;   /* i32 [M] */
     strait_tensor_id table; /* weight [V, H] */

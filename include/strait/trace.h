@@ -46,6 +46,8 @@ typedef struct strait_trace_options {
                                  output_router_logits those of transformers */
     const char *adapter;      /* a directory with adapters for the model: gradients and steps are theirs; or NULL */
     const char *group_mask;   /* as moe.group_mask: "neg_inf" (default), or "zero" of a model with groups of experts */
+    double mtp;               /* over 0: gradients and steps are those of the loss with this times that of the model's
+                                 module for multi-token prediction, whose tensors must be there; 0 = without (0) */
 } strait_trace_options;
 
 /* Fills in all members, struct_size too; model, tokens and out are left for the caller to set. */
@@ -55,9 +57,10 @@ void strait_trace_defaults(strait_trace_options *options);
  * Writes "logits" [B, T, V] and "loss" [1] (the mean next-token cross-entropy within each row) and what else was asked
  * for; of a model with experts, for each layer that has some, "router.ids.<layer>" I32 [B, T, K], ascending in a row,
  * and "router.weights.<layer>" [B, T, K]; with gradients or steps and losses of routers, "aux_loss" [1] and "z_loss"
- * [1] without their coefficients. Rows have two ids at least. `routing` has "routing.<layer>" I32
- * [steps, B, T, K] (the first of which counts for logits and gradients too, the last for all further steps), or
- * "router.ids.<layer>" as a trace writes it. The file is whole or absent; one that is there already is replaced.
+ * [1] without their coefficients; with `mtp`, "mtp_loss" [1] without its weight, and what `routing` has for its layer.
+ * Rows have two ids at least. `routing` has "routing.<layer>" I32 [steps, B, T, K] (the first of which counts for
+ * logits and gradients too, the last for all further steps), or "router.ids.<layer>" as a trace writes it. The file is
+ * whole or absent; one that is there already is replaced.
  *
  * STRAIT_ERR_USAGE: an option is missing, or a number outside its range or not finite. STRAIT_ERR_RANGE: an id outside
  * the vocabulary. STRAIT_ERR_NOT_FOUND, FORMAT, CORRUPT, UNSUPPORTED: of the model, the tokens or the device, with file

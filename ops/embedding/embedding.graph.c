@@ -1,10 +1,12 @@
 /*
- * Embedding in a graph. Its gradient's rows are collected in "embedding.accumulator" by slot (see train/): for a tied
- * table they are folded into the head's gradient at the end of the shard, for an untied one the accumulator is the
- * gradient.
+ * Embedding in a graph. The gradient's rows of one named NAME are collected in "NAME.accumulator" by slot, the input
+ * "NAME.slots" (see train/): for a tied table they are folded into the head's gradient at the end of the shard; where
+ * there is none, it is the table's gradient.
  */
 #include "ops/emit.h"
 #include "ops/rules.h"
+
+#include <stdio.h>
 
 strait_status strait_emit_embedding(strait_graph *graph, const char *name, strait_embedding *op)
 {
@@ -20,11 +22,15 @@ strait_status strait_grad_embedding(strait_backward *backward, int32_t node)
 {
     strait_graph *graph = strait_backward_graph(backward);
     const strait_node *forward = &graph->nodes[node];
-    strait_tensor_id slots = strait_graph_find(graph, "embedding.slots");
-    strait_tensor_id accumulator = strait_graph_find(graph, "embedding.accumulator");
+    char name[128];
+    snprintf(name, sizeof name, "%.100s.slots", graph->tensors[forward->buffers[EMBEDDING_Y]].name);
+    strait_tensor_id slots = strait_graph_find(graph, name);
+    snprintf(name, sizeof name, "%.100s.accumulator", graph->tensors[forward->buffers[EMBEDDING_Y]].name);
+    strait_tensor_id accumulator = strait_graph_find(graph, name);
     strait_tensor_id dy = strait_backward_grad(backward, forward->buffers[EMBEDDING_Y]);
     if (slots == STRAIT_NO_TENSOR) {
-        return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the graph has no embedding.slots");
+        return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "the graph has no slots for %s",
+                           graph->tensors[forward->buffers[EMBEDDING_Y]].name);
     }
     /* Untied: rows go straight to the table's gradient, which is zeroed when a shard begins. */
     if (accumulator == STRAIT_NO_TENSOR) {

@@ -70,7 +70,8 @@ typedef struct strait_model_config {
     int64_t v_head_dim;
     bool rope_interleave; /* rotation turns pairs (2i, 2i + 1) */
     int64_t num_hidden_layers;
-    int64_t num_attention_heads; /* a multiple of num_key_value_heads */
+    int64_t num_nextn_predict_layers; /* modules for multi-token prediction, 0 or 1: never read, the trainer sets it */
+    int64_t num_attention_heads;      /* a multiple of num_key_value_heads */
     int64_t num_key_value_heads;
     int64_t head_dim; /* even; need not be hidden_size / num_attention_heads; latent attention: of what is rotated */
     int64_t max_position_embeddings;
@@ -104,10 +105,16 @@ static inline bool strait_model_config_sparse(const strait_model_config *config,
     return config->sparse_layers[layer / 64] >> (layer % 64) & 1;
 }
 
-/* The first and the last layer with experts; -1 where no layer has any. */
+/* Layers, with that of the module for multi-token prediction, whose number follows the others'. */
+static inline int64_t strait_model_config_layers(const strait_model_config *config)
+{
+    return config->num_hidden_layers + config->num_nextn_predict_layers;
+}
+
+/* The first and the last of these with experts; -1 where no layer has any. */
 static inline int64_t strait_model_config_first_sparse(const strait_model_config *config)
 {
-    for (int64_t i = 0; i < config->num_hidden_layers; i++) {
+    for (int64_t i = 0; i < strait_model_config_layers(config); i++) {
         if (strait_model_config_sparse(config, i)) return i;
     }
     return -1;
@@ -115,7 +122,7 @@ static inline int64_t strait_model_config_first_sparse(const strait_model_config
 
 static inline int64_t strait_model_config_last_sparse(const strait_model_config *config)
 {
-    int64_t last = config->num_hidden_layers - 1;
+    int64_t last = strait_model_config_layers(config) - 1;
     while (last >= 0 && !strait_model_config_sparse(config, last)) last--;
     return last;
 }

@@ -139,7 +139,8 @@ static void read_experts(strait__hf_reader *reader, strait_model_config *config)
                          config->router_aux_loss_coef);
     }
     check_groups(reader, config);
-    for (int64_t i = config->first_k_dense_replace; i < config->num_hidden_layers; i++) {
+    /* One more, for a module that predicts further. */
+    for (int64_t i = config->first_k_dense_replace; i <= config->num_hidden_layers && i < STRAIT_LAYERS_MAX; i++) {
         config->sparse_layers[i / 64] |= (uint64_t)1 << (i % 64);
     }
 }
@@ -160,7 +161,7 @@ strait_status strait__hf_deepseek_v3_write(const strait_model_config *config, js
     STRAIT_TRY(strait__hf_write_decoder(config, object));
     json_t *keys = json_pack(
         "{s:I, s:o, s:I, s:I, s:I, s:b, s:b, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:I, s:f, s:i, s:s, s:s, "
-        "s:i}",
+        "s:I}",
         "kv_lora_rank", (json_int_t)config->kv_lora_rank, "q_lora_rank",
         config->q_lora_rank > 0 ? json_integer(config->q_lora_rank) : json_null(), "qk_nope_head_dim",
         (json_int_t)config->qk_nope_head_dim, "qk_rope_head_dim", (json_int_t)config->head_dim, "v_head_dim",
@@ -172,7 +173,7 @@ strait_status strait__hf_deepseek_v3_write(const strait_model_config *config, js
         (json_int_t)config->topk_group, "norm_topk_prob", (int)config->norm_topk_prob, "routed_scaling_factor",
         config->routed_scaling_factor, "first_k_dense_replace", (json_int_t)config->first_k_dense_replace,
         "aux_loss_alpha", config->router_aux_loss_coef, "moe_layer_freq", 1, "scoring_func", "sigmoid", "topk_method",
-        "noaux_tc", "num_nextn_predict_layers", 0);
+        "noaux_tc", "num_nextn_predict_layers", (json_int_t)config->num_nextn_predict_layers);
     int failed = keys ? json_object_update(object, keys) : -1;
     json_decref(keys);
     return failed ? STRAIT_FAIL(STRAIT_ERR_NO_MEMORY, "out of memory for config.json") : STRAIT_OK;

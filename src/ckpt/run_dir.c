@@ -282,6 +282,7 @@ static strait_status format_metrics(const strait_step_metrics *m, strait_buffer 
     STRAIT_TRY(strait_buffer_printf(out, "{\"step\":%" PRId64 ",\"tokens\":%" PRId64, m->step, m->tokens));
     STRAIT_TRY(put_real(out, "loss", m->loss));
     if (m->has_val_loss) STRAIT_TRY(put_real(out, "val_loss", m->val_loss));
+    if (m->has_mtp_loss) STRAIT_TRY(put_real(out, "mtp_loss", m->mtp_loss));
     if (m->has_aux_loss) STRAIT_TRY(put_real(out, "aux_loss", m->aux_loss));
     if (m->has_z_loss) STRAIT_TRY(put_real(out, "z_loss", m->z_loss));
     if (m->has_orthogonality_loss) STRAIT_TRY(put_real(out, "orthogonality_loss", m->orthogonality_loss));
@@ -315,6 +316,7 @@ static strait_status write_scalars(strait_run_dir *run, const strait_step_metric
     };
     size_t count = 5;
     if (m->has_val_loss) scalars[count++] = (strait_scalar){"loss/validation", m->val_loss};
+    if (m->has_mtp_loss) scalars[count++] = (strait_scalar){"loss/mtp", m->mtp_loss};
     if (m->has_aux_loss) scalars[count++] = (strait_scalar){"loss/aux", m->aux_loss};
     if (m->has_z_loss) scalars[count++] = (strait_scalar){"loss/z", m->z_loss};
     if (m->has_orthogonality_loss) {

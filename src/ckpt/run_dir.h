@@ -50,6 +50,8 @@ typedef struct strait_step_metrics {
     double loss;
     bool has_val_loss; /* evaluated after this step */
     double val_loss;
+    bool has_mtp_loss; /* of multi-token prediction, without its weight */
+    double mtp_loss;
     bool has_aux_loss; /* of routers, without its coefficient; so the other */
     double aux_loss;
     bool has_z_loss;

@@ -114,6 +114,16 @@ strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t
     return STRAIT_OK;
 }
 
+strait_status strait_graph_weight_again(strait_graph *graph, const char *name, strait_tensor_id weight,
+                                        strait_tensor_id grad, strait_tensor_id *out)
+{
+    strait_tensor like = graph->tensors[weight];
+    STRAIT_TRY(add_tensor(graph, name, like.dtype, like.rows, like.columns, like.store, out));
+    graph->tensors[*out].offset = like.offset;
+    graph->tensors[*out].grad_of = grad;
+    return STRAIT_OK;
+}
+
 strait_status strait_graph_frozen(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   strait_tensor_id *out)
 {

@@ -108,6 +108,9 @@ strait_status strait_graph_activation(strait_graph *graph, const char *name, str
 /* A weight at a byte offset of the compute store, and its f32 gradient at an offset of the gradient store. */
 strait_status strait_graph_weight(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   int64_t grad_offset, strait_tensor_id *out) STRAIT_MUST_USE;
+/* The same weight once more, with a gradient of its own, an f32 tensor of its shape. */
+strait_status strait_graph_weight_again(strait_graph *graph, const char *name, strait_tensor_id weight,
+                                        strait_tensor_id grad, strait_tensor_id *out) STRAIT_MUST_USE;
 /* A weight without a gradient, at a byte offset of the frozen store. */
 strait_status strait_graph_frozen(strait_graph *graph, const char *name, int64_t rows, int64_t columns, int64_t offset,
                                   strait_tensor_id *out) STRAIT_MUST_USE;

@@ -79,7 +79,9 @@ static double factor_of(const strait_layers *l)
 {
     const strait_build *build = l->build;
     double layers = 0;
-    for (int64_t i = 0; i < l->config->num_hidden_layers; i++) layers += strait_model_config_sparse(l->config, i);
+    for (int64_t i = 0; i < strait_model_config_layers(l->config); i++) {
+        layers += strait_model_config_sparse(l->config, i);
+    }
     double factor = build->balance->coefficient * (double)l->config->num_experts /
                     ((double)build->scope_tokens * (double)build->step_tokens);
     return build->balance->form == STRAIT_AUX_POOLED ? factor / (layers * layers)
@@ -118,7 +120,7 @@ strait_status strait_balance_finish(strait_layers *l, int64_t score)
                                  .half_z = (float)(build->balance->z_coefficient / (double)build->step_tokens)};
     if (has_aux(build)) STRAIT_TRY(loss_of_tokens(l, "balance.aux", &losses.aux));
     if (build->balance->z_coefficient != 0) STRAIT_TRY(loss_of_tokens(l, "balance.z", &losses.z));
-    for (int i = 0; i < (int)l->config->num_hidden_layers; i++) {
+    for (int i = 0; i < (int)strait_model_config_layers(l->config); i++) {
         char name[64];
         if (!strait_model_config_sparse(l->config, i)) continue;
         strait_layers_name(name, i, "router");

@@ -4,13 +4,14 @@
  */
 #include "model/experts.h"
 #include "model/latent.h"
+#include "model/mtp.h"
 
 static const strait_experts_names names = {.bias = "mlp.gate.e_score_correction_bias"};
 
 static strait_status deepseek_v3_params(const strait_model_config *config, strait_params *out)
 {
     STRAIT_TRY(strait_layers_outer_params(config, out));
-    for (int i = 0; i < (int)config->num_hidden_layers; i++) {
+    for (int i = 0; i < (int)strait_model_config_layers(config); i++) {
         STRAIT_TRY(strait_latent_params(config, i, out));
         if (strait_model_config_sparse(config, i)) {
             STRAIT_TRY(strait_experts_params(config, &names, i, out));
@@ -18,7 +19,7 @@ static strait_status deepseek_v3_params(const strait_model_config *config, strai
             STRAIT_TRY(strait_layers_mlp_params(config, i, out));
         }
     }
-    return STRAIT_OK;
+    return strait_mtp_params(config, out);
 }
 
 static strait_status deepseek_v3_layer(strait_layers *layers, int layer)
@@ -50,8 +51,8 @@ static strait_status deepseek_v3_build(strait_graph *graph, const strait_model_c
 
 static double deepseek_v3_weight_flops(const strait_model_config *c)
 {
-    double flops = strait_layers_head_flops(c);
-    for (int64_t i = 0; i < c->num_hidden_layers; i++) {
+    double flops = strait_layers_head_flops(c) + strait_mtp_flops(c);
+    for (int64_t i = 0; i < strait_model_config_layers(c); i++) {
         flops += strait_latent_weight_flops(c);
         flops += strait_model_config_sparse(c, i) ? strait_experts_flops(c) : strait_layers_mlp_flops(c);
     }

@@ -67,7 +67,7 @@ double strait_latent_weight_flops(const strait_model_config *c)
 double strait_latent_attention_flops(const strait_model_config *c, int64_t length)
 {
     double widths = (double)c->num_attention_heads * (double)(query_width(c) + c->v_head_dim);
-    return (double)c->num_hidden_layers * 2 * widths * ((double)length + 1) / 2;
+    return (double)strait_model_config_layers(c) * 2 * widths * ((double)length + 1) / 2;
 }
 
 /* ---- the graph ---- */

@@ -2,6 +2,7 @@
 #include "model/layers.h"
 
 #include "base/rng.h"
+#include "model/mtp.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -215,23 +216,27 @@ static strait_status declare_inputs(strait_layers *l, strait_embedding *embeddin
     return STRAIT_OK;
 }
 
-static strait_status head_weight(strait_layers *l, strait_tensor_id *out)
+strait_status strait_layers_head_weight(strait_layers *l, strait_tensor_id *out)
 {
     return strait_model_weight(l->graph, l->params, out, "%s",
                                l->config->tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
 }
 
-static strait_status emit_loss(strait_layers *l, strait_tensor_id y)
+strait_status strait_layers_loss(strait_layers *l, const char *prefix, strait_tensor_id weight, strait_tensor_id y)
 {
+    char name[64];
     strait_graph *graph = l->graph;
     int64_t tokens = l->build->batch * l->build->length;
-    strait_linear_xent head = {.y = y, .sequence_length = l->build->length};
+    strait_linear_xent head = {.y = y, .w = weight, .sequence_length = l->build->length};
     strait_tensor_id sum;
-    STRAIT_TRY(head_weight(l, &head.w));
-    STRAIT_TRY(strait_graph_input(graph, "targets", STRAIT_DTYPE_I32, tokens, 1, &head.targets));
-    STRAIT_TRY(strait_graph_state(graph, "step", STRAIT_DTYPE_F32, STRAIT_STEP_WORDS, 1, &head.step));
-    STRAIT_TRY(strait_graph_activation(graph, "loss", STRAIT_DTYPE_F32, tokens, 1, STRAIT_KEEP_BOUNDARY, &head.loss));
-    STRAIT_TRY(strait_graph_state(graph, "loss.sum", STRAIT_DTYPE_F32, 1, 1, &sum));
+    snprintf(name, sizeof name, "%stargets", prefix);
+    STRAIT_TRY(strait_graph_input(graph, name, STRAIT_DTYPE_I32, tokens, 1, &head.targets));
+    snprintf(name, sizeof name, "%sstep", prefix);
+    STRAIT_TRY(strait_graph_state(graph, name, STRAIT_DTYPE_F32, STRAIT_STEP_WORDS, 1, &head.step));
+    snprintf(name, sizeof name, "%sloss", prefix);
+    STRAIT_TRY(strait_graph_activation(graph, name, STRAIT_DTYPE_F32, tokens, 1, STRAIT_KEEP_BOUNDARY, &head.loss));
+    snprintf(name, sizeof name, "%sloss.sum", prefix);
+    STRAIT_TRY(strait_graph_state(graph, name, STRAIT_DTYPE_F32, 1, 1, &sum));
     STRAIT_TRY(strait_emit_linear_xent(graph, &head));
     return strait_emit_loss_sum(graph, head.loss, sum, l->build->length);
 }
@@ -240,7 +245,7 @@ static strait_status emit_loss(strait_layers *l, strait_tensor_id y)
 static strait_status emit_logits(strait_layers *l, strait_tensor_id x, const char *name)
 {
     strait_linear head = {.x = x, .segments = 1, .into_y = true};
-    STRAIT_TRY(head_weight(l, &head.w[0]));
+    STRAIT_TRY(strait_layers_head_weight(l, &head.w[0]));
     STRAIT_TRY(strait_graph_state(l->graph, name, STRAIT_DTYPE_F32, l->graph->tensors[x].rows, l->config->vocab_size,
                                   &head.y[0]));
     return strait_emit_linear(l->graph, name, &head);
@@ -255,8 +260,14 @@ static strait_status finish(strait_layers *l)
     STRAIT_TRY(add_and_norm(l, "final_norm", STRAIT_KEEP_BOUNDARY, norm_w, &y));
     /* The head's gradient needs y at once, so recomputing it would gain nothing. */
     graph->tensors[y].keep = STRAIT_KEEP_BOUNDARY;
+    if (l->build->mtp) STRAIT_TRY(strait_mtp_module(l, y));
+    if (l->finished) return STRAIT_OK;
     switch (l->build->mode) {
-    case STRAIT_BUILD_TRAIN: return emit_loss(l, y);
+    case STRAIT_BUILD_TRAIN: {
+        strait_tensor_id head;
+        STRAIT_TRY(strait_layers_head_weight(l, &head));
+        return strait_layers_loss(l, "", head, y);
+    }
     case STRAIT_BUILD_LOGITS: return emit_logits(l, y, "logits");
     default: graph->tensors[y].store = STRAIT_STORE_STATE; break;
     }
@@ -273,6 +284,7 @@ strait_status strait_layers_build(strait_layers *l, strait_layer_fn layer)
     l->sequences = STRAIT_NO_TENSOR;
     l->step = STRAIT_NO_TENSOR;
     l->pending = STRAIT_NO_TENSOR;
+    l->layer = layer;
     if (l->build->mode == STRAIT_BUILD_HEAD) {
         strait_tensor_id hidden;
         STRAIT_TRY(strait_graph_state(l->graph, "hidden.last", l->graph->dtype, 1, l->config->hidden_size, &hidden));

@@ -12,8 +12,11 @@
 #include "model/model.h"
 #include "ops/emit.h"
 
+typedef struct strait_layers strait_layers;
+typedef strait_status (*strait_layer_fn)(strait_layers *layers, int layer);
+
 /* One graph under construction. The first group is given by the family, the rest by strait_layers_build. */
-typedef struct strait_layers {
+struct strait_layers {
     strait_graph *graph;
     const strait_model_config *config;
     const strait_params *params;
@@ -29,10 +32,9 @@ typedef struct strait_layers {
     strait_tensor_id step;
     strait_tensor_id x;
     strait_tensor_id pending; /* STRAIT_NO_TENSOR before the first layer */
+    strait_layer_fn layer;    /* the family's */
     bool finished;            /* set by a layer after which this graph needs nothing */
-} strait_layers;
-
-typedef strait_status (*strait_layer_fn)(strait_layers *layers, int layer);
+};
 
 /* The whole graph for the mode of layers->build, with `layer` for each layer in turn. */
 strait_status strait_layers_build(strait_layers *layers, strait_layer_fn layer) STRAIT_MUST_USE;
@@ -85,6 +87,10 @@ strait_status strait_layers_rotate(strait_layers *layers, int layer, const char 
 strait_status strait_layers_attend(strait_layers *layers, int layer, strait_attention *attention) STRAIT_MUST_USE;
 /* o_proj of what attention found, with the residual dropout, left in layers->pending. */
 strait_status strait_layers_attention_out(strait_layers *layers, int layer, strait_tensor_id x) STRAIT_MUST_USE;
+/* The head's matrix; the loss of rows that are normed, into `loss` of a token and "<prefix>loss.sum". */
+strait_status strait_layers_head_weight(strait_layers *layers, strait_tensor_id *out) STRAIT_MUST_USE;
+strait_status strait_layers_loss(strait_layers *layers, const char *prefix, strait_tensor_id weight,
+                                 strait_tensor_id y) STRAIT_MUST_USE;
 /* The parameter model.layers.<i>.<name>. */
 strait_status strait_layers_weight(strait_layers *layers, int layer, const char *name,
                                    strait_tensor_id *out) STRAIT_MUST_USE;

@@ -52,6 +52,7 @@ typedef struct strait_build {
     int64_t step_tokens;           /* with balance: tokens of a step, and of each of its scopes */
     int64_t scope_tokens;
     bool counted; /* TRAIN: the counts for `balance` are there, made by graphs for COUNT */
+    bool mtp;     /* TRAIN, COUNT: with the model's module for multi-token prediction (model/mtp.h) */
     bool load;    /* TRAIN: choices as they were made are added to "layers.<i>.load" */
 } strait_build;
 

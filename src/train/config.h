@@ -115,6 +115,10 @@ typedef struct strait_run_config {
         int group_mask; /* STRAIT_CONFIG_GROUP_MASK_* */
     } moe;
     struct {
+        int64_t layers;
+        double weight;
+    } mtp;
+    struct {
         int64_t rank; /* 0 = no adapters */
         double alpha; /* -1 = the rank */
         bool rslora;

@@ -66,6 +66,7 @@ static strait_status build_program(strait_engine *engine, int64_t batch, strait_
                           .dropout = differentiate || mode == STRAIT_BUILD_COUNT,
                           .routing = o->routing,
                           .lora = o->lora};
+    build.mtp = build.dropout && engine->mtp;
     if (build.dropout) engine__balance_build(engine, &build);
     strait_graph graph;
     strait_graph_init(&graph, o->dtype, o->numerics, &engine->state);
@@ -213,6 +214,7 @@ static strait_status plan_engine(strait_engine *engine)
     engine->grad_buffers = 1;
     while ((int64_t)1 << engine->grad_buffers <= o->shards) engine->grad_buffers++;
 
+    STRAIT_TRY(engine__mtp_plan(engine));
     STRAIT_TRY(engine__balance_plan(engine));
     STRAIT_TRY(build_program(engine, o->micro_batch, STRAIT_BUILD_TRAIN, false, &engine->eval));
     if (!o->forward_only) {

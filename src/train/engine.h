@@ -35,6 +35,7 @@ typedef struct strait_engine_options {
     bool bf16_moment;           /* the first moment likewise */
     strait_adamw adamw;
     strait_muon muon;        /* of the matrices of layers, where it is used; weight decay and clipping are adamw's */
+    double mtp_weight;       /* of the loss of a module for multi-token prediction, where the model has one */
     strait_balance balance;  /* losses of routers; of use with experts only */
     const strait_lora *lora; /* borrowed: adapters, which alone are trained beside frozen weights; or NULL */
 } strait_engine_options;
@@ -54,6 +55,7 @@ typedef struct strait_step_result {
     int64_t targets;
     float grad_norm;
     float clip_factor;
+    double mtp_loss; /* of multi-token prediction, without its weight: mean over the tokens after the next that exist */
     double aux_loss; /* auxiliary and z-loss of routers, without their coefficients; 0 where there is none */
     double z_loss;
     double orthogonality_loss;

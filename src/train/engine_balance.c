@@ -37,11 +37,11 @@ strait_status engine__balance_plan(strait_engine *engine)
                            "of batch.shards (%lld)",
                            (long long)o->sequences, (long long)o->shards);
     }
-    if (o->balance.form == STRAIT_AUX_POOLED && scope_tokens(o) > INT32_MAX / o->model.num_hidden_layers) {
+    if (o->balance.form == STRAIT_AUX_POOLED && scope_tokens(o) > INT32_MAX / strait_model_config_layers(&o->model)) {
         return STRAIT_FAIL(STRAIT_ERR_OVERFLOW,
                            "moe.aux_form: pooled counts %lld tokens in %lld layers: 2^31 - 1 pairs at most; take "
                            "per_layer or a narrower moe.aux_scope",
-                           (long long)scope_tokens(o), (long long)o->model.num_hidden_layers);
+                           (long long)scope_tokens(o), (long long)strait_model_config_layers(&o->model));
     }
     engine->counted = scope_tokens(o) > o->micro_batch * o->length;
     return STRAIT_OK;

@@ -41,6 +41,7 @@ struct strait_engine {
     bool balanced;   /* routers have losses */
     bool counted;    /* over more than a micro-batch: choices are counted first */
     bool orthogonal; /* routers have a loss of their weights alone */
+    bool mtp;        /* trained with a module for multi-token prediction */
     bool biased;     /* selection has biases that move with the load */
 
     /* planned sizes */
@@ -79,6 +80,7 @@ struct strait_engine {
     float *bias;
     double *routers; /* rows of unit length, their products, gradients; with an orthogonality loss */
     float *router;
+    int64_t mtp_targets; /* of the step */
     float step_words[STRAIT_STEP_WORDS];
     strait_replay replay;
     int (*stop)(void *user); /* or NULL */
@@ -116,6 +118,16 @@ strait_status engine__orthogonality(strait_engine *engine, strait_step_result *i
 strait_status engine__muon_plan(strait_engine *engine) STRAIT_MUST_USE;
 int64_t engine__muon_bytes(const strait_engine *engine);
 strait_status engine__muon_update(strait_engine *engine) STRAIT_MUST_USE;
+/*
+ * engine_mtp.c: what multi-token prediction needs of a plan; the words of a step for its loss; its inputs for sequences
+ * from `first` on; at the end of a shard its gradients of what it shares, added to `grads`, and its loss.
+ */
+strait_status engine__mtp_plan(strait_engine *engine) STRAIT_MUST_USE;
+strait_status engine__mtp_begin(strait_engine *engine, const strait_engine_batch *batch) STRAIT_MUST_USE;
+strait_status engine__mtp_put(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
+                              int64_t first, int64_t sequences) STRAIT_MUST_USE;
+strait_status engine__mtp_fold(strait_engine *engine, const strait_program *program, const strait_bindings *bindings,
+                               strait_step_result *inout) STRAIT_MUST_USE;
 /* Before a step: nothing was chosen yet. After it: each selection bias moves by the rate, towards an even load. */
 strait_status engine__bias_begin(strait_engine *engine) STRAIT_MUST_USE;
 strait_status engine__bias_update(strait_engine *engine) STRAIT_MUST_USE;
@@ -125,6 +137,8 @@ strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads);
 strait_slice engine__state_slice(const strait_engine *engine, const char *name);
 strait_status engine__put_batch(strait_engine *engine, const strait_program *program, const strait_engine_batch *batch,
                                 int64_t first, int64_t sequences) STRAIT_MUST_USE;
+strait_status engine__put_input(strait_engine *engine, const strait_program *program, const char *name,
+                                const int32_t *values, int64_t count) STRAIT_MUST_USE;
 strait_status engine__check_stop(const strait_engine *engine) STRAIT_MUST_USE;
 strait_status engine__zero(strait_engine *engine, const strait_program *program,
                            const strait_bindings *bindings) STRAIT_MUST_USE;

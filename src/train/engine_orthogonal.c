@@ -87,7 +87,7 @@ static strait_status one_router(strait_engine *engine, const strait_param *param
 strait_status engine__orthogonality(strait_engine *engine, strait_step_result *inout)
 {
     const strait_model_config *model = &engine->options.model;
-    for (int64_t layer = 0; engine->orthogonal && layer < model->num_hidden_layers; layer++) {
+    for (int64_t layer = 0; engine->orthogonal && layer < strait_model_config_layers(model); layer++) {
         char name[64];
         if (!strait_model_config_sparse(model, layer)) continue;
         snprintf(name, sizeof name, "model.layers.%d.mlp.gate.weight", (int)layer);

@@ -41,8 +41,8 @@ strait_bindings engine__bind(const strait_engine *engine, strait_memory *grads)
 }
 
 /* Copies the first bytes of an input; a graph without that input does not need it. */
-static strait_status put_input(strait_engine *engine, const strait_program *program, const char *name,
-                               const int32_t *values, int64_t count)
+strait_status engine__put_input(strait_engine *engine, const strait_program *program, const char *name,
+                                const int32_t *values, int64_t count)
 {
     const strait_layout *layout = &program->graph.inputs;
     for (int32_t i = 0; i < layout->count; i++) {
@@ -88,7 +88,7 @@ static strait_status put_positions(strait_engine *engine, const strait_program *
 {
     int64_t length = engine->options.length;
     for (int64_t i = 0; i < sequences * length; i++) engine->staging[i] = (int32_t)(i % length);
-    return put_input(engine, program, "positions", engine->staging, sequences * length);
+    return engine__put_input(engine, program, "positions", engine->staging, sequences * length);
 }
 
 /* Dropout counts by a sequence's number in the step. */
@@ -96,7 +96,7 @@ static strait_status put_sequences(strait_engine *engine, const strait_program *
                                    int64_t sequences)
 {
     for (int64_t i = 0; i < sequences; i++) engine->staging[i] = (int32_t)(first + i);
-    return put_input(engine, program, "sequences", engine->staging, sequences);
+    return engine__put_input(engine, program, "sequences", engine->staging, sequences);
 }
 
 /* The choices of experts for sequences from `first` on, layer by layer. */
@@ -106,12 +106,12 @@ static strait_status put_routing(strait_engine *engine, const strait_program *pr
     const strait_model_config *model = &engine->options.model;
     if (!batch->routing) return STRAIT_FAIL(STRAIT_ERR_USAGE, "the batch has no choices of experts");
     int64_t per_sequence = engine->options.length * batch->routing->top_k;
-    for (int64_t layer = 0, sparse = 0; layer < model->num_hidden_layers; layer++) {
+    for (int64_t layer = 0, sparse = 0; layer < strait_model_config_layers(model); layer++) {
         if (!strait_model_config_sparse(model, layer)) continue;
         char name[64];
         const int32_t *ids = strait_routing_at(batch->routing, sparse++, batch->routing_step);
         snprintf(name, sizeof name, "layers.%d.route.ids", (int)layer);
-        STRAIT_TRY(put_input(engine, program, name, ids + first * per_sequence, sequences * per_sequence));
+        STRAIT_TRY(engine__put_input(engine, program, name, ids + first * per_sequence, sequences * per_sequence));
     }
     return STRAIT_OK;
 }
@@ -123,13 +123,14 @@ strait_status engine__put_batch(strait_engine *engine, const strait_program *pro
     int64_t count = sequences * engine->options.length;
     STRAIT_TRY(put_positions(engine, program, sequences));
     STRAIT_TRY(put_sequences(engine, program, first, sequences));
-    STRAIT_TRY(put_input(engine, program, "ids", batch->tokens + at, count));
-    STRAIT_TRY(put_input(engine, program, "targets", batch->targets + at, count));
+    STRAIT_TRY(engine__put_input(engine, program, "ids", batch->tokens + at, count));
+    STRAIT_TRY(engine__put_input(engine, program, "targets", batch->targets + at, count));
     if (engine->options.documents) {
         if (!batch->documents) return STRAIT_FAIL(STRAIT_ERR_USAGE, "the batch has no document numbers");
-        STRAIT_TRY(put_input(engine, program, "documents", batch->documents + at, count));
+        STRAIT_TRY(engine__put_input(engine, program, "documents", batch->documents + at, count));
     }
     if (engine->options.routing) STRAIT_TRY(put_routing(engine, program, batch, first, sequences));
+    if (engine->mtp) STRAIT_TRY(engine__mtp_put(engine, program, batch, first, sequences));
     return STRAIT_OK;
 }
 
@@ -142,7 +143,7 @@ static strait_status put_slots(strait_engine *engine, const strait_program *prog
         /* Untied, a slot is the row of the table. */
         for (int64_t i = 0; i < count; i++) engine->staging[i] = ids[i] == pad ? -1 : ids[i];
     }
-    return put_input(engine, program, "embedding.slots", engine->staging, count);
+    return engine__put_input(engine, program, "embedding.slots", engine->staging, count);
 }
 
 strait_status strait_engine_check_ids(const strait_engine *engine, const strait_engine_batch *batch)
@@ -230,6 +231,7 @@ static strait_status run_shard(strait_engine *engine, const strait_engine_batch 
         at += count;
     }
     STRAIT_TRY(fold_embedding(engine, program, &bindings));
+    STRAIT_TRY(engine__mtp_fold(engine, program, &bindings, inout));
     STRAIT_TRY(engine__balance_losses(engine, inout));
     return strait_copy_to_host(engine->queue, out_loss, engine__state_slice(engine, "loss.sum"), sizeof *out_loss);
 }
@@ -305,10 +307,12 @@ strait_status strait_engine_gradients(strait_engine *engine, const strait_engine
     strait_adamw_step(&engine->options.adamw, step, lr, result.targets, engine->step_words);
     strait_muon_step(&engine->options.muon, lr, engine->options.adamw.weight_decay, engine->step_words);
     STRAIT_TRY(strait_copy_to_device(engine->queue, step_slice(engine), engine->step_words, sizeof engine->step_words));
+    STRAIT_TRY(engine__mtp_begin(engine, batch));
     float loss;
     STRAIT_TRY(engine__bias_begin(engine));
     STRAIT_TRY(run_shards(engine, batch, &loss, &result));
     STRAIT_TRY(engine__orthogonality(engine, &result));
+    if (engine->mtp_targets > 0) result.mtp_loss /= (double)engine->mtp_targets;
     result.loss = result.targets > 0 ? (double)loss / (double)result.targets : 0;
     *out = result;
     return STRAIT_OK;
@@ -351,7 +355,7 @@ strait_status strait_engine_step(strait_engine *engine, const strait_engine_batc
     STRAIT_TRY(strait_copy_to_host(engine->queue, words, step_slice(engine), sizeof words));
     result.grad_norm = words[STRAIT_STEP_NORM];
     result.clip_factor = words[STRAIT_STEP_CLIP_FACTOR];
-    result.applied = words[STRAIT_STEP_APPLY] != 0.0f && isfinite(result.loss);
+    result.applied = words[STRAIT_STEP_APPLY] != 0.0f && isfinite(result.loss) && isfinite(result.mtp_loss);
     if (result.applied) {
         STRAIT_TRY(run_adamw(engine));
         STRAIT_TRY(engine__muon_update(engine));
@@ -392,7 +396,7 @@ static strait_status evaluate_micro(strait_engine *engine, const strait_engine_b
         static const char *const names[] = {"ids", "targets", "documents"};
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             for (int64_t j = 0; j < whole; j++) engine->staging[j] = i == 1 ? -1 : 0;
-            STRAIT_TRY(put_input(engine, program, names[i], engine->staging, whole));
+            STRAIT_TRY(engine__put_input(engine, program, names[i], engine->staging, whole));
         }
     }
     STRAIT_TRY(engine__put_batch(engine, program, batch, first, count));

@@ -9,7 +9,7 @@
 static int64_t sparse_layers(const strait_model_config *config)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < config->num_hidden_layers; i++) count += strait_model_config_sparse(config, i);
+    for (int64_t i = 0; i < strait_model_config_layers(config); i++) count += strait_model_config_sparse(config, i);
     return count;
 }
 
@@ -65,7 +65,7 @@ static strait_status read_all(const strait_safetensors *file, const strait_model
                               int64_t length, strait_routing *out)
 {
     int64_t per_step = out->tokens * out->top_k;
-    for (int64_t layer = 0, sparse = 0; layer < config->num_hidden_layers; layer++) {
+    for (int64_t layer = 0, sparse = 0; layer < strait_model_config_layers(config); layer++) {
         if (!strait_model_config_sparse(config, layer)) continue;
         const strait_tensor_view *view = NULL;
         STRAIT_TRY(find_layer(file, config, layer, rows, length, &view));

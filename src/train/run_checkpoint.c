@@ -4,6 +4,7 @@
 #include "train/run.h"
 #include "train/weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The readers' side of strait_weight_specs_add: a range of one flat buffer of the engine. */
@@ -146,6 +147,19 @@ static strait_status save_specs(strait_run *run, const strait_weight_specs *mode
     return status;
 }
 
+/* A module for multi-token prediction is released with copies of the embedding and the head. */
+static strait_status add_copies(const strait_run *run, strait_weight_specs *model)
+{
+    char name[64];
+    int layer = (int)run->model.num_hidden_layers;
+    const char *head = run->model.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+    if (run->model.num_nextn_predict_layers == 0) return STRAIT_OK;
+    snprintf(name, sizeof name, "model.layers.%d.embed_tokens.weight", layer);
+    STRAIT_TRY(strait_weight_specs_copy(model, "model.embed_tokens.weight", name));
+    snprintf(name, sizeof name, "model.layers.%d.shared_head.head.weight", layer);
+    return strait_weight_specs_copy(model, head, name);
+}
+
 strait_status run__save(strait_run *run)
 {
     const strait_params *params = strait_engine_params(run->engine);
@@ -153,6 +167,7 @@ strait_status run__save(strait_run *run)
     strait_weight_specs optimizer = {0};
     strait_status status =
         strait_weight_specs_add(&model, params, read_weights, run->engine, run->model.dtype, true, "");
+    if (status == STRAIT_OK) status = add_copies(run, &model);
     if (status == STRAIT_OK)
         status = strait_weight_specs_add(&optimizer, params, read_m, run->engine,
                                          strait_engine_state_dtype(run->engine, STRAIT_ENGINE_M), false, "m.");

@@ -134,6 +134,24 @@ static strait_status open_from(strait_run *run, const char *directory)
                        run->options->config, directory);
 }
 
+/* A module for multi-token prediction is there where the config says so. */
+static strait_status decide_mtp(strait_run *run)
+{
+    int64_t layers = run->config.mtp.layers;
+    if (layers == 0) return STRAIT_OK;
+    if (run->model.family != STRAIT_FAMILY_DEEPSEEK_V3) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: mtp.layers is %lld, and a %s has no such module: remove it",
+                           run->options->config, (long long)layers, strait_family_model_type(run->model.family));
+    }
+    if (run->config.lora.rank > 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE,
+                           "%s: mtp.layers is %lld, and adapters (lora.rank) are trained without it: remove one",
+                           run->options->config, (long long)layers);
+    }
+    run->model.num_nextn_predict_layers = layers;
+    return STRAIT_OK;
+}
+
 static strait_status decide_model(strait_run *run)
 {
     if (run->config.model.from) {
@@ -148,6 +166,7 @@ static strait_status decide_model(strait_run *run)
     if (!run->from) STRAIT_TRY(model_from_init(run));
     if (run->config.dropout.attention >= 0) run->model.attention_dropout = run->config.dropout.attention;
     if (run->config.dropout.residual >= 0) run->model.residual_dropout = run->config.dropout.residual;
+    STRAIT_TRY(decide_mtp(run));
     run->model.group_mask_zero = run->config.moe.group_mask == STRAIT_CONFIG_GROUP_MASK_ZERO;
     if (run->model.group_mask_zero && run->model.n_group < 2) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE,
@@ -230,6 +249,7 @@ static strait_status create_engine(strait_run *run)
                                                .weight_decay = c->optimizer.weight_decay,
                                                .clip = c->optimizer.clip,
                                                .seed = (uint32_t)c->seed},
+                                     .mtp_weight = c->mtp.weight,
                                      .muon = muon_of(c)};
     STRAIT_TRY(balance_of(run, &options.balance));
     if (run->lora.count > 0) options.lora = &run->lora;

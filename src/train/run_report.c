@@ -77,6 +77,8 @@ strait_status run__metrics(strait_run *run, const strait_step_result *result, do
                                    .loss = result->loss,
                                    .has_val_loss = run->has_val_loss,
                                    .val_loss = run->val_loss,
+                                   .has_mtp_loss = run->model.num_nextn_predict_layers > 0,
+                                   .mtp_loss = result->mtp_loss,
                                    .has_aux_loss = balance->coefficient > 0,
                                    .aux_loss = result->aux_loss,
                                    .has_z_loss = balance->z_coefficient > 0,

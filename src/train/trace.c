@@ -77,6 +77,7 @@ typedef struct trace {
     float *routed;          /* [sparse][2][B*T, K]: ids, by their bits, then weights */
     float loss[1];
     strait_balance balance_of;
+    float mtp_loss[1];
     float balance[3]; /* losses of routers: auxiliary, z, orthogonality */
     float *losses;    /* [steps] */
     float *grads;     /* flat */
@@ -249,6 +250,7 @@ static strait_status run_engine(trace *t, strait_engine *engine)
     STRAIT_TRY(strait_engine_gradients(engine, &batch, 1, o->lr, &result));
     STRAIT_TRY(report_pass(t, 2));
     t->loss[0] = (float)result.loss;
+    t->mtp_loss[0] = (float)result.mtp_loss;
     t->balance[0] = (float)result.aux_loss;
     t->balance[1] = (float)result.z_loss;
     t->balance[2] = (float)result.orthogonality_loss;
@@ -304,7 +306,7 @@ static strait_status write_trace(trace *t, const strait_params *params)
             strait_weight_specs_add(&specs, params, strait_flat_read, t->weights, STRAIT_DTYPE_F32, true, "param.");
     }
     int layers = o->activations ? (int)config->num_hidden_layers : 0;
-    size_t extra = 6 + (size_t)layers + 2 * (size_t)t->sparse;
+    size_t extra = 7 + (size_t)layers + 2 * (size_t)t->sparse;
     strait_tensor_spec *items = NULL;
     char(*names)[32] = NULL;
     if (status == STRAIT_OK) status = strait_alloc(STRAIT_TAG_OTHER, specs.count + extra, sizeof *items, &items);
@@ -326,6 +328,10 @@ static strait_status write_trace(trace *t, const strait_params *params)
                                               .dtype = STRAIT_DTYPE_F32,
                                               .shape = strait_shape_1d(1),
                                               .bytes = &t->balance[i]};
+        }
+        if (o->mtp > 0) {
+            items[n++] = (strait_tensor_spec){
+                .name = "mtp_loss", .dtype = STRAIT_DTYPE_F32, .shape = strait_shape_1d(1), .bytes = t->mtp_loss};
         }
         if (o->steps > 0) {
             items[n++] = (strait_tensor_spec){
@@ -375,6 +381,8 @@ static strait_status trace_engine(trace *t)
     if (options.lora && !options.forward_only) {
         STRAIT_TRY(strait_lora_check_training(options.lora, strait_adapter_path(t->named.adapter)));
     }
+    options.model.num_nextn_predict_layers = o->mtp > 0;
+    options.mtp_weight = o->mtp;
     strait_engine *engine;
     STRAIT_TRY(strait_engine_create(t->device, &options, &engine));
     strait_engine_set_stop(engine, stop_requested, (void *)(uintptr_t)o->events);
@@ -431,7 +439,9 @@ static strait_status open_all(trace *t)
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "group mask \"zero\": the experts of %s stand in no groups", o->model);
     }
     if (o->balance) STRAIT_TRY(strait_parse_balance(o->balance, &t->balance_of));
-    if (o->routing) STRAIT_TRY(strait_routing_read(o->routing, config, t->ids.rows, t->ids.length, &t->routing));
+    strait_model_config routed = *config;
+    routed.num_nextn_predict_layers = o->mtp > 0;
+    if (o->routing) STRAIT_TRY(strait_routing_read(o->routing, &routed, t->ids.rows, t->ids.length, &t->routing));
     strait_device_options device = {.struct_size = sizeof device};
     STRAIT_TRY(strait_check_threads(o->threads, o->events, &device.threads));
     return strait_device_open(o->device ? o->device : "cpu", &device, &t->device);
@@ -472,6 +482,12 @@ static strait_status check(const strait_trace_options *o)
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "a trace needs a model, --tokens and --out");
     }
     STRAIT_TRY(check_out(o->out));
+    if (!(o->mtp >= 0 && isfinite(o->mtp))) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--mtp is %g: a number of 0 or more is needed", o->mtp);
+    }
+    if (o->mtp > 0 && !o->grads && o->steps == 0) {
+        return STRAIT_FAIL(STRAIT_ERR_USAGE, "--mtp needs --grads or --steps: it is a loss of training");
+    }
     if (o->steps < 0 || o->micro_batch < 0 || o->shards < 0) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "--steps, --micro-batch and --shards must not be negative");
     }

@@ -103,8 +103,32 @@ static strait_status check_view(const strait_param *param, const strait_tensor_v
     return report(found, view, "%s has shape %s", param->name, text);
 }
 
+/* A module for multi-token prediction has copies of the embedding and the head: where it is trained, they must be that.
+ */
+static strait_status check_copy(const strait_tensor_view *view, int layer, const strait_params *params, findings *found)
+{
+    static const char *const endings[] = {"embed_tokens.weight", "shared_head.head.weight"};
+    static const char *const originals[] = {"model.embed_tokens.weight", "lm_head.weight"};
+    const strait_model_config *config = strait_model_dir_config(found->model);
+    char name[128];
+    snprintf(name, sizeof name, "model.layers.%d.eh_proj.weight", (int)config->num_hidden_layers);
+    if (!strait_params_find(params, name)) return STRAIT_OK;
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "model.layers.%d.%s", layer, endings[i]);
+        if (strcmp(view->name, name) != 0) continue;
+        const char *original = config->tie_word_embeddings ? originals[0] : originals[i];
+        const strait_tensor_view *main = strait_model_dir_find(found->model, original);
+        if (!main || (main->dtype == view->dtype && strait_shape_equal(&main->shape, &view->shape) &&
+                      memcmp(main->bytes, view->bytes, (size_t)view->size) == 0)) {
+            return STRAIT_OK;
+        }
+        return report(found, view, "%s differs from %s, which multi-token prediction shares", view->name, original);
+    }
+    return STRAIT_OK;
+}
+
 /* A tensor that the model does not use: fine only for a tied head that equals the embedding. */
-static strait_status check_unused(const strait_tensor_view *view, findings *found)
+static strait_status check_unused(const strait_tensor_view *view, const strait_params *params, findings *found)
 {
     if (strcmp(view->name, "lm_head.weight") == 0) {
         const strait_tensor_view *table = strait_model_dir_find(found->model, "model.embed_tokens.weight");
@@ -125,7 +149,7 @@ static strait_status check_unused(const strait_tensor_view *view, findings *foun
     const strait_model_config *config = strait_model_dir_config(found->model);
     if (config->family == STRAIT_FAMILY_DEEPSEEK_V3 && sscanf(view->name, "model.layers.%d.", &layer) == 1 &&
         layer >= config->num_hidden_layers) {
-        return STRAIT_OK;
+        return check_copy(view, layer, params, found);
     }
     return report(found, view, "%s does not belong to this architecture%s", view->name, "");
 }
@@ -139,7 +163,7 @@ strait_status strait_weights_check(const strait_model_dir *model, const strait_p
     }
     for (size_t i = 0; i < strait_model_dir_count(model) && status == STRAIT_OK; i++) {
         const strait_tensor_view *view = strait_model_dir_get(model, i);
-        if (!strait_params_find(params, view->name)) status = check_unused(view, &found);
+        if (!strait_params_find(params, view->name)) status = check_unused(view, params, &found);
     }
     if (status == STRAIT_OK && found.count > 0) {
         status = STRAIT_FAIL(STRAIT_ERR_SHAPE, "%s: %d of its tensors do not fit its config.json:%s",
@@ -281,6 +305,16 @@ strait_status strait_flat_read(void *context, int64_t offset, int64_t count, flo
 
 enum { NAME_BYTES = 128 };
 
+/* The arrays may have moved. */
+static void point_specs(strait_weight_specs *specs)
+{
+    weight_source *sources = specs->sources;
+    for (size_t i = 0; i < specs->count; i++) {
+        specs->items[i].name = specs->names + i * NAME_BYTES;
+        specs->items[i].context = &sources[i];
+    }
+}
+
 strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
                                       void *context, strait_dtype dtype, bool buffers, const char *prefix)
 {
@@ -302,11 +336,25 @@ strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_p
         at++;
     }
     specs->count = at;
-    /* The arrays may have moved. */
-    for (size_t i = 0; i < at; i++) {
-        specs->items[i].name = specs->names + i * NAME_BYTES;
-        specs->items[i].context = &sources[i];
-    }
+    point_specs(specs);
+    return STRAIT_OK;
+}
+
+strait_status strait_weight_specs_copy(strait_weight_specs *specs, const char *name, const char *as)
+{
+    size_t total = specs->count + 1;
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof *specs->items, &specs->items));
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, sizeof(weight_source), &specs->sources));
+    STRAIT_TRY(strait_realloc(STRAIT_TAG_OTHER, total, NAME_BYTES, &specs->names));
+    point_specs(specs);
+    weight_source *sources = specs->sources;
+    size_t from = 0;
+    while (from < specs->count && strcmp(specs->items[from].name, name) != 0) from++;
+    if (from == specs->count) return STRAIT_FAIL(STRAIT_ERR_INTERNAL, "no tensor %s to write as %s", name, as);
+    snprintf(specs->names + specs->count * NAME_BYTES, NAME_BYTES, "%s", as);
+    sources[specs->count] = sources[from];
+    specs->items[specs->count++] = specs->items[from];
+    point_specs(specs);
     return STRAIT_OK;
 }
 

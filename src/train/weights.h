@@ -55,6 +55,8 @@ typedef strait_status (*strait_flat_read_fn)(void *context, int64_t offset, int6
 strait_status strait_weight_specs_add(strait_weight_specs *specs, const strait_params *params, strait_flat_read_fn read,
                                       void *context, strait_dtype dtype, bool buffers,
                                       const char *prefix) STRAIT_MUST_USE;
+/* The tensor `name` of the specs once more, as another. */
+strait_status strait_weight_specs_copy(strait_weight_specs *specs, const char *name, const char *as) STRAIT_MUST_USE;
 /* A strait_flat_read_fn over host memory: context is the flat buffer. */
 strait_status strait_flat_read(void *context, int64_t offset, int64_t count, float *out) STRAIT_MUST_USE;
 void strait_weight_specs_fini(strait_weight_specs *specs);

@@ -94,6 +94,31 @@ for change in moe.group_mask=neg_inf dropout.residual=0; do
   expect "deepseek-$change" 0 'step 4 of 4' "${train[@]}" --out "deepseek-$change" "${deepseek[@]}" --set steps=4 --set "$change"
   if [ "$(weights_of deepseek)" != "$(weights_of "deepseek-$change")" ]; then ok "deepseek-$change-differs"; else fail "deepseek-$change-differs" equal; fi
 done
+# Multi-token prediction: saved under released names, the same whatever the micro-batch, shards apart, recomputation and resuming.
+mtp=("${deepseek[@]}" --set mtp.layers=1 --set model.init.first_k_dense_replace=2 --set moe.aux_coefficient=0.01 --set batch.shards=2)
+expect mtp 0 'step 4 of 4' "${train[@]}" --out mtp "${mtp[@]}" --set steps=4 --set batch.micro_batch=2
+expect mtp-begins 0 'step 2 of 2' "${train[@]}" --out mtp-again "${mtp[@]}" --set steps=2 --set batch.micro_batch=1
+expect mtp-goes-on 0 'step 4 of 4' "${train[@]}" --out mtp-again "${mtp[@]}" --set steps=4 --set batch.micro_batch=1 \
+  --set memory.recompute=full --resume
+same mtp-same "$(weights_of mtp)" "$(weights_of mtp-again)"
+same mtp-metrics 4 "$(grep -c '"mtp_loss":[0-9]' mtp/metrics.jsonl)"
+same mtp-none 0 "$(grep -c mtp_loss deepseek/metrics.jsonl)"
+for name in embed_tokens eh_proj enorm hnorm shared_head.norm shared_head.head; do
+  expect "mtp-saves $name" 0 "layers.2.$name.weight" "$STRAIT" info mtp/checkpoints/step-00000004 --tensors
+done
+expect mtp-says 0 '"num_nextn_predict_layers": 1' cat mtp/checkpoints/step-00000004/config.json
+expect mtp-says-none 0 '"num_nextn_predict_layers": 0' cat deepseek/checkpoints/step-00000004/config.json
+expect mtp-weight 0 'step 4 of 4' "${train[@]}" --out mtp-weight "${mtp[@]}" --set steps=4 --set mtp.weight=0.1
+if [ "$(weights_of mtp)" != "$(weights_of mtp-weight)" ]; then ok mtp-weight-counts; else fail mtp-weight-counts equal; fi
+expect mtp-generates 0 '' "$STRAIT" generate mtp --prompt 'The ship' --max-tokens 5
+expect mtp-muon 0 'step 2 of 2' "${train[@]}" --out mtp-muon "${mtp[@]}" --set steps=2 --set optimizer.name=muon
+expect mtp-from 0 'step 2 of 2' "${train[@]}" --out mtp-from --set model.init=null --set model.from=mtp --set mtp.layers=1 --set steps=2
+expect mtp-left-out 0 'step 2 of 2' "${train[@]}" --out mtp-left-out --set model.init=null --set model.from=mtp --set steps=2
+expect mtp-missing 1 'layers.2.eh_proj.weight' "${train[@]}" --out x --set model.init=null --set model.from=deepseek --set mtp.layers=1
+expect mtp-other-family 2 'mtp.layers is 1, and a qwen3 has no such module: remove it' "${train[@]}" --out x --set mtp.layers=1
+expect mtp-two 2 'mtp.layers' "${train[@]}" --out x "${deepseek[@]}" --set mtp.layers=2
+expect mtp-lora 2 'adapters .lora.rank. are trained without it' "${train[@]}" --out x --set model.init=null --set model.from=mtp \
+  --set mtp.layers=1 --set lora.rank=2
 expect group-mask-without-groups 2 "moe.group_mask is zero, and the model's experts stand in no groups: remove it" "${train[@]}" --out x \
   "${experts[@]}" --set moe.group_mask=zero
 expect moe-dense 2 'moe.aux_coefficient is 0.1, and no layer of the model has experts' "${train[@]}" --out x --set moe.aux_coefficient=0.1

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_MODELS = 64, PATH_SIZE = 4096 };
+enum { MAX_MODELS = 96, PATH_SIZE = 4096 };
 
 /* What is compared together, by the beginning of the tensors' names. */
 typedef struct kind {
@@ -39,7 +39,7 @@ typedef struct kind {
     bool optional; /* of models with experts */
 } kind;
 
-enum { KINDS = 10 };
+enum { KINDS = 11 };
 static const kind kinds[KINDS] = {
     {"logits", "logits", true, 1e-5, false, true, false},
     {"loss", "loss", true, 1e-6, true, false, false},
@@ -49,6 +49,7 @@ static const kind kinds[KINDS] = {
     {"choices of experts", "router.ids.", false, 0, false, true, true},
     {"weights of experts", "router.weights.", false, 1e-5, false, true, true},
     {"auxiliary loss", "aux_loss", true, 1e-6, true, false, true},
+    {"multi-token prediction", "mtp_loss", true, 1e-6, true, false, true},
     {"z-loss", "z_loss", true, 1e-6, true, false, true},
     {"orthogonality", "orthogonality_loss", true, 1e-6, false, false, true},
 };
@@ -343,14 +344,15 @@ static int test_model(const options *o, const char *name, bool bf16, pool *pools
         o->strait, "trace", model,  "--tokens", ids,      "--out", out,       "--grads",
         "--steps", "10",    "--lr", "3e-4",     "--clip", "1",     "--dtype", bf16 ? "bf16" : "f32",
         NULL,      NULL,    NULL,   NULL,       NULL,     NULL,    NULL,      NULL,
-        NULL};
+        NULL,      NULL,    NULL};
     enum { LAST = (int)(sizeof arguments / sizeof arguments[0]) - 1 };
     char *argv[sizeof arguments / sizeof arguments[0]];
     memcpy(argv, arguments, sizeof argv);
     char routing[] = "--routing", balance[] = "--balance", losses[64];
     char adapter[] = "--adapter", adapters[PATH_SIZE + 32];
     char group_mask[] = "--group-mask", mask[16];
-    int next = LAST - 8;
+    char mtp[] = "--mtp", ahead[64];
+    int next = LAST - 10;
     snprintf(adapters, sizeof adapters, "%s/adapter", model);
     bool adapted = access(adapters, R_OK) == 0;
     if (adapted) {
@@ -364,6 +366,10 @@ static int test_model(const options *o, const char *name, bool bf16, pool *pools
     if (read_line(model, "group_mask", mask, sizeof mask)) {
         argv[next++] = group_mask;
         argv[next++] = mask;
+    }
+    if (read_line(model, "mtp", ahead, sizeof ahead)) {
+        argv[next++] = mtp;
+        argv[next++] = ahead;
     }
     /* In bf16 some tokens would go to other experts than in float64; transformers' own bf16 runs were held to these. */
     if (bf16 && has_choices(golden_path)) {

@@ -22,6 +22,10 @@ and batch), config.json asks for it, and its value is compared. Others stand in 
 Where a configuration has dropout, `logits` are those of evaluation; all else is trained with masks from Strait's counters
 (docs/numerics.md, section 6) instead of torch's, computed here anew.
 
+Where a configuration has `mtp` (a weight), the model has a module for multi-token prediction (mtp.py), gradients and steps are
+those of the loss with that times its loss, `mtp_loss` is that without the weight, and the file `mtp` has the weight, as strait
+trace takes it. `routing` has its layer too.
+
 Where a configuration has `fp8`, the matrices of layers are released FP8: model.safetensors has their codes and factors, and
 all that is computed has code times factor, in float64 and rounded once to float32.
 
@@ -45,6 +49,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM
+
+import mtp
 
 STEPS = 10
 FIVE = int(transformers.__version__.split(".")[0]) >= 5
@@ -172,6 +178,15 @@ CONFIGS = {
     "deepseek_v3-09": (41, 12, 16, 1, 1, 1, 64, 10000.0, False, 2, 9,
                        {"deepseek": (6, 4, 8, 1, 3, 2, 6, 6, 128, 128), "config": {"first_k_dense_replace": 0},
                         "zero": (0.1, 0.2, -1.3, -1.1, -1.2, -1.25)}),
+    # Multi-token prediction, with experts in its layer; tied, with a pad token and biases that
+    # move; and with a dense layer.
+    "deepseek_v3-20": (61, 24, 32, 2, 4, 4, 8, 10000.0, False, 2, 19,
+                       {"deepseek": (8, 2, 12, 1, 4, 2, 16, 12, 10, 6), "config": {"first_k_dense_replace": 1}, "mtp": 0.3}),
+    "deepseek_v3-21": (53, 16, 24, 1, 2, 2, 6, 100.0, True, 3, 13,
+                       {"deepseek": (5, 2, 10, 2, 1, 1, None, 9, 8, 14), "pad": 3, "mtp": 0.7,
+                        "balance": ("per_layer", "sequence", 0.0, 0.0, 0.01), "config": {"first_k_dense_replace": 0}}),
+    "deepseek_v3-10": (47, 20, 28, 2, 2, 2, 4, 10000.0, False, 1, 9,
+                       {"deepseek": (4, 2, 8, 1, 2, 1, 14, 10, 6, 16), "config": {"first_k_dense_replace": 5}, "mtp": 1.0}),
     # Released FP8: blocks cut off at both edges, at one, and matrices within one block.
     "deepseek_v3-12": (53, 16, 20, 1, 2, 2, 6, 100.0, False, 2, 13,
                        {"deepseek": (4, 2, 8, 1, 2, 1, 12, 130, 36, 30), "config": {"first_k_dense_replace": 0}, "fp8": True}),
@@ -415,7 +430,7 @@ def experts_of(config):
 def sparse_layers(config):
     """The layers that have experts."""
     if config.model_type == "deepseek_v3":
-        return list(range(config.first_k_dense_replace, config.num_hidden_layers))
+        return list(range(config.first_k_dense_replace, config.num_hidden_layers + config.num_nextn_predict_layers))
     if not getattr(config, "moe_intermediate_size", 0):
         return []
     if config.model_type == "ernie4_5_moe":
@@ -470,8 +485,8 @@ def make_model(name, folder, attempt):
         max_position_embeddings=256, rms_norm_eps=extra.get("rms_norm_eps", 1e-6), bos_token_id=None, eos_token_id=0,
         pad_token_id=extra.get("pad"), **spelling, **more)
     model = AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for key, parameter in everything(model):
+    def fill(key, parameter):
+        with torch.no_grad():
             if key.endswith("e_score_correction_bias"):
                 parameter.normal_(0.0, 0.5 / parameter.shape[-1])
                 if "zero" in extra:
@@ -488,7 +503,12 @@ def make_model(name, folder, attempt):
                 parameter.normal_(0.0, 1.5 / parameter.shape[1] ** 0.5)
             else:
                 parameter.normal_(0.0, 0.9 / parameter.shape[-1] ** 0.5)
+
+    for key, parameter in everything(model):
+        fill(key, parameter)
     model.save_pretrained(folder)
+    if "mtp" in extra:
+        mtp.add_to_files(model, folder, on_disk, fill)
     if "lora" in extra:
         make_adapter(model, os.path.join(folder, "adapter"), extra["lora"])
     generation = os.path.join(folder, "generation_config.json")
@@ -617,6 +637,8 @@ def load(folder, dtype):
         theirs, ours = model.model.rotary_emb.inv_freq, frequencies(model.config)
         assert torch.allclose(theirs, ours, rtol=1e-5), (theirs, ours)
         model.model.rotary_emb.inv_freq = ours
+    if getattr(model.config, "num_nextn_predict_layers", 0) and os.path.basename(folder) in CONFIGS:
+        mtp.attach(model, folder, on_disk, dtype)
     adapter = os.path.join(folder, "adapter")
     return adapt(model, adapter, dtype) if os.path.exists(adapter) else model
 
@@ -625,7 +647,12 @@ def forward(model, ids, step):
     """Logits in training, with the dropout of a step from 0."""
     with Dropout() as dropout:
         dropout.step = AdapterDropout.step = step + 1
-        return model(input_ids=ids, use_cache=False).logits
+        return mtp.see(model, ids)
+
+
+def with_mtp(model, ids, loss, weight):
+    """The loss with that of multi-token prediction."""
+    return loss + weight * mtp.loss_of(model.ahead, ids) if weight else loss
 
 
 def balance_is_theirs(name):
@@ -641,23 +668,25 @@ def check_theirs(model, ids, ours):
     assert abs(theirs.item() - ours.item()) < 1e-12 * abs(ours.item()), (theirs, ours)
 
 
-def run(model, ids, balance=None, routing=None):
+def run(model, ids, balance=None, routing=None, ahead=0.0):
     """Everything golden.safetensors holds, computed in the model's dtype; tensors in float64."""
     out = {}
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
     losses = []
     with torch.no_grad():
-        out["logits"] = model.eval()(input_ids=ids, use_cache=False).logits.double()
+        out["logits"] = mtp.see(model.eval(), ids).double()
     model.train()
     if balance:
         balance.gates.logits = []
     for step in range(STEPS):
         optimizer.zero_grad()
         loss = loss_of(forward(model, ids, step), ids)
-        total = loss
+        total = with_mtp(model, ids, loss, ahead)
+        if ahead and step == 0:
+            out["mtp_loss"] = mtp.loss_of(model.ahead, ids).detach().double().reshape(1)
         if balance:
             aux, z = balance.take(ids)
-            total = loss + balance.aux * aux + balance.z * z
+            total = total + balance.aux * aux + balance.z * z
             if balance.orthogonality:
                 total = total + balance.orthogonality * balance.orthogonal()
             if step == 0:
@@ -675,7 +704,7 @@ def run(model, ids, balance=None, routing=None):
             for key, parameter in model.named_parameters():
                 if "correction_bias" in key or not parameter.requires_grad:
                     continue
-                for name, grad in on_disk(key, parameter.grad):
+                for name, grad in on_disk(mtp.saved_name(key, model.config.num_hidden_layers), parameter.grad):
                     out["grad." + name] = grad.double().clone()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -683,7 +712,7 @@ def run(model, ids, balance=None, routing=None):
             balance.move(routing.calls[-len(sparse_layers(model.config)):])
     out["losses"] = torch.stack(losses)
     for key, parameter in saved(model):
-        for name, value in on_disk(key, parameter.detach()):
+        for name, value in on_disk(mtp.saved_name(key, model.config.num_hidden_layers), parameter.detach()):
             out["param." + name] = value.double().clone()
     return out
 
@@ -701,13 +730,15 @@ def idle_experts(model):
             parameter.grad = torch.zeros_like(parameter)
 
 
-def run_routed(model, ids, replay=None, balance=None, masked=False):
+def run_routed(model, ids, replay=None, balance=None, masked=False, ahead=0.0):
     """`run`, what the routers of the first pass said, and the recorder."""
     biases = [p.detach().double().reshape(-1).clone() for n, p in everything(model) if "correction_bias" in n]
     deepseek = model.config.model_type == "deepseek_v3"
     with Routing(replay, grouped=deepseek) as routing:
-        out = run(model, ids, balance, routing)
+        out = run(model, ids, balance, routing, ahead)
     for place, layer in enumerate(sparse_layers(model.config)):
+        if layer >= model.config.num_hidden_layers:
+            continue  # what a module chose is nothing that generation shows
         weights = routing.calls[place][1].double()
         if model.config.model_type == "ernie4_5_moe":
             # What topk saw had the bias.
@@ -729,17 +760,18 @@ def run_routed(model, ids, replay=None, balance=None, masked=False):
     return out, routing
 
 
-def choices(routing, layers, ids):
+def choices(routing, layers, ids, routed):
     """The tensors that say what was chosen: of the first pass, and of each step."""
     out = {}
     for place, layer in enumerate(layers):
         passes = [call[0].int().reshape(*ids.shape, -1) for call in routing.calls[place::len(layers)]]
-        out[f"router.ids.{layer}"] = passes[0].clone()
+        if layer < routed:
+            out[f"router.ids.{layer}"] = passes[0].clone()
         out[f"routing.{layer}"] = torch.stack(passes[1:])
     return out
 
 
-def run_with_masters(folder, ids, replay, spec=None, recorded=None):
+def run_with_masters(folder, ids, replay, spec=None, recorded=None, ahead=0.0):
     """`losses` and `param.*` of the bfloat16 model whose weights are narrowed at each step from float32 ones: those AdamW
     updates. Where the weights themselves are bfloat16, what is measured is how many updates are lost in them."""
     masters, model = load(folder, torch.float32), load(folder, torch.bfloat16)
@@ -755,10 +787,10 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
         grouped = model.config.model_type == "deepseek_v3"
         with Routing(replay, step * len(sparse_layers(model.config)), grouped) as routing:
             loss = loss_of(forward(model, ids, step), ids)
-        total = loss
+        total = with_mtp(model, ids, loss, ahead)
         if balance:
             aux, z = balance.take(ids)
-            total = loss + balance.aux * aux + balance.z * z
+            total = total + balance.aux * aux + balance.z * z
             if balance.orthogonality:
                 total = total + balance.orthogonality * balance.orthogonal()
         total.backward()
@@ -774,7 +806,7 @@ def run_with_masters(folder, ids, replay, spec=None, recorded=None):
             balance.move(routing.calls)
             balance.model = model
     out = {"param." + name: value.double() for key, parameter in saved(masters)
-           for name, value in on_disk(key, parameter.detach())}
+           for name, value in on_disk(mtp.saved_name(key, model.config.num_hidden_layers), parameter.detach())}
     out["losses"] = torch.stack(losses)
     return out
 
@@ -797,10 +829,11 @@ def main():
             fp8 = to_fp8(folder) if CONFIGS[name][-1].get("fp8") else None
             model = load(folder, torch.float64)
             layers = sparse_layers(model.config)
-            spec = CONFIGS[name][-1].get("balance")
+            spec, ahead = CONFIGS[name][-1].get("balance"), CONFIGS[name][-1].get("mtp", 0.0)
             balance = Balance(model, spec) if spec else None
             with InFloat64():
-                golden, routing = run_routed(model, ids, balance=balance, masked="zero" in CONFIGS[name][-1])
+                golden, routing = run_routed(model, ids, balance=balance, masked="zero" in CONFIGS[name][-1],
+                                             ahead=ahead)
             if routing.gap > 1e-4 and (not balance or balance.gap > 1e-4):
                 break
         recorded = balance and balance.chosen
@@ -812,17 +845,21 @@ def main():
         if "zero" in CONFIGS[name][-1]:
             with open(os.path.join(folder, "group_mask"), "w", encoding="ascii") as handle:
                 handle.write("zero")
-        chosen = choices(routing, layers, ids)
+        if ahead:
+            with open(os.path.join(folder, "mtp"), "w", encoding="ascii") as handle:
+                handle.write(str(ahead))
+        chosen = choices(routing, layers, ids, model.config.num_hidden_layers)
         if CONFIGS[name][-1].get("idle"):
             used = {e for layer in layers for e in chosen[f"routing.{layer}"].unique().tolist()}
             assert len(used) < experts_of(model.config), "every expert has a token"
         replay = [(call[0], call[2]) for call in routing.calls]
         def again(dtype):
             one = load(folder, dtype)
-            return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None, "zero" in CONFIGS[name][-1])[0]
+            return run_routed(one, ids, replay, Balance(one, spec, recorded) if spec else None, "zero" in CONFIGS[name][-1],
+                              ahead)[0]
 
         f32, bf16 = again(torch.float32), again(torch.bfloat16)
-        masters = run_with_masters(folder, ids, replay[len(layers):], spec, recorded)
+        masters = run_with_masters(folder, ids, replay[len(layers):], spec, recorded, ahead)
         stored = {key: value.float().contiguous() for key, value in golden.items()}
         stored.update(chosen)
         for key, value in golden.items():

@@ -92,6 +92,28 @@ for class in unfused flush; do
 done
 expect unknown-sabotage 1 'declines: it wants STRAIT_SABOTEUR_PLUGIN and STRAIT_SABOTAGE' \
   env STRAIT_SABOTAGE=other "$STRAIT" train run.yaml --out s --set device=saboteur
+# A plug-in whose work goes around the spoiled launches is not spoiled in name only: it is refused.
+for slot in op_run capture_begin; do
+  cat >around.c <<END
+#include <strait/device_plugin.h>
+#include <stddef.h>
+__attribute__((visibility("default"))) int32_t strait_plugin_query_v1(const strait_host *host, const strait_plugin **out)
+{
+    static strait_driver driver = {.struct_size = sizeof driver};
+    static strait_plugin plugin = {.struct_size = sizeof plugin, .minor = STRAIT_PLUGIN_MINOR, .driver = &driver};
+    static const int work = 1; /* the slot is looked at, never called */
+    const void *address = &work;
+    (void)host;
+    __builtin_memcpy((char *)&driver + offsetof(strait_driver, $slot), &address, sizeof address);
+    *out = &plugin;
+    return STRAIT_CODE_OK;
+}
+END
+  cc -std=c11 -Wall -Werror -fPIC -shared -I"$tests/../include" around.c -o "around_$slot.so" 2>cc.log ||
+    fail "around-$slot-builds" "$(head -n 3 cc.log)"
+  expect "around-$slot" 1 'it spoils launches of kernels, and this plug-in has ops of its own or records graphs' \
+    env STRAIT_SABOTAGE=flip:20 STRAIT_SABOTEUR_PLUGIN="$folder/around_$slot.so" "$STRAIT" train run.yaml --out a --set device=saboteur
+done
 
 if [ "$mode" = --all ]; then
   # One flip in a thousand launches, and each time other ones: how often does the whole suite, f32 and bf16, notice?

@@ -310,6 +310,11 @@ static int32_t load(const char *path)
     if (code != STRAIT_CODE_OK) return code;
     uint32_t size = other->driver->struct_size;
     memcpy(&chip, other->driver, size < sizeof chip ? size : sizeof chip);
+    /* A sabotage that the work goes around would pass for a chip that nothing was found wrong with. */
+    if (!is("none") && (chip.op_run || chip.capture_begin)) {
+        return host->fail(STRAIT_CODE_UNSUPPORTED, "saboteur.c",
+                          "it spoils launches of kernels, and this plug-in has ops of its own or records graphs");
+    }
     return STRAIT_CODE_OK;
 }
 

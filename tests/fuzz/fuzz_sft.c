@@ -37,7 +37,7 @@ static strait_tokenizer *make_tokenizer(void)
         bool visible = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
         status = strait_buffer_printf(&json, "%s\"\\u%04x\":%d", b ? "," : "", visible ? b : BYTES + hidden++, b);
     }
-    if (status == STRAIT_OK) status = strait_buffer_append(&json, "},\"merges\":[]}}", 15);
+    if (status == STRAIT_OK) status = strait_buffer_printf(&json, ",\"xy\":258},\"merges\":[\"x y\"]}}");
     if (status == STRAIT_OK) status = strait_tokenizer_parse("fuzz", json.bytes, json.length, &tokenizer);
     if (status != STRAIT_OK) abort();
     strait_buffer_fini(&json);

@@ -41,7 +41,7 @@ some=()
 if "$build/strait_golden" --strait "$folder/on_opencl" "$tests/golden" "${some[@]}" >log 2>&1; then ok golden
 else fail golden "$(grep FAIL log | head -n 3)"; fi
 # Of the other families the engine alone.
-for kind in "yarn-bf16 1" "ernie-f32 3" "moe-bf16 3" "latent-bf16 1" "seed-f32 3"; do
+for kind in "yarn-bf16 1" "ernie-f32 3" "moe-bf16 3" "mtp-bf16 1" "seed-f32 3"; do
   read -r model shards <<<"$kind"
   expected=$(awk -v kind="steps-$model" -v shards="$shards" '$1 == kind && $2 == shards {print $3}' "$tests/exact/hashes.txt")
   same "steps-$model" "$expected" "$("$build/strait_steps" "$model" "$shards" 2 2 light opencl 2>log | sha256sum | cut -d' ' -f1)"

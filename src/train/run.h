@@ -58,7 +58,7 @@ typedef struct strait_run {
     /* Where options->profile is given: of odd and of even steps, as one that is cut short must not spoil the last. */
     strait_profile profiles[2];
     bool conversations;               /* the data are such (sft.h) */
-    strait_buffer told;               /* lines on what became of them */
+    strait_buffer told;               /* lines for the log: what became of them, and of what was left out */
     bool planning;                    /* only planned: neither data nor a run directory need be there */
     bool rehearsing;                  /* nothing of the run may change: no files are written, no steps are its own */
     char instead_of[RUN_DEVICE_NAME]; /* the device that was lost and in whose place this one goes on; "" none */

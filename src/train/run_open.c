@@ -134,11 +134,24 @@ static strait_status open_from(strait_run *run, const char *directory)
                        run->options->config, directory);
 }
 
+/* A model that has the module is trained without it only knowingly. */
+static strait_status tell_left_out(strait_run *run)
+{
+    char name[64];
+    if (!run->from) return STRAIT_OK;
+    snprintf(name, sizeof name, "model.layers.%lld.eh_proj.weight", (long long)run->model.num_hidden_layers);
+    if (!strait_model_dir_find(run->from, name)) return STRAIT_OK;
+    return strait_buffer_printf(&run->told,
+                                "%s: its module for multi-token prediction is left out, and will be missing from "
+                                "checkpoints; mtp.layers: 1 trains it\n",
+                                strait_model_dir_path(run->from));
+}
+
 /* A module for multi-token prediction is there where the config says so. */
 static strait_status decide_mtp(strait_run *run)
 {
     int64_t layers = run->config.mtp.layers;
-    if (layers == 0) return STRAIT_OK;
+    if (layers == 0) return tell_left_out(run);
     if (run->model.family != STRAIT_FAMILY_DEEPSEEK_V3) {
         return STRAIT_FAIL(STRAIT_ERR_USAGE, "%s: mtp.layers is %lld, and a %s has no such module: remove it",
                            run->options->config, (long long)layers, strait_family_model_type(run->model.family));

@@ -114,6 +114,7 @@ expect mtp-generates 0 '' "$STRAIT" generate mtp --prompt 'The ship' --max-token
 expect mtp-muon 0 'step 2 of 2' "${train[@]}" --out mtp-muon "${mtp[@]}" --set steps=2 --set optimizer.name=muon
 expect mtp-from 0 'step 2 of 2' "${train[@]}" --out mtp-from --set model.init=null --set model.from=mtp --set mtp.layers=1 --set steps=2
 expect mtp-left-out 0 'step 2 of 2' "${train[@]}" --out mtp-left-out --set model.init=null --set model.from=mtp --set steps=2
+expect mtp-left-out-told 0 "its module for multi-token prediction is left out" cat mtp-left-out/log.txt
 expect mtp-missing 1 'layers.2.eh_proj.weight' "${train[@]}" --out x --set model.init=null --set model.from=deepseek --set mtp.layers=1
 expect mtp-other-family 2 'mtp.layers is 1, and a qwen3 has no such module: remove it' "${train[@]}" --out x --set mtp.layers=1
 expect mtp-two 2 'mtp.layers' "${train[@]}" --out x "${deepseek[@]}" --set mtp.layers=2

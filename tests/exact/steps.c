@@ -5,9 +5,10 @@
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
  * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), bias (ERNIE 4.5
- * with experts, whose biases move), seed (Seed-OSS with dropout), muon (as moe, with Muon). usage: strait_steps
- * [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-|muon-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH [none|light|full
- * [DEVICE]]]] STRAIT_CPU as ever.
+ * with experts, whose biases move), latent (DeepSeek-V3), mtp (the same with its module for multi-token prediction), seed
+ * (Seed-OSS with dropout), muon (as moe, with Muon). usage: strait_steps
+ * [yarn-|ernie-|moe-|aux-|bias-|latent-|mtp-|seed-|muon-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH
+ * [none|light|full [DEVICE]]]] STRAIT_CPU as ever.
  */
 #include "tests/exact/tiny.h"
 
@@ -119,8 +120,9 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
         model.moe_norm_min = 0.3;
         model.sparse_layers[0] = 2;
         *out_balance = (strait_balance){.scope = STRAIT_AUX_SEQUENCE, .coefficient = 0.01, .bias_rate = 0.01};
-    } else if (strncmp(*inout_kind, "latent-", 7) == 0) {
+    } else if (strncmp(*inout_kind, "latent-", 7) == 0 || strncmp(*inout_kind, "mtp-", 4) == 0) {
         model.family = STRAIT_FAMILY_DEEPSEEK_V3;
+        model.num_nextn_predict_layers = **inout_kind == 'm';
         model.num_key_value_heads = model.num_attention_heads;
         model.kv_lora_rank = 9;
         model.q_lora_rank = 13;
@@ -135,7 +137,7 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
         model.num_shared_experts = 1;
         model.norm_topk_prob = true;
         model.routed_scaling_factor = 2.5;
-        model.sparse_layers[0] = 2;
+        model.sparse_layers[0] = model.num_nextn_predict_layers ? 6 : 2;
         *out_balance = (strait_balance){
             .form = STRAIT_AUX_PER_LAYER, .scope = STRAIT_AUX_SEQUENCE, .coefficient = 0.01, .bias_rate = 0.01};
     } else if (strncmp(*inout_kind, "seed-", 5) == 0) {
@@ -153,7 +155,7 @@ static strait_model_config model_of(const char **inout_kind, strait_balance *out
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|latent-|seed-|muon-]f32|bf16|bf16-weights SHARDS "
+        fputs("usage: strait_steps [yarn-|ernie-|moe-|aux-|bias-|latent-|mtp-|seed-|muon-]f32|bf16|bf16-weights SHARDS "
               "[THREADS "
               "[MICRO_BATCH "
               "[none|light|full [DEVICE]]]]\n",
@@ -181,6 +183,7 @@ int main(int argc, char **argv)
         .bf16_moment = bf16_weights,
         .balance = balance,
         .muon = muon,
+        .mtp_weight = 0.3,
         .adamw = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .clip = 1, .seed = TINY_SEED}};
     strait_device_options device_options = {.struct_size = sizeof device_options,
                                             .threads = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 1};

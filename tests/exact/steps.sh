@@ -11,14 +11,14 @@ label=$1
 failed=0
 run=0
 shift
-for dtype in f32 bf16 bf16-weights yarn-bf16 ernie-f32 ernie-bf16 moe-f32 moe-bf16 aux-f32 aux-bf16 bias-f32 bias-bf16 latent-f32 latent-bf16 seed-f32 seed-bf16 muon-f32 muon-bf16; do
+for dtype in f32 bf16 bf16-weights yarn-bf16 ernie-f32 ernie-bf16 moe-f32 moe-bf16 aux-f32 aux-bf16 bias-f32 bias-bf16 latent-f32 latent-bf16 mtp-f32 mtp-bf16 seed-f32 seed-bf16 muon-f32 muon-bf16; do
   for shards in 1 3; do
     # Where each run is slow, one of each other family.
     case $dtype-$shards in
-    yarn-bf16-1 | aux-f32-1 | aux-bf16-3 | bias-f32-3 | bias-bf16-1 | latent-f32-3 | latent-bf16-1 | ernie-f32-* | ernie-bf16-1 | seed-f32-1 | seed-bf16-* | muon-f32-3 | muon-bf16-1) [ "${FORMS:-}" = all ] || [ "$label" = --print ] || continue ;;
+    yarn-bf16-1 | aux-f32-1 | aux-bf16-3 | bias-f32-3 | bias-bf16-1 | latent-f32-3 | latent-bf16-1 | mtp-f32-1 | mtp-bf16-3 | ernie-f32-* | ernie-bf16-1 | seed-f32-1 | seed-bf16-* | muon-f32-3 | muon-bf16-1) [ "${FORMS:-}" = all ] || [ "$label" = --print ] || continue ;;
     esac
     case ${FORMS:-}-$dtype-$shards in
-    few-f32-3 | few-bf16-1 | few-bf16-weights-1 | few-moe-f32-1 | few-moe-bf16-* | few-aux-f32-3 | few-bias-f32-1 | few-muon-f32-3 | few-muon-bf16-*) continue ;;
+    few-f32-3 | few-bf16-1 | few-bf16-weights-1 | few-moe-f32-1 | few-moe-bf16-* | few-aux-f32-3 | few-bias-f32-1 | few-mtp-bf16-1 | few-muon-f32-3 | few-muon-bf16-*) continue ;;
     esac
     run=$((run + 1))
     turn=0

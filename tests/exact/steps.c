@@ -5,8 +5,8 @@
  * order, to stdout; sha256sum makes the hash of tests/exact/hashes.txt of them. bf16-weights: no f32 masters, and the
  * first moment in bf16. The model is a Qwen3; before the dtype stands another: yarn (a Qwen3 with YaRN, windows and
  * biases), ernie (ERNIE 4.5), moe (Qwen3-MoE), aux (the same with losses of routers over the step), bias (ERNIE 4.5
- * with experts, whose biases move), latent (DeepSeek-V3), mtp (the same with its module for multi-token prediction), seed
- * (Seed-OSS with dropout), muon (as moe, with Muon). usage: strait_steps
+ * with experts, whose biases move), latent (DeepSeek-V3), mtp (the same with its module for multi-token prediction),
+ * seed (Seed-OSS with dropout), muon (as moe, with Muon). usage: strait_steps
  * [yarn-|ernie-|moe-|aux-|bias-|latent-|mtp-|seed-|muon-]f32|bf16|bf16-weights SHARDS [THREADS [MICRO_BATCH
  * [none|light|full [DEVICE]]]] STRAIT_CPU as ever.
  */

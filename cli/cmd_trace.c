@@ -55,7 +55,7 @@ int cmd_trace(int argc, char **argv)
         {"--routing", CLI_STRING, &o.routing, "FILE", "take these choices of experts, from a trace or like one"},
         {"--balance", CLI_STRING, &o.balance, NULL, NULL},       /* docs/formats.md */
         {"--group-mask", CLI_STRING, &o.group_mask, NULL, NULL}, /* docs/formats.md */
-        {"--mtp", CLI_DOUBLE, &o.mtp, "W", "with W times the loss of multi-token prediction (0 = none)"},
+        {"--mtp", CLI_DOUBLE, &o.mtp, NULL, NULL},               /* docs/formats.md */
         {"--shards", CLI_INT, &o.shards, "N", "groups of rows whose gradients are added as a tree (1)"},
         {0},
     };

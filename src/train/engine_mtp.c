@@ -21,9 +21,8 @@ strait_status engine__mtp_plan(strait_engine *engine)
                            STRAIT_LAYERS_MAX - 1);
     }
     if (o->model.family != STRAIT_FAMILY_DEEPSEEK_V3) {
-        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED, "mtp.layers: %s has no multi-token prediction, %s has: set it to 0",
-                           strait_family_model_type(o->model.family),
-                           strait_family_model_type(STRAIT_FAMILY_DEEPSEEK_V3));
+        return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
+                           "mtp.layers: of the families only DeepSeek-V3 has multi-token prediction: set it to 0");
     }
     if (o->lora) {
         return STRAIT_FAIL(STRAIT_ERR_UNSUPPORTED,
